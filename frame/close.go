@@ -1,0 +1,98 @@
+package frame
+
+import (
+	"encoding/binary"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Code is a close code, RFC 6455 7.4.
+type Code uint16
+
+// The close codes of RFC 6455 7.4.1 and the registry it opened.
+const (
+	Normal           Code = 1000
+	GoingAway        Code = 1001 // a server shuts down, a page is left
+	ProtocolError    Code = 1002
+	UnsupportedData  Code = 1003
+	NoStatus         Code = 1005 // never sent: the Close frame had no code
+	Abnormal         Code = 1006 // never sent: the connection ended without a Close frame
+	InvalidPayload   Code = 1007 // text that is not UTF-8, data that does not inflate
+	PolicyViolation  Code = 1008
+	TooBig           Code = 1009
+	MissingExtension Code = 1010
+	InternalError    Code = 1011
+	ServiceRestart   Code = 1012
+	TryAgainLater    Code = 1013
+	BadGateway       Code = 1014
+)
+
+// OnWire reports whether a Close frame may carry c (RFC 6455 7.4.2):
+// 1000-1003, 1007-1014 and 3000-4999.
+func (c Code) OnWire() bool {
+	switch {
+	case c >= 1000 && c <= 1003, c >= 1007 && c <= 1014, c >= 3000 && c <= 4999:
+		return true
+	}
+	return false
+}
+
+func (c Code) String() string { return strconv.Itoa(int(c)) }
+
+// Error ends a connection with a Close frame that carries Code and Reason. A
+// stage sends one down to fail the connection; Closed carries it to the handler.
+type Error struct {
+	Code   Code
+	Reason string // UTF-8, at most 123 bytes are sent
+}
+
+func (e *Error) Error() string { return e.Code.String() + " " + e.Reason }
+
+// Failure is a short way to write an Error.
+func Failure(code Code, reason string) *Error { return &Error{code, reason} }
+
+// Close is a Close frame. NoStatus makes an empty one; a reason is made valid UTF-8 and cut to the
+// 123 bytes that fit, between two runes. It panics if code may not be on the
+// wire, for that is a mistake in the program.
+func Close(code Code, reason string) *Frame {
+	if code == NoStatus {
+		return &Frame{Header: Header{Fin: true, Opcode: OpClose}}
+	}
+	if !code.OnWire() {
+		panic("frame: close code " + code.String() + " may not be sent")
+	}
+	reason = strings.ToValidUTF8(reason, "\uFFFD")
+	const room = 123
+	if len(reason) > room {
+		cut := room
+		for cut > 0 && !utf8.RuneStart(reason[cut]) {
+			cut--
+		}
+		reason = reason[:cut]
+	}
+	f := New(OpClose, 2+len(reason))
+	f.Payload = binary.BigEndian.AppendUint16(f.Payload, uint16(code))
+	f.Payload = append(f.Payload, reason...)
+	return f
+}
+
+// ParseClose reads the payload of a Close frame, RFC 6455 5.5.1. An empty one is
+// NoStatus. A single byte or a code that may not be sent is a ProtocolError, a
+// reason that is not UTF-8 an InvalidPayload.
+func ParseClose(p []byte) (Code, string, *Error) {
+	switch {
+	case len(p) == 0:
+		return NoStatus, "", nil
+	case len(p) == 1:
+		return 0, "", Failure(ProtocolError, "close frame with one byte")
+	}
+	code, reason := Code(binary.BigEndian.Uint16(p)), p[2:]
+	if !code.OnWire() {
+		return 0, "", Failure(ProtocolError, "close code "+code.String()+" may not be sent")
+	}
+	if !utf8.Valid(reason) {
+		return 0, "", Failure(InvalidPayload, "close reason is not UTF-8")
+	}
+	return code, string(reason), nil
+}

@@ -1,0 +1,227 @@
+package frame
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// Decoder turns bytes into frames, RFC 6455 5.2, and refuses what may not stand
+// where it stands. It allocates nothing but 125 bytes for a control frame that
+// arrives in pieces, so its memory never follows a declared length.
+//
+// A data frame is passed on as its bytes arrive: what the network chopped looks
+// like fragments. Its first piece carries the opcode and RSV bits, the others
+// OpContinuation; only the last piece of a final frame has Fin. A control frame
+// comes whole.
+//
+// The zero Decoder reads what a client sends, without limits or extensions.
+type Decoder struct {
+	FromServer   bool  // frames come from a server: masked ones are refused, not unmasked ones
+	RSV          byte  // bits that an extension claimed for the first frame of a data message
+	MaxFrame     int64 // the longest frame accepted; 0: any
+	MaxFragments int   // the most frames in one message, empty ones too; 0: any
+
+	head      [MaxHeader]byte
+	got       uint8 // bytes of head that are there
+	pos       uint8 // where in the key the payload goes on
+	started   bool  // a piece of the current frame was passed on
+	message   bool  // inside a fragmented message
+	fragments int
+	cur       Header
+	left      int64  // payload bytes of the current frame that are still to come
+	control   []byte // of a control frame in pieces
+}
+
+// Next decodes one piece from the front of p and unmasks it there. It returns
+// how many bytes of p it used; f.Payload lies in p, except that of a chopped
+// control frame, which is valid until the next call. ok is false when p held no
+// whole piece: then all of it was used. After an error the decoder is spent.
+//
+// A data frame's header that has arrived without its payload is passed on as an
+// empty piece, so that limits can judge it at once.
+func (d *Decoder) Next(p []byte, f *Frame) (n int, ok bool, err *Error) {
+	if d.left == 0 && !d.started {
+		if n, ok, err = d.header(p); !ok {
+			return n, false, err
+		}
+		p = p[n:]
+	}
+	take := p
+	if int64(len(take)) > d.left {
+		take = take[:d.left]
+	}
+	if d.cur.Opcode.Control() {
+		return d.controlFrame(n, take, f)
+	}
+	if len(take) == 0 && d.left > 0 && d.started {
+		return n, false, nil
+	}
+	d.unmask(take)
+	d.left -= int64(len(take))
+	f.Header, f.Payload = d.cur, take
+	f.Fin = d.cur.Fin && d.left == 0
+	d.cur.Opcode, d.cur.RSV = OpContinuation, 0
+	d.started = d.left > 0
+	return n + len(take), true, nil
+}
+
+// InFrame reports whether the peer owes the rest of a frame.
+func (d *Decoder) InFrame() bool { return d.left > 0 || d.got > 0 || d.started }
+
+// InMessage reports whether the peer owes the rest of a frame or a message.
+func (d *Decoder) InMessage() bool { return d.InFrame() || d.message }
+
+// controlFrame collects the payload of a control frame, at most 125 bytes.
+func (d *Decoder) controlFrame(n int, take []byte, f *Frame) (int, bool, *Error) {
+	whole := !d.started && int64(len(take)) == d.left
+	d.unmask(take)
+	d.left -= int64(len(take))
+	n += len(take)
+	if !whole {
+		if !d.started {
+			d.control = d.control[:0]
+			d.started = true
+		}
+		d.control = append(d.control, take...)
+		if d.left > 0 {
+			return n, false, nil
+		}
+		take = d.control
+	}
+	d.started = false
+	f.Header, f.Payload = d.cur, take
+	return n, true, nil
+}
+
+func (d *Decoder) unmask(p []byte) {
+	if d.cur.Masked {
+		d.pos = uint8(Mask(p, d.cur.Key, int(d.pos)))
+	}
+}
+
+// header reads one header; ok is false while bytes of it are missing.
+func (d *Decoder) header(p []byte) (n int, ok bool, err *Error) {
+	head := p
+	if d.got > 0 { // the beginning came earlier
+		n = copy(d.head[d.got:], p)
+		head = d.head[:int(d.got)+n]
+	}
+	size, err := d.judge(head)
+	if err != nil {
+		return 0, false, err
+	}
+	if len(head) < size {
+		if d.got == 0 {
+			n = copy(d.head[:], p)
+		}
+		d.got = uint8(len(head))
+		return n, false, nil
+	}
+	n = size - int(d.got)
+	d.got, d.pos = 0, 0
+	d.begin(head[:size])
+	return n, true, nil
+}
+
+// judge looks at as much of a header as there is and returns the size that the
+// whole will have, as far as is known. RFC 6455 5.2, 5.4 and 5.5.
+func (d *Decoder) judge(h []byte) (size int, err *Error) {
+	if len(h) == 0 {
+		return 2, nil
+	}
+	op, fin, rsv := Opcode(h[0]&0xf), h[0]&0x80 != 0, h[0]&0x70
+	switch {
+	case op.reserved():
+		return 0, Failure(ProtocolError, "reserved opcode")
+	case op.Control() && !fin:
+		return 0, Failure(ProtocolError, "fragmented control frame")
+	case rsv != 0 && (rsv&^d.RSV != 0 || op.Control() || op == OpContinuation):
+		return 0, Failure(ProtocolError, "reserved bit set")
+	case op == OpContinuation && !d.message:
+		return 0, Failure(ProtocolError, "continuation of nothing")
+	case !op.Control() && op != OpContinuation && d.message:
+		return 0, Failure(ProtocolError, "new message inside a message")
+	case !op.Control() && d.MaxFragments > 0 && d.fragments >= d.MaxFragments:
+		return 0, Failure(PolicyViolation, "too many fragments")
+	}
+	if len(h) == 1 {
+		return 2, nil
+	}
+	masked, length := h[1]&0x80 != 0, h[1]&0x7f
+	switch {
+	case masked && d.FromServer:
+		return 0, Failure(ProtocolError, "masked frame from a server")
+	case !masked && !d.FromServer:
+		return 0, Failure(ProtocolError, "unmasked frame from a client")
+	case op.Control() && length > 125:
+		return 0, Failure(ProtocolError, "control frame over 125 bytes")
+	}
+	size = 2
+	switch length {
+	case 126:
+		size += 2
+	case 127:
+		size += 8
+	}
+	if err := d.judgeLength(h, size); err != nil {
+		return 0, err
+	}
+	if masked {
+		size += 4
+	}
+	return size, nil
+}
+
+// judgeLength looks at the length, whose bytes end before end.
+func (d *Decoder) judgeLength(h []byte, end int) *Error {
+	if end == 10 && len(h) > 2 && h[2]&0x80 != 0 {
+		return Failure(ProtocolError, "length with its top bit set")
+	}
+	if len(h) < end {
+		return nil
+	}
+	length := declared(h)
+	switch {
+	case end == 4 && length < 126, end == 10 && length <= math.MaxUint16:
+		return Failure(ProtocolError, "length not in its shortest form")
+	case d.MaxFrame > 0 && length > d.MaxFrame:
+		return Failure(TooBig, "frame over the limit")
+	}
+	return nil
+}
+
+// declared reads the length of a header whose length bytes are all there and
+// whose top bit was judged, so that it fits an int64.
+func declared(h []byte) int64 {
+	switch length := h[1] & 0x7f; length {
+	case 126:
+		return int64(binary.BigEndian.Uint16(h[2:]))
+	case 127:
+		return int64(binary.BigEndian.Uint64(h[2:]))
+	default:
+		return int64(length)
+	}
+}
+
+// begin takes over a header that was judged.
+func (d *Decoder) begin(h []byte) {
+	d.cur = Header{
+		Fin:    h[0]&0x80 != 0,
+		RSV:    h[0] & 0x70,
+		Opcode: Opcode(h[0] & 0xf),
+		Masked: h[1]&0x80 != 0,
+		Length: declared(h),
+	}
+	if d.cur.Masked {
+		copy(d.cur.Key[:], h[len(h)-4:])
+	}
+	d.left = d.cur.Length
+	if d.cur.Opcode.Control() {
+		return
+	}
+	d.fragments++
+	d.message = !d.cur.Fin
+	if d.cur.Fin {
+		d.fragments = 0
+	}
+}

@@ -1,0 +1,158 @@
+package pipeline
+
+import (
+	"bytes"
+	"encoding/binary"
+	"time"
+
+	"github.com/spindrift-go/spindrift/frame"
+)
+
+// AutoPing sends a Ping to a peer that has been silent for a while, and ends the
+// connection when it stays silent: any byte is life. It matches every Pong with
+// the Ping it answers, the handler's own too, and tells the RoundTripTime; a
+// Pong that matches nothing is dropped.
+type AutoPing struct {
+	Interval time.Duration // of silence before a Ping; 0: never ping
+	Timeout  time.Duration // of further silence before the end, with 1011; 0: never
+	Payload  func() []byte // at most 125 bytes, for the next Ping; nil: a counter
+	OneWay   bool          // send Pongs, which nobody answers, and expect nothing
+	Memory   int           // Pings remembered; 0: 16
+	Show     bool          // hand Pongs to the handler as well
+}
+
+// look comes back when the peer's silence may be long enough to act on.
+type look struct{ generation int }
+
+type ping struct {
+	payload []byte
+	at      time.Time
+}
+
+// Stage returns AutoPing as a stage.
+func (o AutoPing) Stage() Stage {
+	if o.Memory == 0 {
+		o.Memory = 16
+	}
+	return func(up, down Sink) (Sink, Sink) {
+		p := &pinger{AutoPing: o, up: up, down: down}
+		return p.onUp, p.onDown
+	}
+}
+
+type pinger struct {
+	AutoPing
+	up, down   Sink
+	sent       []ping // unanswered, oldest first
+	count      uint32
+	generation int
+	asked      time.Time // when the Ping that awaits life was sent; zero: none
+	status     Status
+}
+
+func (p *pinger) onUp(item any) {
+	switch m := item.(type) {
+	case *Start:
+		p.lookIn(p.Interval)
+	case *look:
+		if m.generation == p.generation {
+			p.look()
+		}
+		return
+	case *frame.Frame:
+		if m.Opcode == frame.OpPong {
+			p.match(m)
+			if !p.Show {
+				return
+			}
+		}
+	}
+	p.up(item)
+}
+
+func (p *pinger) onDown(item any) {
+	switch m := item.(type) {
+	case *frame.Frame:
+		if m.Opcode == frame.OpPing {
+			p.remember(m.Payload)
+		}
+	case *Limits:
+		if m.PingInterval != 0 || m.PingTimeout != 0 {
+			set(&p.Interval, m.PingInterval)
+			set(&p.Timeout, m.PingTimeout)
+			p.asked = time.Time{}
+			p.lookIn(p.Interval)
+		}
+	}
+	p.down(item)
+}
+
+// lookIn asks for the next look, and makes any other that is under way void.
+func (p *pinger) lookIn(d time.Duration) {
+	p.generation++
+	if p.Interval > 0 {
+		p.down(&After{Delay: d, Event: &look{p.generation}})
+	}
+}
+
+func (p *pinger) look() {
+	p.down(&p.status)
+	s := &p.status
+	if !p.asked.IsZero() && !s.LastRead.After(p.asked) {
+		if waited := s.Now.Sub(p.asked); waited < p.Timeout {
+			p.lookIn(p.Timeout - waited)
+			return
+		}
+		p.down(frame.Failure(frame.InternalError, "no answer to ping"))
+		return
+	}
+	p.asked = time.Time{}
+	if silent := s.Now.Sub(s.LastRead); silent < p.Interval {
+		p.lookIn(p.Interval - silent)
+		return
+	}
+	p.ask(s.Now)
+}
+
+func (p *pinger) ask(now time.Time) {
+	var payload []byte
+	if p.Payload != nil {
+		payload = p.Payload()
+	} else {
+		p.count++
+		payload = binary.BigEndian.AppendUint32(nil, p.count)
+	}
+	if p.OneWay {
+		p.down(frame.Pong(payload))
+		p.lookIn(p.Interval)
+		return
+	}
+	p.onDown(frame.Ping(payload))
+	if p.Timeout > 0 {
+		p.asked = now
+		p.lookIn(p.Timeout)
+	} else {
+		p.lookIn(p.Interval)
+	}
+}
+
+func (p *pinger) remember(payload []byte) {
+	if len(p.sent) == p.Memory {
+		p.sent = append(p.sent[:0], p.sent[1:]...)
+	}
+	p.down(&p.status)
+	p.sent = append(p.sent, ping{payload, p.status.Now})
+}
+
+// match finds the Ping that f answers; older ones will not be answered any more
+// (RFC 6455 5.5.3).
+func (p *pinger) match(f *frame.Frame) {
+	for i := len(p.sent) - 1; i >= 0; i-- {
+		if s := p.sent[i]; bytes.Equal(s.payload, f.Payload) {
+			p.sent = append(p.sent[:0], p.sent[i+1:]...)
+			p.down(&p.status)
+			p.up(&RoundTripTime{Duration: p.status.Now.Sub(s.at), Payload: s.payload})
+			return
+		}
+	}
+}

@@ -1,0 +1,214 @@
+package pipeline
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"github.com/spindrift-go/spindrift/frame"
+)
+
+// ErrCloseTimeout is in Closed when the peer did not answer our Close in time.
+var ErrCloseTimeout = errors.New("no close frame from the peer in time")
+
+// Closing is the only place that decides how a connection ends. It keeps two
+// facts, whether a Close was sent and whether one was received, and the account
+// that becomes Closed. RFC 6455 5.5.1 and 7.
+//
+// The peer's Close is answered when the handler has worked through what came
+// before it, so that its answers still go out first. Nothing goes up after the
+// peer's Close, nothing down after ours.
+type Closing struct {
+	Client  bool          // the server ends the TCP connection first, RFC 6455 7.1.1
+	Timeout time.Duration // for the peer's Close after ours, and for the handler before our answer; 0: no limit
+}
+
+// late comes back when the time of a close handshake is over.
+type late struct{}
+
+// Stage returns the rules of closing as a stage.
+func (o Closing) Stage() Stage {
+	return func(up, down Sink) (Sink, Sink) {
+		c := &closer{Closing: o, up: up, down: down}
+		return c.onUp, c.onDown
+	}
+}
+
+type closer struct {
+	Closing
+	up, down Sink
+	sent     bool // our Close went out
+	rcvd     bool // the peer's Close came in
+	failed   bool // nothing that the peer still sends counts
+	done     bool // Closed went up
+	account  *Closed
+}
+
+func (c *closer) onUp(item any) {
+	switch m := item.(type) {
+	case *frame.Frame:
+		switch {
+		case c.rcvd || c.failed: // RFC 6455 5.5.1: nothing counts after a close
+		case m.Opcode == frame.OpClose:
+			c.peerCloses(m)
+		default:
+			c.up(m)
+		}
+	case *frame.Error:
+		c.fail(m)
+	case *Settled:
+		c.answer()
+	case *late:
+		c.late()
+	case *Stalled:
+		c.fail(frame.Failure(frame.PolicyViolation, "no progress in writing"))
+		c.down(&Hangup{Cut: true})
+	case *Overflow:
+		c.fail(frame.Failure(frame.PolicyViolation, "slow consumer"))
+	case *Orphaned:
+		c.orphaned(m.Err)
+	case *Ended:
+		if !c.rcvd && !c.failed {
+			c.down(&Hangup{Cut: true})
+		}
+	case *Lost:
+		c.lost(m.Err)
+	default:
+		c.up(item)
+	}
+}
+
+func (c *closer) onDown(item any) {
+	switch m := item.(type) {
+	case *frame.Frame:
+		switch {
+		case c.sent: // RFC 6455 5.5.1: nothing follows our close
+		case m.Opcode == frame.OpClose:
+			c.weClose(m)
+		case m.Opcode.Control() && len(m.Payload) > 125:
+			c.fail(frame.Failure(frame.InternalError, "handler sent a control frame over 125 bytes"))
+		default:
+			c.down(m)
+		}
+	case *frame.Error:
+		c.fail(m)
+	case *Limits:
+		set(&c.Timeout, m.CloseTimeout)
+		c.down(item)
+	default:
+		c.down(item)
+	}
+}
+
+func (c *closer) peerCloses(f *frame.Frame) {
+	code, reason, err := frame.ParseClose(f.Payload)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.rcvd = true
+	if c.sent {
+		c.account.Clean = true
+		c.hangup()
+		return
+	}
+	c.account = &Closed{Code: code, Reason: reason, By: Peer}
+	c.wait()
+	c.down(&Settle{})
+}
+
+// answer sends the peer's code back, once.
+func (c *closer) answer() {
+	if c.rcvd && !c.sent {
+		c.weClose(frame.Close(c.account.Code, ""))
+	}
+}
+
+// weClose sends a Close, the handler's or our own: f may be anything a handler made.
+func (c *closer) weClose(f *frame.Frame) {
+	code, reason, err := frame.ParseClose(f.Payload)
+	if err != nil {
+		c.fail(frame.Failure(frame.InternalError, "handler sent a bad close frame: "+err.Reason))
+		return
+	}
+	c.sent = true
+	c.down(f)
+	if c.rcvd {
+		c.account.Clean = true
+		c.hangup()
+		return
+	}
+	c.account = &Closed{Code: code, Reason: reason, By: Local}
+	c.wait()
+}
+
+func (c *closer) wait() {
+	if c.Timeout > 0 {
+		c.down(&After{Delay: c.Timeout, Event: &late{}})
+	}
+}
+
+func (c *closer) late() {
+	switch {
+	case c.done || c.failed || c.sent && c.rcvd:
+	case c.rcvd:
+		c.answer()
+	case c.sent:
+		c.account.Err = ErrCloseTimeout
+		c.down(&Hangup{Cut: true})
+	}
+}
+
+// fail ends the connection because of e: a Close with its code if none was sent
+// yet, and no more patience (RFC 6455 7.1.7).
+func (c *closer) fail(e *frame.Error) {
+	if c.failed || c.done {
+		return
+	}
+	if !e.Code.OnWire() {
+		e = frame.Failure(frame.InternalError, e.Reason)
+	}
+	c.failed = true
+	if !c.sent {
+		c.sent = true
+		if !c.rcvd {
+			c.account = &Closed{Code: e.Code, Reason: e.Reason, By: Local}
+		}
+		c.down(frame.Close(e.Code, e.Reason))
+	}
+	c.account.Err = e
+	c.hangup()
+}
+
+// orphaned: a peer that has already said goodbye gets its answer all the same.
+func (c *closer) orphaned(err error) {
+	if c.rcvd && !c.sent {
+		c.account.Err = err
+		c.answer()
+		return
+	}
+	failing := !c.failed && !c.done
+	c.fail(frame.Failure(frame.InternalError, "handler failed"))
+	if failing && err != nil {
+		c.account.Err = err
+	}
+}
+
+func (c *closer) hangup() { c.down(&Hangup{Wait: c.Client}) }
+
+// lost is the last thing to happen: the account is closed and handed over.
+func (c *closer) lost(err error) {
+	if c.done {
+		return
+	}
+	c.done = true
+	if c.account == nil {
+		c.account = &Closed{Code: frame.Abnormal, By: Nobody}
+	}
+	if !c.account.Clean && c.account.Err == nil {
+		if c.account.Err = err; err == nil || err == io.EOF {
+			c.account.Err = io.ErrUnexpectedEOF
+		}
+	}
+	c.up(c.account)
+}

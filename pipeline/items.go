@@ -1,0 +1,138 @@
+package pipeline
+
+import (
+	"time"
+
+	"github.com/spindrift-go/spindrift/frame"
+)
+
+// Items that the driver of a pipeline sends up from the wire.
+type (
+	// Start is the first item up, through a new pipeline or through stages that
+	// joined a living one.
+	Start struct{}
+
+	// Input is bytes from the peer, borrowed until the call returns, and changed
+	// in place. Codec takes pieces off its front; it leaves the rest in Data when
+	// Pause was set meanwhile.
+	Input struct {
+		Data  []byte
+		Pause bool // set by the driver while the pipeline runs: decode no more for now
+	}
+
+	// Ended says that the peer will send no more: it has closed its half of the
+	// stream, and may still read.
+	Ended struct{}
+
+	// Lost says that the connection is gone, and why: nil or io.EOF after an
+	// orderly end. It is the last item up from the wire.
+	Lost struct{ Err error }
+
+	// Settled answers a Settle.
+	Settled struct{}
+
+	// Flushed says that a wire which did not take all it was given has now
+	// taken it (see Status.Blocked).
+	Flushed struct{}
+
+	// Stalled says that the wire has made no progress with waiting output for too long.
+	Stalled struct{}
+
+	// Overflow says that more output is waiting than may be.
+	Overflow struct{}
+
+	// Orphaned says that the frame handler is gone, or that a stage panicked.
+	Orphaned struct{ Err error }
+
+)
+
+// Items that the driver of a pipeline understands when they leave it downwards.
+type (
+	// Appender is output: the driver has it append its bytes to the out buffer,
+	// at once.
+	Appender interface {
+		Append(dst []byte) []byte
+		Size() int    // about how many bytes Append will add
+		Urgent() bool // control frames: taken even when the out buffer is over its limit
+	}
+
+	// After asks for Event to come up again, past Delay. It cannot be withdrawn:
+	// who no longer wants it ignores it.
+	After struct {
+		Delay time.Duration
+		Event any
+	}
+
+	// Status asks the driver to fill in what it knows, before the call returns.
+	Status struct {
+		Now      time.Time
+		LastRead time.Time // when the peer last sent anything; Now while the driver is not reading
+		Blocked  bool      // the wire did not take all that it was given
+		Waiting  int       // bytes of output that it has not taken
+	}
+
+	// Settle asks for a Settled, when the handler has worked through all that it
+	// was given until now and what it answered has come down.
+	Settle struct{}
+
+	// Hangup asks for the end of the connection. The driver writes what waits,
+	// half-closes, and waits a while for the peer's end; with Wait the peer may
+	// end first; Cut skips all of that. A Lost follows in any case.
+	Hangup struct{ Wait, Cut bool }
+)
+
+// Limits is sent down through a living pipeline to change what its stages allow.
+// Zero fields leave a limit as it is, negative ones lift it.
+type Limits struct {
+	Frame        int64         // bytes of one frame
+	Message      int64         // bytes of one message, inflated
+	Fragments    int           // frames of one message
+	MessageTime  time.Duration // from its first to its last byte
+	ControlRate  int           // control frames a second, sustained
+	InflateRatio int           // inflated to compressed bytes, judged past 64 KiB
+	CloseTimeout time.Duration // for the peer's Close
+	PingInterval time.Duration // of AutoPing
+	PingTimeout  time.Duration // of AutoPing
+}
+
+// set changes *v as Limits describes: zero keeps it, negative makes it 0, which
+// stages read as "no limit".
+func set[T ~int | ~int64](v *T, to T) {
+	switch {
+	case to < 0:
+		*v = 0
+	case to > 0:
+		*v = to
+	}
+}
+
+// Side is one end of a connection.
+type Side byte
+
+// Who began the end of a connection.
+const (
+	Nobody Side = iota // the network, or a peer that vanished without a Close
+	Peer               // the peer's Close came first
+	Local              // this side: the handler, a stage, a limit, a shutdown
+)
+
+func (s Side) String() string {
+	return [...]string{"nobody", "peer", "local"}[s]
+}
+
+// Closed is the last item up a pipeline, exactly once: the account of how the
+// connection ended.
+type Closed struct {
+	Code   frame.Code // of the Close that came or went first; frame.NoStatus if it had none, frame.Abnormal if there was no Close
+	Reason string     // of the same Close
+	Clean  bool       // a Close went each way
+	By     Side       // whose Close came first
+	Err    error      // why, if it was not asked for: a *frame.Error, ErrCloseTimeout, or what the network said
+}
+
+// RoundTripTime goes up when a Pong matched a Ping that went down before, from
+// AutoPing or from the handler.
+type RoundTripTime struct {
+	Duration time.Duration
+	Payload  []byte // of the Ping
+}

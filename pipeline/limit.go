@@ -1,0 +1,107 @@
+package pipeline
+
+import (
+	"time"
+
+	"github.com/spindrift-go/spindrift/frame"
+)
+
+// Limit ends a connection whose messages grow too long or take too long, or
+// whose control frames come too fast. It counts what comes up, piece by piece,
+// and holds nothing.
+type Limit struct {
+	Message     int64         // bytes of a message, inflated; 0: no limit; over it: 1009
+	Time        time.Duration // for a message to be complete; 0: no limit; over it: 1008
+	ControlRate int           // control frames a second; 0: no limit; sustained over it: 1008
+}
+
+// overdue comes back when the message with that number should have ended.
+type overdue struct{ message uint64 }
+
+// Stage returns the limit as a stage.
+func (o Limit) Stage() Stage {
+	return func(up, down Sink) (Sink, Sink) {
+		l := &limiter{Limit: o, up: up, down: down}
+		return l.onUp, l.onDown
+	}
+}
+
+type limiter struct {
+	Limit
+	up, down Sink
+	size     int64
+	message  uint64 // counts those that came in pieces
+	open     bool   // inside a message
+	control  bucket
+	status   Status
+}
+
+func (l *limiter) onUp(item any) {
+	switch m := item.(type) {
+	case *frame.Frame:
+		if m.Opcode.Control() {
+			if l.ControlRate > 0 && !l.control.take(l.ControlRate, l.now()) {
+				l.down(frame.Failure(frame.PolicyViolation, "too many control frames"))
+				return
+			}
+		} else if !l.count(m) {
+			return
+		}
+	case *overdue:
+		if l.open && m.message == l.message && l.Time > 0 {
+			l.down(frame.Failure(frame.PolicyViolation, "message not finished in time"))
+		}
+		return
+	}
+	l.up(item)
+}
+
+// count adds a piece of a message. A header that announces too much is enough.
+func (l *limiter) count(f *frame.Frame) bool {
+	if f.Opcode != frame.OpContinuation {
+		l.size = 0
+	}
+	l.size += int64(len(f.Payload))
+	if l.Message > 0 && l.size > l.Message {
+		l.down(frame.Failure(frame.TooBig, "message over the limit"))
+		return false
+	}
+	if !f.Fin && !l.open && l.Time > 0 {
+		l.message++
+		l.down(&After{Delay: l.Time, Event: &overdue{l.message}})
+	}
+	l.open = !f.Fin
+	return true
+}
+
+func (l *limiter) onDown(item any) {
+	if m, ok := item.(*Limits); ok {
+		set(&l.Message, m.Message)
+		set(&l.Time, m.MessageTime)
+		set(&l.ControlRate, m.ControlRate)
+	}
+	l.down(item)
+}
+
+func (l *limiter) now() time.Time {
+	l.down(&l.status)
+	return l.status.Now
+}
+
+// bucket holds tokens that fill up at a rate, up to two seconds' worth.
+type bucket struct {
+	tokens float64
+	last   time.Time
+}
+
+func (b *bucket) take(rate int, now time.Time) bool {
+	full := float64(2 * rate)
+	if b.last.IsZero() {
+		b.tokens = full
+	} else {
+		b.tokens = min(full, b.tokens+now.Sub(b.last).Seconds()*float64(rate))
+	}
+	b.last = now
+	b.tokens--
+	return b.tokens >= 0
+}
