@@ -155,6 +155,8 @@ func (d *Decoder) judge(h []byte) (size int, err *Error) {
 		return 0, Failure(ProtocolError, "unmasked frame from a client")
 	case op.Control() && length > 125:
 		return 0, Failure(ProtocolError, "control frame over 125 bytes")
+	case op == OpClose && length == 1: // RFC 6455 5.5.1: a code has two
+		return 0, Failure(ProtocolError, "close frame with one byte")
 	}
 	size = 2
 	switch length {
@@ -172,22 +174,36 @@ func (d *Decoder) judge(h []byte) (size int, err *Error) {
 	return size, nil
 }
 
-// judgeLength looks at the length, whose bytes end before end.
+// judgeLength looks at as much of the length as there is, whose bytes end before
+// end: what it can no longer fall below or rise above needs no more of them.
 func (d *Decoder) judgeLength(h []byte, end int) *Error {
-	if end == 10 && len(h) > 2 && h[2]&0x80 != 0 {
-		return Failure(ProtocolError, "length with its top bit set")
-	}
-	if len(h) < end {
-		return nil
-	}
-	length := declared(h)
+	least, most := bounds(h, end)
 	switch {
-	case end == 4 && length < 126, end == 10 && length <= math.MaxUint16:
+	case least > math.MaxInt64:
+		return Failure(ProtocolError, "length with its top bit set")
+	case end == 4 && most < 126, end == 10 && most <= math.MaxUint16:
 		return Failure(ProtocolError, "length not in its shortest form")
-	case d.MaxFrame > 0 && length > d.MaxFrame:
+	case d.MaxFrame > 0 && least > uint64(d.MaxFrame):
 		return Failure(TooBig, "frame over the limit")
 	}
 	return nil
+}
+
+// bounds returns the least and the most that the length of a header may be whose
+// length bytes end before end, as far as they are there.
+func bounds(h []byte, end int) (least, most uint64) {
+	if end == 2 {
+		least = uint64(h[1] & 0x7f)
+		return least, least
+	}
+	for i := 2; i < end; i++ {
+		lo, hi := byte(0), byte(0xff)
+		if i < len(h) {
+			lo, hi = h[i], h[i]
+		}
+		least, most = least<<8|uint64(lo), most<<8|uint64(hi)
+	}
+	return least, most
 }
 
 // declared reads the length of a header whose length bytes are all there and

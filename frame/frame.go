@@ -80,7 +80,7 @@ func (f *Frame) Close() (code Code, reason string) {
 
 // inline is how many payload bytes share their frame's allocation: frame and
 // payload together fill a size class of 128 bytes (see BenchmarkNew).
-const inline = 128 - 56
+const inline = 128 - 48
 
 type small struct {
 	Frame

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"time"
@@ -15,9 +16,9 @@ var ErrCloseTimeout = errors.New("no close frame from the peer in time")
 // facts, whether a Close was sent and whether one was received, and the account
 // that becomes Closed. RFC 6455 5.5.1 and 7.
 //
-// The peer's Close is answered when the handler has worked through what came
-// before it, so that its answers still go out first. Nothing goes up after the
-// peer's Close, nothing down after ours.
+// The peer's Close is answered, and a violation of the peer's is punished, when
+// the handler has worked through what came before it, so that its answers still
+// go out first. Nothing goes up after the peer's Close, nothing down after ours.
 type Closing struct {
 	Client  bool          // the server ends the TCP connection first, RFC 6455 7.1.1
 	Timeout time.Duration // for the peer's Close after ours, and for the handler before our answer; 0: no limit
@@ -37,10 +38,12 @@ func (o Closing) Stage() Stage {
 type closer struct {
 	Closing
 	up, down Sink
-	sent     bool // our Close went out
-	rcvd     bool // the peer's Close came in
-	failed   bool // nothing that the peer still sends counts
-	done     bool // Closed went up
+	sent     bool         // our Close went out
+	rcvd     bool         // the peer's Close came in
+	failed   bool         // nothing that the peer still sends counts
+	rising   bool         // something from the wire is on its way up: an error that comes down is the peer's doing
+	verdict  *frame.Error // to be sent when the handler has settled; nil: none
+	done     bool         // Closed went up
 	account  *Closed
 }
 
@@ -55,14 +58,15 @@ func (c *closer) onUp(item any) {
 			c.up(m)
 		}
 	case *frame.Error:
-		c.fail(m)
+		if !c.rcvd { // RFC 6455 5.5.1, again
+			c.fail(m)
+		}
 	case *Settled:
 		c.answer()
 	case *late:
 		c.late()
 	case *Stalled:
-		c.fail(frame.Failure(frame.PolicyViolation, "no progress in writing"))
-		c.down(&Hangup{Cut: true})
+		c.stalled()
 	case *Overflow:
 		c.fail(frame.Failure(frame.PolicyViolation, "slow consumer"))
 	case *Orphaned:
@@ -74,24 +78,39 @@ func (c *closer) onUp(item any) {
 	case *Lost:
 		c.lost(m.Err)
 	default:
-		c.up(item)
+		c.rise(item)
 	}
+}
+
+func (c *closer) rise(item any) {
+	was := c.rising
+	c.rising = true
+	c.up(item)
+	c.rising = was
 }
 
 func (c *closer) onDown(item any) {
 	switch m := item.(type) {
 	case *frame.Frame:
 		switch {
-		case c.sent: // RFC 6455 5.5.1: nothing follows our close
+		case c.sent || c.done: // RFC 6455 5.5.1: nothing follows our close
+		case m.Opcode.Control() && (len(m.Payload) > 125 || !m.Fin || m.RSV != 0): // RFC 6455 5.5
+			c.fail(frame.Failure(frame.InternalError, "handler sent a control frame in fragments, compressed or over 125 bytes"))
 		case m.Opcode == frame.OpClose:
 			c.weClose(m)
-		case m.Opcode.Control() && len(m.Payload) > 125:
-			c.fail(frame.Failure(frame.InternalError, "handler sent a control frame over 125 bytes"))
 		default:
 			c.down(m)
 		}
 	case *frame.Error:
-		c.fail(m)
+		if c.rising {
+			c.failLater(m)
+		} else {
+			c.fail(m)
+		}
+	case *Leave:
+		if !c.sent && !c.done {
+			c.weClose(frame.Close(cmp.Or(m.Code, frame.GoingAway), m.Reason))
+		}
 	case *Limits:
 		set(&c.Timeout, m.CloseTimeout)
 		c.down(item)
@@ -103,7 +122,7 @@ func (c *closer) onDown(item any) {
 func (c *closer) peerCloses(f *frame.Frame) {
 	code, reason, err := frame.ParseClose(f.Payload)
 	if err != nil {
-		c.fail(err)
+		c.failLater(err)
 		return
 	}
 	c.rcvd = true
@@ -150,19 +169,39 @@ func (c *closer) wait() {
 
 func (c *closer) late() {
 	switch {
-	case c.done || c.failed || c.sent && c.rcvd:
-	case c.rcvd:
-		c.answer()
+	case c.done || c.sent && c.rcvd:
+	case c.verdict != nil || c.rcvd && !c.failed:
+		c.settled()
+	case c.failed:
 	case c.sent:
 		c.account.Err = ErrCloseTimeout
 		c.down(&Hangup{Cut: true})
 	}
 }
 
-// fail ends the connection because of e: a Close with its code if none was sent
-// yet, and no more patience (RFC 6455 7.1.7).
-func (c *closer) fail(e *frame.Error) {
+// settled: the handler has worked through all it got, or has had its time.
+func (c *closer) settled() {
+	if e := c.verdict; e != nil {
+		c.fail(e)
+		return
+	}
+	c.answer()
+}
+
+// failLater fails the connection when the handler has answered what came before.
+func (c *closer) failLater(e *frame.Error) {
 	if c.failed || c.done {
+		return
+	}
+	c.failed, c.verdict = true, e
+	c.wait()
+	c.down(&Settle{})
+}
+
+// fail ends the connection because of e: a Close with its code if none was sent
+// yet, and no more patience (RFC 6455 7.1.7). Nothing fails after both Closes.
+func (c *closer) fail(e *frame.Error) {
+	if c.failed || c.done || c.sent && c.rcvd {
 		return
 	}
 	if !e.Code.OnWire() {
@@ -171,13 +210,31 @@ func (c *closer) fail(e *frame.Error) {
 	c.failed = true
 	if !c.sent {
 		c.sent = true
-		if !c.rcvd {
-			c.account = &Closed{Code: e.Code, Reason: e.Reason, By: Local}
+		f := frame.Close(e.Code, e.Reason)
+		if c.rcvd {
+			c.account.Clean = true
+		} else {
+			_, reason := f.Close() // as much of it as fits
+			c.account = &Closed{Code: e.Code, Reason: reason, By: Local}
 		}
-		c.down(frame.Close(e.Code, e.Reason))
+		c.down(f)
 	}
 	c.account.Err = e
 	c.hangup()
+}
+
+// stalled: a Close of ours, if any, is among what the wire does not take.
+func (c *closer) stalled() {
+	if c.done {
+		return
+	}
+	e := frame.Failure(frame.PolicyViolation, "no progress in writing")
+	c.fail(e)
+	c.account.Clean = false
+	if c.account.Err == nil {
+		c.account.Err = e
+	}
+	c.down(&Hangup{Cut: true})
 }
 
 // orphaned: a peer that has already said goodbye gets its answer all the same.
@@ -187,7 +244,7 @@ func (c *closer) orphaned(err error) {
 		c.answer()
 		return
 	}
-	failing := !c.failed && !c.done
+	failing := (!c.failed || c.verdict != nil) && !c.done
 	c.fail(frame.Failure(frame.InternalError, "handler failed"))
 	if failing && err != nil {
 		c.account.Err = err

@@ -43,10 +43,9 @@ type (
 
 	// Orphaned says that the frame handler is gone, or that a stage panicked.
 	Orphaned struct{ Err error }
-
 )
 
-// Items that the driver of a pipeline understands when they leave it downwards.
+// Items that go down: the driver of a pipeline understands those that leave it.
 type (
 	// Appender is output: the driver has it append its bytes to the out buffer,
 	// at once.
@@ -74,6 +73,13 @@ type (
 	// Settle asks for a Settled, when the handler has worked through all that it
 	// was given until now and what it answered has come down.
 	Settle struct{}
+
+	// Leave asks Closing for an end from this side, with a Close of Code and
+	// Reason; a zero Code is frame.GoingAway.
+	Leave struct {
+		Code   frame.Code
+		Reason string
+	}
 
 	// Hangup asks for the end of the connection. The driver writes what waits,
 	// half-closes, and waits a while for the peer's end; with Wait the peer may
@@ -135,4 +141,25 @@ type Closed struct {
 type RoundTripTime struct {
 	Duration time.Duration
 	Payload  []byte // of the Ping
+}
+
+// Backpressure goes to the handler when more than the high mark of output waits,
+// and Drained when less than the low mark does again.
+type (
+	Backpressure struct{ Waiting int } // bytes
+	Drained      struct{ Waiting int } // bytes
+)
+
+// Weight is what an item costs its receiver to hold: the payload bytes of a
+// frame, nothing for anything else.
+func Weight(item any) int {
+	if f, ok := item.(*frame.Frame); ok {
+		return len(f.Payload)
+	}
+	return 0
+}
+
+// Crashed is the Closed of a connection whose pipeline could not make its own.
+func Crashed(err error) *Closed {
+	return &Closed{Code: frame.Abnormal, By: Local, Err: err}
 }

@@ -29,7 +29,8 @@ func (o Limit) Stage() Stage {
 type limiter struct {
 	Limit
 	up, down Sink
-	size     int64
+	size     int64  // of the message, as far as it has come
+	rest     int64  // of its latest frame, still to come; 0 if that was inflated
 	message  uint64 // counts those that came in pieces
 	open     bool   // inside a message
 	control  bucket
@@ -59,10 +60,15 @@ func (l *limiter) onUp(item any) {
 // count adds a piece of a message. A header that announces too much is enough.
 func (l *limiter) count(f *frame.Frame) bool {
 	if f.Opcode != frame.OpContinuation {
-		l.size = 0
+		l.size, l.rest = 0, 0
 	}
-	l.size += int64(len(f.Payload))
-	if l.Message > 0 && l.size > l.Message {
+	if l.rest == 0 {
+		l.rest = f.Length // a new frame: its pieces all have its Length
+	}
+	n := int64(len(f.Payload))
+	l.size += n
+	l.rest = max(0, l.rest-n)
+	if l.Message > 0 && l.rest > l.Message-l.size {
 		l.down(frame.Failure(frame.TooBig, "message over the limit"))
 		return false
 	}

@@ -1,0 +1,189 @@
+package actors
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// ClientUpgrader is a message that turns a client's HTTP side into a pipeline.
+type ClientUpgrader interface {
+	// Handshake is the request to send to the server at base.
+	Handshake(base *url.URL) (*http.Request, error)
+	// Agree judges the response. It returns the plan of the pipeline, or why not;
+	// then the connection ends, and the sender of the message gets the error.
+	Agree(*http.Response) (*Plan, error)
+}
+
+// Connect makes a fresh connection actor the client end of Conn, over which TLS
+// has been set up already if it is to be used.
+type Connect struct {
+	Conn    net.Conn
+	Base    *url.URL      // where Conn leads
+	Timeout time.Duration // of an exchange; 0: none
+	MaxBody int64         // bytes of a response that are kept for its receiver
+}
+
+// Connected answers a ClientUpgrader that has succeeded.
+type Connected struct{ Response *http.Response }
+
+// client is the side of a connection that speaks HTTP as a client. A goroutine
+// for each exchange writes and reads, as net/http's does on the other side.
+type client struct {
+	*conn
+	Connect
+	source io.LimitedReader // Conn, as much as one exchange may send
+	reader *bufio.Reader
+	busy   bool
+	queue  []asked // while busy
+}
+
+// asked is a message that wants an exchange, and who to answer.
+type asked struct {
+	message any
+	sender  *actor.PID
+}
+
+// exchanged is the outcome of an exchange.
+type exchanged struct {
+	asked
+	response *http.Response
+	err      error
+}
+
+func newClient(c *conn, m *Connect) *client {
+	s := &client{conn: c, Connect: *m}
+	s.source.R = m.Conn
+	s.reader = bufio.NewReader(&s.source)
+	return s
+}
+
+func (c *client) receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *http.Request, ClientUpgrader:
+		c.queue = append(c.queue, asked{m, ctx.Sender()})
+	case *exchanged:
+		c.busy = false
+		c.exchanged(m)
+	}
+	if c.side == side(c) && !c.busy && len(c.queue) > 0 {
+		next := c.queue[0]
+		c.queue = c.queue[1:]
+		c.busy = true
+		go c.exchange(next)
+	}
+}
+
+// maxHead bounds the header of a response, maxRefusal what is kept of the body
+// of a response that refuses an upgrade.
+const (
+	maxHead    = 64 << 10
+	maxRefusal = 1 << 10
+)
+
+// exchange runs beside the actor, which touches neither socket nor reader until
+// it has been told the outcome.
+func (c *client) exchange(a asked) {
+	out := &exchanged{asked: a}
+	if c.Timeout > 0 {
+		c.Conn.SetDeadline(time.Now().Add(c.Timeout))
+	}
+	out.response, out.err = c.roundTrip(a.message)
+	c.Conn.SetDeadline(time.Time{})
+	c.rt.system.Root.Send(c.ctx.Self(), out)
+}
+
+func (c *client) roundTrip(message any) (*http.Response, error) {
+	request, maxBody := (*http.Request)(nil), c.MaxBody
+	switch m := message.(type) {
+	case *http.Request:
+		request = m
+	case ClientUpgrader:
+		var err error
+		if request, err = m.Handshake(c.Base); err != nil {
+			return nil, err
+		}
+		maxBody = maxRefusal
+	}
+	if err := request.Write(c.Conn); err != nil {
+		return nil, err
+	}
+	c.source.N = maxHead + maxBody
+	for {
+		response, err := http.ReadResponse(c.reader, request)
+		if err != nil {
+			return nil, err
+		}
+		switch code := response.StatusCode; {
+		case code == http.StatusSwitchingProtocols:
+			return response, nil
+		case code >= 200:
+			return response, keepBody(response, maxBody)
+		}
+	}
+}
+
+// keepBody reads the body into memory, so that its receiver never waits for it.
+func keepBody(r *http.Response, limit int64) error {
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if int64(len(body)) > limit {
+		body, r.Close = body[:limit], true // the rest is still in the socket
+	} else {
+		r.Body.Close()
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return err
+}
+
+func (c *client) exchanged(m *exchanged) {
+	u, upgrading := m.message.(ClientUpgrader)
+	if m.err != nil {
+		c.fail(m.sender, m.err)
+		return
+	}
+	if !upgrading {
+		c.reply(m.sender, m.response)
+		if m.response.Close {
+			c.stop()
+			c.end()
+		}
+		return
+	}
+	plan, err := u.Agree(m.response)
+	if err != nil {
+		c.fail(m.sender, err)
+		return
+	}
+	first, _ := c.reader.Peek(c.reader.Buffered())
+	c.become(plan, c.Conn, first)
+	c.reply(m.sender, &Connected{m.response})
+}
+
+func (c *client) reply(to *actor.PID, message any) {
+	if to != nil {
+		c.tell(to, message)
+	}
+}
+
+// fail ends the connection: after a failed exchange nobody knows what is in the socket.
+func (c *client) fail(who *actor.PID, err error) {
+	c.reply(who, err)
+	for _, a := range c.queue {
+		c.reply(a.sender, fmt.Errorf("connection ended: %w", err))
+	}
+	c.queue = nil
+	c.stop()
+	c.end()
+}
+
+func (c *client) signalled(uint32)  {}
+func (c *client) settle()           {}
+func (c *client) stop()             { c.Conn.Close() }
+func (c *client) crashed(err error) { c.fail(nil, err) }

@@ -1,0 +1,90 @@
+package actors
+
+import (
+	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// conn is the connection actor. What it is at the moment, one end of HTTP or
+// the driver of a pipeline, is its side; an upgrade replaces the side within one
+// turn.
+type conn struct {
+	rt      *Runtime
+	mailbox *Mailbox
+	ctx     actor.Context // the actor's own; signals are turns too and bring none
+	side    side
+}
+
+// side is what a connection does with its messages and signals.
+type side interface {
+	receive(ctx actor.Context)
+	signalled(bits uint32)
+	settle()           // no message waits: write what a burst has made
+	stop()             // the actor is being stopped by somebody else
+	crashed(err error) // a stage or a callback panicked
+}
+
+// Spawn starts a connection actor that serves the exchanges of one HTTP
+// connection, or becomes a client by a Connect.
+func (rt *Runtime) Spawn() *actor.PID { return rt.system.Root.Spawn(rt.props) }
+
+func (c *conn) board(m *Mailbox) { c.mailbox = m }
+
+// Receive is the actor's turn. A panic ends this connection and no other.
+func (c *conn) Receive(ctx actor.Context) {
+	defer c.rescue()
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		c.ctx = ctx
+		if c.side == nil {
+			c.side = &server{conn: c}
+		}
+	case *actor.Stopping:
+		c.side.stop()
+	case *actor.Stopped, *actor.Restarting:
+	case *Connect:
+		c.side = newClient(c, m)
+	default:
+		c.side.receive(ctx)
+	}
+}
+
+func (c *conn) signalled(bits uint32) {
+	defer c.rescue()
+	c.side.signalled(bits)
+}
+
+func (c *conn) settle() {
+	defer c.rescue()
+	if c.side != nil {
+		c.side.settle()
+	}
+}
+
+func (c *conn) rescue() {
+	if reason := recover(); reason != nil {
+		c.rt.system.Logger().Error("connection panicked", "pid", c.ctx.Self(), "reason", reason)
+		c.side.crashed(fmt.Errorf("panic: %v", reason))
+	}
+}
+
+// end stops the actor: its turn is over for good.
+func (c *conn) end() { c.ctx.Stop(c.ctx.Self()) }
+
+// tell sends with the connection as sender, so that the receiver can respond.
+func (c *conn) tell(to *actor.PID, message any) {
+	c.ctx.Request(to, message)
+}
+
+// gone is the side of a connection that has ended, until the actor has.
+type gone struct{}
+
+func (gone) receive(actor.Context) {}
+func (gone) signalled(uint32)      {}
+func (gone) settle()               {}
+func (gone) stop()                 {}
+func (gone) crashed(error)         {}
+
+// yield ends the present turn of m early, so that others get theirs.
+func (m *Mailbox) yield() { m.hurry.Store(true) }

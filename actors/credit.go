@@ -1,0 +1,81 @@
+package actors
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/pipeline"
+)
+
+// credit counts what the handler was given and has not worked through. Any
+// proto.actor actor, here or on another node, answers a Touch by itself when it
+// has worked through what came before: so one is sent every half credit.
+type credit struct {
+	load          // handed over and unanswered
+	recent load   // of that, since the last Touch
+	marks  []mark // a Touch each that is on its way, oldest first
+}
+
+type load struct{ frames, bytes int }
+
+// mark is what the answer to a Touch pays back.
+type mark struct {
+	load
+	settle bool // the pipeline waits for it
+}
+
+var touch = &actor.Touch{}
+
+func (c *credit) spent(l *Limits) bool { return c.reaches(l.CreditFrames, l.CreditBytes) }
+
+func (l load) reaches(frames, bytes int) bool {
+	return frames > 0 && l.frames >= frames || bytes > 0 && l.bytes >= bytes
+}
+
+func (l *load) add(frames, bytes int) {
+	l.frames += frames
+	l.bytes += bytes
+}
+
+// charge counts an item that was handed over.
+func (s *stream) charge(weight int) {
+	c, l := &s.credit, &s.limits
+	c.add(1, weight)
+	c.recent.add(1, weight)
+	if c.recent.reaches((l.CreditFrames+1)/2, (l.CreditBytes+1)/2) {
+		s.touch(false)
+	}
+	if c.spent(l) {
+		s.input.Pause = true
+	}
+}
+
+func (s *stream) touch(settle bool) {
+	c := &s.credit
+	c.marks = append(c.marks, mark{c.recent, settle})
+	c.recent = load{}
+	s.tell(s.handler, touch)
+}
+
+func (s *stream) touched() {
+	c := &s.credit
+	if len(c.marks) == 0 {
+		return
+	}
+	m := c.marks[0]
+	if c.marks = c.marks[1:]; len(c.marks) == 0 {
+		c.marks = nil
+	}
+	c.add(-m.frames, -m.bytes)
+	if m.settle {
+		s.onUp(&pipeline.Settled{})
+	}
+	s.resume()
+}
+
+// settleHandler asks the handler whether it has worked through everything.
+func (s *stream) settleHandler() {
+	if s.credit.frames == 0 {
+		s.onUp(&pipeline.Settled{})
+		return
+	}
+	s.touch(true)
+}

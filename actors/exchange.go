@@ -1,0 +1,205 @@
+package actors
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Exchange is one HTTP request that waits for its answer in a goroutine of
+// net/http's, and is decided by a connection actor.
+type Exchange struct {
+	Request  *http.Request
+	Writer   http.ResponseWriter
+	Listener *actor.PID    // who is asked, by an *http.Request message
+	Upgrade  Upgrader      // or the answer, if it is known already
+	Timeout  time.Duration // for the answer; then it is 503; 0: none
+	Last     bool          // the connection actor has no further use if this does not upgrade it
+
+	claimed  atomic.Bool
+	done     chan struct{}
+	response *http.Response // nil: upgraded
+}
+
+// abandoned tells a connection that nobody waits for an exchange any more.
+type abandoned struct{ exchange *Exchange }
+
+// hijacked tells a connection that its socket has left net/http.
+type hijacked struct{}
+
+// Hijacked tells the connection actor conn that its socket was hijacked: unless
+// that was its own doing, there is nothing left for it to do.
+func (rt *Runtime) Hijacked(conn *actor.PID) { rt.system.Root.Send(conn, &hijacked{}) }
+
+// Serve hands ex to the connection actor conn and writes the answer, unless the
+// connection was upgraded. It returns when the exchange is over.
+func (rt *Runtime) Serve(conn *actor.PID, ex *Exchange) {
+	ex.done = make(chan struct{})
+	rt.system.Root.Send(conn, ex)
+	var late <-chan time.Time
+	if ex.Timeout > 0 {
+		t := time.NewTimer(ex.Timeout)
+		defer t.Stop()
+		late = t.C
+	}
+	select {
+	case <-ex.done:
+	case <-ex.Request.Context().Done():
+		if ex.claim() {
+			rt.system.Root.Send(conn, &abandoned{ex})
+			return
+		}
+		<-ex.done
+	case <-late:
+		if ex.claim() {
+			rt.system.Root.Send(conn, &abandoned{ex})
+			ex.response = plain(http.StatusServiceUnavailable, "no answer in time")
+		} else {
+			<-ex.done
+		}
+	}
+	if ex.response != nil {
+		writeResponse(ex.Writer, ex.response)
+	}
+}
+
+// claim decides who ends the exchange: the first who asks.
+func (ex *Exchange) claim() bool { return ex.claimed.CompareAndSwap(false, true) }
+
+// answer gives the waiting goroutine what it is to write.
+func (ex *Exchange) answer(r *http.Response) {
+	if ex.claim() {
+		ex.response = r
+		close(ex.done)
+	} else if r.Body != nil {
+		r.Body.Close()
+	}
+}
+
+func plain(status int, why string) *http.Response {
+	return &http.Response{
+		StatusCode: status,
+		Header:     http.Header{"Content-Type": {"text/plain; charset=utf-8"}},
+		Body:       io.NopCloser(strings.NewReader(why + "\n")),
+		Close:      true,
+	}
+}
+
+func writeResponse(w http.ResponseWriter, r *http.Response) {
+	h := w.Header()
+	for name, values := range r.Header {
+		h[name] = values
+	}
+	if r.Close {
+		h.Set("Connection", "close")
+	}
+	if r.ContentLength > 0 && h.Get("Content-Length") == "" {
+		h.Set("Content-Length", fmt.Sprint(r.ContentLength))
+	}
+	status := r.StatusCode
+	if status == 0 {
+		status = http.StatusOK
+	}
+	w.WriteHeader(status)
+	if r.Body != nil {
+		io.Copy(w, r.Body)
+		r.Body.Close()
+	}
+}
+
+// server is the side of a connection that speaks HTTP as a server.
+type server struct {
+	*conn
+	exchange *Exchange // the one before us
+}
+
+func (s *server) receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *Exchange:
+		s.exchange = m
+		if m.Upgrade != nil {
+			s.upgrade(m.Upgrade)
+		} else {
+			s.tell(m.Listener, m.Request)
+		}
+	case *http.Response:
+		s.answer(m)
+	case Upgrader:
+		s.upgrade(m)
+	case *actor.DeadLetterResponse:
+		s.answer(plain(http.StatusServiceUnavailable, "no listener"))
+	case *abandoned:
+		if s.exchange == m.exchange {
+			s.over()
+		}
+	case *hijacked:
+		s.end()
+	}
+}
+
+func (s *server) answer(r *http.Response) {
+	if ex := s.exchange; ex != nil {
+		ex.answer(r)
+		s.over()
+	}
+}
+
+// over: the exchange is, and we wait for the next one if there can be one.
+func (s *server) over() {
+	last := s.exchange.Last
+	s.exchange = nil
+	if last {
+		s.end()
+	}
+}
+
+// upgrade swaps HTTP for the pipeline, in this turn: nobody reads the socket
+// meanwhile, for net/http's goroutine waits for the exchange.
+func (s *server) upgrade(u Upgrader) {
+	ex := s.exchange
+	if ex == nil {
+		return // whoever asked has left
+	}
+	plan, refusal := u.Upgrade(ex.Request)
+	if refusal != nil {
+		s.answer(refusal)
+		return
+	}
+	if !ex.claim() {
+		s.over()
+		return
+	}
+	defer close(ex.done)
+	nc, rw, err := http.NewResponseController(ex.Writer).Hijack()
+	if err != nil {
+		ex.response = plain(http.StatusInternalServerError, "connection cannot be upgraded: "+err.Error())
+		s.over()
+		return
+	}
+	s.exchange = nil
+	nc.SetDeadline(time.Time{})
+	first, _ := rw.Reader.Peek(rw.Reader.Buffered())
+	s.become(plan, nc, first)
+}
+
+func (s *server) signalled(uint32) {}
+func (s *server) settle()          {}
+
+func (s *server) stop() {
+	if s.exchange != nil {
+		s.exchange.answer(plain(http.StatusServiceUnavailable, "shutting down"))
+		s.exchange = nil
+	}
+}
+
+func (s *server) crashed(error) {
+	if s.exchange != nil {
+		s.exchange.answer(plain(http.StatusInternalServerError, "upgrade failed"))
+	}
+	s.end()
+}

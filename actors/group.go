@@ -1,0 +1,111 @@
+package actors
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/pipeline"
+)
+
+// Group is the upgraded connections of one server. The zero value is empty.
+type Group struct {
+	mu      sync.Mutex
+	first   *stream
+	size    int
+	leaving *pipeline.Leave // what those who join late are told at once
+	empty   chan struct{}   // closed when the last has left, once drain asked for it
+}
+
+// Len is the number of connections.
+func (g *Group) Len() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.size
+}
+
+func (g *Group) join(s *stream) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if s.next = g.first; s.next != nil {
+		s.next.prev = s
+	}
+	g.first = s
+	g.size++
+	if g.leaving != nil {
+		s.ctx.Send(s.ctx.Self(), g.leaving)
+	}
+}
+
+func (g *Group) leave(s *stream) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if s.prev != nil {
+		s.prev.next = s.next
+	} else {
+		g.first = s.next
+	}
+	if s.next != nil {
+		s.next.prev = s.prev
+	}
+	s.next, s.prev = nil, nil
+	if g.size--; g.size == 0 && g.empty != nil {
+		close(g.empty)
+		g.empty = nil
+	}
+}
+
+func (g *Group) members() []*actor.PID {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	pids := make([]*actor.PID, 0, g.size)
+	for s := g.first; s != nil; s = s.next {
+		pids = append(pids, s.ctx.Self())
+	}
+	return pids
+}
+
+// Drain asks every connection to leave, batch of them at a time and every apart,
+// and waits until all have ended or ctx has; then the rest is cut. It returns how
+// many there were and how many had to be cut.
+func (rt *Runtime) Drain(ctx context.Context, g *Group, leave *pipeline.Leave, batch int, every time.Duration) (asked, cut int) {
+	g.mu.Lock()
+	g.leaving = leave
+	empty := make(chan struct{})
+	if g.size == 0 {
+		close(empty)
+	} else {
+		g.empty = empty
+	}
+	g.mu.Unlock()
+	members := g.members()
+	asked = len(members)
+	for len(members) > 0 {
+		n := min(max(batch, 1), len(members))
+		for _, pid := range members[:n] {
+			rt.system.Root.Send(pid, leave)
+		}
+		if members = members[n:]; len(members) == 0 {
+			break
+		}
+		t := time.NewTimer(every)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			members = nil
+		}
+	}
+	select {
+	case <-empty:
+		return asked, 0
+	case <-ctx.Done():
+	}
+	for _, pid := range g.members() {
+		rt.system.Root.Stop(pid)
+		cut++
+	}
+	<-empty
+	return asked, cut
+}

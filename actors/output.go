@@ -1,0 +1,172 @@
+package actors
+
+import (
+	"sync"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/pipeline"
+)
+
+// fill is how much output a burst may make before some of it is written.
+const fill = 64 << 10
+
+// pongRoom is how much may wait on a wire that takes nothing before it counts as
+// blocked for those who have a choice.
+const pongRoom = 4 << 10
+
+// spare keeps out buffers of ordinary size between bursts.
+var spare = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+// output is what waits to be written. An idle connection has no buffer.
+type output struct {
+	buf      *[]byte // nil: nothing waits
+	start    int     // what lies before was written
+	blocked  bool    // the wire did not take all: writable will be signalled
+	shut     bool    // our half is closed
+	pressed  bool    // Backpressure was told, Drained not yet
+	watched  bool    // a stallCheck is on its way
+	progress uint64  // counts writes that took something
+	promised []*actor.PID
+}
+
+func (o *output) waiting() int {
+	if o.buf == nil {
+		return 0
+	}
+	return len(*o.buf) - o.start
+}
+
+func (o *output) take() *[]byte {
+	if o.buf == nil {
+		o.buf = spare.Get().(*[]byte)
+	}
+	return o.buf
+}
+
+func (o *output) add(p []byte) {
+	b := o.take()
+	*b = append(*b, p...)
+}
+
+func (o *output) release() {
+	if o.buf == nil {
+		return
+	}
+	if cap(*o.buf) <= fill {
+		*o.buf = (*o.buf)[:0]
+		spare.Put(o.buf)
+	}
+	o.buf, o.start = nil, 0
+}
+
+// compact makes room at the front of a buffer that has been written in part.
+func (o *output) compact() {
+	if o.start > fill && o.start > len(*o.buf)/2 {
+		n := copy(*o.buf, (*o.buf)[o.start:])
+		*o.buf = (*o.buf)[:n]
+		o.start = 0
+	}
+}
+
+// write takes one item of output, within the limit. What is urgent, a Close for
+// instance, finds room when nothing else does.
+func (s *stream) write(m pipeline.Appender) {
+	o, l := &s.out, &s.limits
+	if s.hung != nil || o.shut {
+		return
+	}
+	limit := l.Out
+	if m.Urgent() {
+		limit += fill
+	}
+	if l.Out > 0 && o.waiting() > 0 && o.waiting()+m.Size() > limit {
+		if s.flush(); o.waiting() > 0 && o.waiting()+m.Size() > limit {
+			s.onUp(&pipeline.Overflow{})
+			return
+		}
+	}
+	b := o.take()
+	*b = m.Append(*b)
+	if o.waiting() >= fill {
+		s.flush()
+	}
+	if !o.pressed && l.High > 0 && o.waiting() > l.High {
+		o.pressed = true
+		s.onUp(&pipeline.Backpressure{Waiting: o.waiting()})
+	}
+}
+
+// flush writes as much as the wire takes.
+func (s *stream) flush() {
+	o := &s.out
+	if o.buf == nil && !o.blocked {
+		return
+	}
+	for {
+		var p []byte
+		if o.buf != nil {
+			p = (*o.buf)[o.start:]
+		}
+		n, err := s.wire.write(p)
+		if n > 0 {
+			o.start += n
+			o.progress++
+		}
+		if err == errAgain {
+			s.block()
+			break
+		}
+		if err != nil {
+			s.writeFailed(err)
+			return
+		}
+		if n == len(p) {
+			s.unblock()
+			break
+		}
+	}
+	if o.pressed && o.waiting() < max(s.limits.Low, 1) {
+		o.pressed = false
+		s.onUp(&pipeline.Drained{Waiting: o.waiting()})
+	}
+}
+
+func (s *stream) block() {
+	o := &s.out
+	o.blocked = true
+	if o.waiting() == 0 {
+		o.release()
+	} else {
+		o.compact()
+	}
+	s.watchStall()
+}
+
+func (s *stream) unblock() {
+	o := &s.out
+	o.release()
+	if o.blocked {
+		o.blocked = false
+		s.onUp(&pipeline.Flushed{})
+	}
+}
+
+// writeFailed: the peer is gone. It may have said why before.
+func (s *stream) writeFailed(err error) {
+	s.out.release()
+	s.out.blocked, s.out.shut = false, true
+	if !s.eof && !s.cut && s.hung == nil {
+		s.read()
+	}
+	s.breaks(err)
+}
+
+// keepPromises answers those who wait for a Flush.
+func (s *stream) keepPromises(err error) {
+	for _, who := range s.out.promised {
+		if who != nil {
+			s.ctx.Send(who, &Flushed{Err: err})
+		}
+	}
+	s.out.promised = nil
+}

@@ -1,0 +1,57 @@
+package actors
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/pipeline"
+)
+
+// Upgrader is a message that turns a connection's HTTP side into a pipeline.
+type Upgrader interface {
+	// Upgrade judges the request that the connection has before it. It returns
+	// the plan of the pipeline, or the response that refuses.
+	Upgrade(r *http.Request) (*Plan, *http.Response)
+}
+
+// Plan is what a connection becomes.
+type Plan struct {
+	Greeting []byte           // written before anything else: the 101 of a server
+	Top      pipeline.Stage   // next to the handler; SetTop may replace it later
+	Core     pipeline.Stage   // next to the wire
+	Handler  *actor.PID       // who gets what leaves the top
+	Spawn    *actor.Props     // or whom to start for that; its mailbox will be the crew's
+	Hello    any              // the handler's first message; nil: none
+	Limits   Limits           // of what the driver holds
+	Portable bool             // do not use the poller
+	Group    *Group           // to join; nil: none
+	Options  *pipeline.Limits // sent down at the start; nil: none
+}
+
+// Limits bound what a connection holds. All are taken as they are: a zero lifts
+// the limit.
+type Limits struct {
+	CreditFrames int           // handed over to the handler and not worked through
+	CreditBytes  int           // likewise; then the socket is not read
+	Out          int           // bytes of output that may wait
+	High, Low    int           // bytes of waiting output: Backpressure above, Drained below
+	Stall        time.Duration // without progress while output waits
+	Linger       time.Duration // for the peer's end after ours
+}
+
+// SetTop replaces the stages next to the handler, between two frames.
+type SetTop struct{ Stage pipeline.Stage }
+
+// SetLimits replaces what the driver allows, and sends Options down.
+type SetLimits struct {
+	Limits  func(*Limits)
+	Options *pipeline.Limits
+}
+
+// Flush asks to be answered with a *Flushed when all that was sent to the
+// connection before has been written to the socket, or the connection has ended.
+type Flush struct{}
+
+// Flushed answers a Flush.
+type Flushed struct{ Err error }

@@ -1,0 +1,109 @@
+package actors
+
+import (
+	"crypto/tls"
+	"net"
+	"sync"
+)
+
+// portable is a wire over any net.Conn, on any system: one goroutine reads, and
+// one writes while there is something to write.
+type portable struct {
+	nc      net.Conn
+	mailbox *Mailbox
+
+	mu      sync.Mutex
+	taken   sync.Cond // in was emptied, or the wire closed
+	in      []byte    // read and not yet taken by the actor
+	readErr error
+	closed  bool
+
+	out      []byte // what the writer writes; its own while writing
+	writing  bool
+	writeErr error
+}
+
+func newPortable(nc net.Conn, m *Mailbox) *portable {
+	p := &portable{nc: nc, mailbox: m}
+	p.taken.L = &p.mu
+	go p.reader()
+	return p
+}
+
+func (p *portable) reader() {
+	buf := make([]byte, 8<<10)
+	for {
+		n, err := p.nc.Read(buf)
+		p.mu.Lock()
+		p.in, p.readErr = buf[:n], err
+		p.mu.Unlock()
+		p.mailbox.Signal(readable)
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		for len(p.in) > 0 && !p.closed {
+			p.taken.Wait()
+		}
+		p.mu.Unlock()
+	}
+}
+
+func (p *portable) read(buf []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := copy(buf, p.in)
+	if p.in = p.in[n:]; len(p.in) > 0 {
+		return n, nil
+	}
+	p.taken.Signal()
+	if p.readErr != nil {
+		return n, p.readErr
+	}
+	return n, errAgain
+}
+
+func (p *portable) write(buf []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.writeErr != nil:
+		return 0, p.writeErr
+	case p.writing:
+		return 0, errAgain
+	case len(buf) == 0:
+		return 0, nil
+	}
+	n := min(len(buf), record)
+	p.out = append(p.out[:0], buf[:n]...)
+	p.writing = true
+	go p.writer()
+	return n, errAgain
+}
+
+func (p *portable) writer() {
+	_, err := p.nc.Write(p.out)
+	p.mu.Lock()
+	p.writing, p.writeErr = false, err
+	p.mu.Unlock()
+	p.mailbox.Signal(writable)
+}
+
+// closeWrite is done aside, for TLS has something to write then.
+func (p *portable) closeWrite() {
+	if c, ok := p.nc.(interface{ CloseWrite() error }); ok {
+		go c.CloseWrite()
+	}
+}
+
+func (p *portable) close() {
+	p.mu.Lock()
+	p.closed = true
+	p.taken.Signal()
+	p.mu.Unlock()
+	if c, ok := p.nc.(*tls.Conn); ok {
+		c.NetConn().Close() // without a farewell that could block
+	} else {
+		p.nc.Close()
+	}
+}

@@ -1,0 +1,69 @@
+package actors
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// segment is a run of slots, 512 bytes in all. The consumer owns read, the producers' lock owns written and next.
+type segment struct {
+	slots         [31]any
+	next          *segment
+	read, written int32
+}
+
+var segments = sync.Pool{New: func() any { return new(segment) }}
+
+// queue is an unbounded FIFO of pooled segments. Producers share a lock that the queue's owner keeps; the one consumer pops without
+// it, for count tells it that a slot has been filled. An empty queue that was released holds no segment.
+type queue struct {
+	head, tail *segment
+	count      atomic.Int32
+}
+
+// push appends x. The producers' lock must be held.
+func (q *queue) push(x any) {
+	t := q.tail
+	switch {
+	case t == nil:
+		t = segments.Get().(*segment)
+		q.head, q.tail = t, t
+	case int(t.written) == len(t.slots):
+		t.next = segments.Get().(*segment)
+		t = t.next
+		q.tail = t
+	}
+	t.slots[t.written] = x
+	t.written++
+	q.count.Add(1)
+}
+
+// pop takes the oldest item and forgets it, so that the queue does not keep it alive.
+func (q *queue) pop() (x any, ok bool) {
+	if q.count.Load() == 0 {
+		return nil, false
+	}
+	s := q.head
+	if int(s.read) == len(s.slots) {
+		q.head = s.next
+		s.recycle()
+		s = q.head
+	}
+	x, s.slots[s.read] = s.slots[s.read], nil
+	s.read++
+	q.count.Add(-1)
+	return x, true
+}
+
+// release gives the last segment of an empty queue back. The consumer calls it, holding the producers' lock.
+func (q *queue) release() {
+	if q.tail != nil && q.count.Load() == 0 {
+		q.tail.recycle()
+		q.head, q.tail = nil, nil
+	}
+}
+
+func (s *segment) recycle() {
+	s.next, s.read, s.written = nil, 0, 0
+	segments.Put(s)
+}

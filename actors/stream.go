@@ -1,0 +1,390 @@
+package actors
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/pipeline"
+)
+
+// ErrStopped is in Closed when the connection's actor was stopped from outside.
+var ErrStopped = errors.New("connection actor was stopped")
+
+// chunk is the size of a read buffer, and how many of them one turn may fill.
+const (
+	chunk       = 64 << 10
+	chunksATurn = 16
+)
+
+var chunks = sync.Pool{New: func() any { return new([chunk]byte) }}
+
+// stream is the side of a connection that drives a pipeline.
+type stream struct {
+	*conn
+	wire    wire
+	onUp    pipeline.Sink // what comes from the wire goes in here
+	topUp   pipeline.Sink // the lowest of the replaceable stages, on the way up
+	coreTop pipeline.Sink // the highest of the others, on the way down
+	onDown  pipeline.Sink // what comes from the handler goes in here
+	group   *Group
+	next    *stream // in the group
+	prev    *stream
+	limits  Limits
+
+	handler *actor.PID
+	own     bool // the handler was spawned for this connection
+	orphan  bool // the handler is gone
+	closed  bool // the handler was told Closed
+
+	input  pipeline.Input
+	held   []byte       // read, not yet decoded: the credit ran out
+	holder *[chunk]byte // the buffer that held lies in
+	paused bool         // no credit: the socket is not read
+	eof    bool         // the peer will send no more
+	ended  bool         // ... or so the poller says
+	credit credit
+
+	out      output
+	lastRead time.Duration
+
+	timers timers
+
+	hung  *pipeline.Hangup // nil until asked for
+	cut   bool             // the end is due at the end of the turn
+	cause error            // of the end, if not asked for
+}
+
+// become makes c the driver of p over nc, whose first bytes were read already,
+// within the present turn.
+func (c *conn) become(p *Plan, nc net.Conn, first []byte) {
+	s := &stream{conn: c, limits: p.Limits, group: p.Group, lastRead: c.rt.now()}
+	s.timers.alarm.mailbox = c.mailbox
+	s.wire = c.rt.newWire(nc, c.mailbox, p.Portable)
+	c.side = s
+	s.handler = p.Handler
+	if p.Spawn != nil {
+		s.handler, s.own = c.rt.spawnHandler(c.ctx.Self(), p.Spawn), true
+	}
+	c.ctx.Watch(s.handler)
+	if s.group != nil {
+		s.group.join(s)
+	}
+	s.onUp, s.coreTop = p.Core(func(item any) { s.topUp(item) }, s.emit)
+	s.topUp, s.onDown = p.Top(s.deliver, s.coreTop)
+	s.out.add(p.Greeting)
+	if p.Hello != nil {
+		s.tell(s.handler, p.Hello)
+	}
+	s.onUp(&pipeline.Start{})
+	if p.Options != nil {
+		s.onDown(p.Options)
+	}
+	if len(first) > 0 {
+		s.feed(first, nil)
+	}
+	s.flush() // the answer to a handshake is awaited
+	s.conclude()
+}
+
+func (s *stream) receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Touched:
+		s.touched()
+	case *actor.Terminated:
+		if s.handler.Equal(m.Who) {
+			s.orphaned(errors.New("frame handler stopped"))
+		}
+	case *handlerFailed:
+		s.orphaned(m.err)
+	case *actor.DeadLetterResponse:
+		s.orphaned(errors.New("frame handler does not exist"))
+	case *SetTop:
+		s.topUp, s.onDown = m.Stage(s.deliver, s.coreTop)
+		s.topUp(&pipeline.Start{})
+	case *SetLimits:
+		m.Limits(&s.limits)
+		s.onDown(m.Options)
+	case *Flush:
+		s.out.promised = append(s.out.promised, ctx.Sender())
+	case *Exchange, *abandoned, *hijacked:
+		// of the HTTP side that was
+	default:
+		s.onDown(m)
+	}
+	s.conclude()
+}
+
+func (s *stream) signalled(bits uint32) {
+	if bits&ended != 0 {
+		s.ended = true
+	}
+	if bits&due != 0 {
+		s.fire()
+	}
+	if bits&readable != 0 {
+		s.read()
+	}
+	if bits&writable != 0 && s.out.blocked {
+		s.flush()
+	}
+	s.conclude()
+}
+
+// settle writes what a burst of messages has made: one write for all of it.
+func (s *stream) settle() {
+	if s.out.waiting() > 0 && !s.out.blocked {
+		s.flush()
+		s.conclude()
+	}
+	if s.out.waiting() == 0 && !s.out.blocked {
+		s.keepPromises(nil)
+	}
+}
+
+func (s *stream) stop() {
+	s.onDown(&pipeline.Leave{})
+	s.flush()
+	s.finish(ErrStopped)
+}
+
+// crashed ends the connection after a panic in a stage; a second panic while
+// doing so ends it on the spot.
+func (s *stream) crashed(err error) {
+	if s.cause != nil || s.closed {
+		s.finish(err)
+		return
+	}
+	s.cause = err
+	defer func() {
+		if recover() != nil {
+			s.finish(err)
+		}
+	}()
+	s.onUp(&pipeline.Orphaned{Err: err})
+	s.flush()
+	s.conclude()
+}
+
+func (s *stream) orphaned(err error) {
+	if !s.orphan {
+		s.orphan = true
+		s.onUp(&pipeline.Orphaned{Err: err})
+		s.resume() // nobody will give credit any more
+	}
+}
+
+// read takes what the socket has, as long as there is credit for it.
+func (s *stream) read() {
+	if s.eof || s.paused {
+		return
+	}
+	buf := chunks.Get().(*[chunk]byte)
+	for i := 0; !s.paused && !s.cut; i++ {
+		if i == chunksATurn { // let others have theirs
+			s.mailbox.Signal(readable)
+			s.mailbox.yield()
+			break
+		}
+		n, err := s.wire.read(buf[:])
+		if n > 0 {
+			s.lastRead = s.rt.now()
+			if s.feed(buf[:n], buf) {
+				buf = chunks.Get().(*[chunk]byte)
+			}
+		}
+		if err == errAgain {
+			if n > 0 && s.ended { // the end comes right behind
+				continue
+			}
+			break
+		}
+		if err != nil {
+			s.readEnded(err)
+			break
+		}
+	}
+	chunks.Put(buf)
+}
+
+// feed sends bytes up. What the pipeline leaves for want of credit is held; then
+// it keeps the buffer if there is one, and copies p otherwise.
+func (s *stream) feed(p []byte, buf *[chunk]byte) (kept bool) {
+	if s.hung != nil { // nobody listens any more
+		return false
+	}
+	in := &s.input
+	in.Data, in.Pause = p, s.credit.spent(&s.limits)
+	s.onUp(in)
+	rest := in.Data
+	in.Data = nil
+	s.paused = in.Pause
+	if len(rest) == 0 || s.hung != nil {
+		return false
+	}
+	if buf == nil {
+		rest = append([]byte(nil), rest...)
+	}
+	s.held, s.holder = rest, buf
+	return buf != nil
+}
+
+// resume goes on reading after a pause.
+func (s *stream) resume() {
+	if !s.paused || s.credit.spent(&s.limits) && !s.orphan && s.hung == nil {
+		return
+	}
+	s.paused = false
+	held, holder := s.held, s.holder
+	s.held, s.holder = nil, nil
+	kept := false
+	if len(held) > 0 {
+		kept = s.feed(held, holder)
+	}
+	if holder != nil && !kept {
+		chunks.Put(holder)
+	}
+	s.read()
+}
+
+// readEnded: the peer has closed its half, or the connection is broken.
+func (s *stream) readEnded(err error) {
+	s.eof = true
+	switch {
+	case err != io.EOF:
+		s.breaks(err)
+	case s.hung != nil:
+		s.cut = s.out.waiting() == 0 && !s.out.blocked
+	default:
+		s.onUp(&pipeline.Ended{})
+	}
+}
+
+// breaks marks the end of a connection that no longer works.
+func (s *stream) breaks(err error) {
+	s.cut = true
+	if s.cause == nil {
+		s.cause = err
+	}
+}
+
+// hangup is asked for by the pipeline.
+func (s *stream) hangup(m *pipeline.Hangup) {
+	if m.Cut {
+		s.cut = true
+	}
+	if s.hung == nil {
+		s.hung = m
+		s.drop()
+		if s.limits.Linger > 0 {
+			s.after(s.limits.Linger, &lingered{})
+		}
+	}
+}
+
+// drop forgets what was read and will not be decoded.
+func (s *stream) drop() {
+	if s.holder != nil {
+		chunks.Put(s.holder)
+	}
+	s.held, s.holder = nil, nil
+}
+
+// conclude does at the end of a turn what may not be done in the middle of one.
+func (s *stream) conclude() {
+	if s.hung != nil && !s.cut {
+		if s.out.waiting() > 0 && !s.out.blocked {
+			s.flush()
+		}
+		if s.out.waiting() == 0 && !s.out.blocked && !s.out.shut {
+			if !s.hung.Wait || s.eof {
+				s.out.shut = true
+				s.wire.closeWrite()
+			}
+			if s.eof {
+				s.cut = true
+			}
+		}
+		s.resume() // to see the peer's end
+	}
+	if s.cut {
+		s.finish(s.cause)
+	}
+}
+
+// finish is the one road out: Closed to the handler, the socket closed, nothing kept.
+func (s *stream) finish(err error) {
+	if s.side != side(s) {
+		return
+	}
+	s.side = gone{}
+	s.flush()
+	func() {
+		defer func() { recover() }() // a stage that panics cannot keep Closed from the handler
+		s.onUp(&pipeline.Lost{Err: err})
+	}()
+	if !s.closed {
+		s.deliver(pipeline.Crashed(err))
+	}
+	s.drop()
+	s.wire.close()
+	s.out.release()
+	s.rt.wheel.set(&s.timers.alarm, 0)
+	s.keepPromises(net.ErrClosed)
+	if s.group != nil {
+		s.group.leave(s)
+	}
+	s.ctx.Unwatch(s.handler)
+	if s.own {
+		s.ctx.Poison(s.handler) // after Closed
+	}
+	s.end()
+}
+
+// deliver takes what leaves the top: it is the handler's.
+func (s *stream) deliver(item any) {
+	switch item.(type) {
+	case *pipeline.Start, *pipeline.Flushed, *pipeline.Settled, *pipeline.Input, *pipeline.Lost:
+		return // meant for stages
+	case *pipeline.Closed:
+		if s.closed {
+			return
+		}
+		s.closed = true
+	}
+	if s.orphan || s.timers.firing(item) {
+		return
+	}
+	s.tell(s.handler, item)
+	s.charge(pipeline.Weight(item))
+}
+
+// emit takes what leaves the bottom.
+func (s *stream) emit(item any) {
+	switch m := item.(type) {
+	case pipeline.Appender:
+		s.write(m)
+	case *pipeline.Status:
+		s.report(m)
+	case *pipeline.After:
+		s.after(m.Delay, m.Event)
+	case *pipeline.Settle:
+		s.settleHandler()
+	case *pipeline.Hangup:
+		s.hangup(m)
+	}
+}
+
+func (s *stream) report(m *pipeline.Status) {
+	now := s.rt.now()
+	m.Now = s.rt.wheel.time(now)
+	m.LastRead = s.rt.wheel.time(s.lastRead)
+	if s.paused {
+		m.LastRead = m.Now
+	}
+	m.Blocked = s.out.blocked && s.out.waiting() >= pongRoom
+	m.Waiting = s.out.waiting()
+}

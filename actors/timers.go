@@ -1,0 +1,94 @@
+package actors
+
+import (
+	"slices"
+	"time"
+
+	"github.com/spindrift-go/spindrift/pipeline"
+)
+
+// timers are the events that a connection waits for; few, so a sorted list. Only
+// the first has a place on the wheel.
+type timers struct {
+	alarm alarm
+	list  []timer // by time
+	fired any     // the event that is on its way up
+}
+
+type timer struct {
+	at    time.Duration
+	event any
+}
+
+// The driver's own events.
+type (
+	lingered   struct{}                  // the peer did not end in time
+	stallCheck struct{ progress uint64 } // has output moved since?
+)
+
+func (s *stream) after(d time.Duration, event any) {
+	t := &s.timers
+	at := s.rt.now() + max(d, 0)
+	i := len(t.list)
+	for i > 0 && t.list[i-1].at > at {
+		i--
+	}
+	t.list = slices.Insert(t.list, i, timer{at, event})
+	if i == 0 {
+		s.rt.wheel.set(&t.alarm, at)
+	}
+}
+
+// fire sends what is due where it belongs.
+func (s *stream) fire() {
+	t := &s.timers
+	now := s.rt.now()
+	for len(t.list) > 0 && t.list[0].at <= now {
+		event := t.list[0].event
+		t.list = slices.Delete(t.list, 0, 1)
+		switch m := event.(type) {
+		case *lingered:
+			s.cut = true
+		case *stallCheck:
+			s.checkStall(m)
+		default:
+			t.fired = event
+			s.onUp(event)
+			t.fired = nil
+		}
+	}
+	if len(t.list) > 0 {
+		s.rt.wheel.set(&t.alarm, t.list[0].at)
+	}
+}
+
+// firing reports whether item is a timer's event that no stage has taken; a stage
+// that was replaced can leave one.
+func (t *timers) firing(item any) bool {
+	return t.fired != nil && same(t.fired, item)
+}
+
+// same compares what a user's event may be: not everything can be.
+func same(a, b any) bool {
+	defer func() { recover() }()
+	return a == b
+}
+
+func (s *stream) checkStall(m *stallCheck) {
+	s.out.watched = false
+	switch {
+	case !s.out.blocked:
+	case s.out.progress != m.progress:
+		s.watchStall()
+	default:
+		s.onUp(&pipeline.Stalled{})
+	}
+}
+
+// watchStall makes sure that output which waits is looked after.
+func (s *stream) watchStall() {
+	if s.limits.Stall > 0 && !s.out.watched {
+		s.out.watched = true
+		s.after(s.limits.Stall, &stallCheck{s.out.progress})
+	}
+}

@@ -1,0 +1,71 @@
+package actors
+
+import (
+	"crypto/tls"
+	"net"
+)
+
+// The signals that a connection's mailbox gets.
+const (
+	readable uint32 = 1 << iota
+	writable
+	ended // the peer has closed its half: read until the end shows
+	due   // an alarm of the wheel
+)
+
+// wire is a connected socket as the connection actor sees it. No method blocks;
+// all are called from the actor's turns. Readiness comes as signals.
+type wire interface {
+	// read returns what is there. errAgain, also beside n > 0, says that there is
+	// no more until the next readable signal.
+	read(p []byte) (n int, err error)
+	// write takes what it can of p. errAgain, also beside n == len(p), says that
+	// something waits: call again, with p empty if need be, at the next writable.
+	write(p []byte) (n int, err error)
+	closeWrite()
+	close()
+}
+
+// again is the error of a socket that has nothing to read or no room. Temporary
+// makes crypto/tls keep a connection alive that met it.
+type again struct{}
+
+func (again) Error() string   { return "not ready" }
+func (again) Timeout() bool   { return false }
+func (again) Temporary() bool { return true }
+
+var errAgain error = again{}
+
+// newWire takes over nc: polled if it is TCP, or TLS over a Lane, and the system
+// has a poller; by a goroutine that reads otherwise, or if portable is asked for.
+func (rt *Runtime) newWire(nc net.Conn, m *Mailbox, portable bool) wire {
+	if !portable {
+		if w := rt.pollable(nc, m); w != nil {
+			return w
+		}
+	}
+	return newPortable(nc, m)
+}
+
+func (rt *Runtime) pollable(nc net.Conn, m *Mailbox) wire {
+	switch c := nc.(type) {
+	case *net.TCPConn:
+		if w := rt.newPolled(c, m); w != nil {
+			return w
+		}
+	case *Lane:
+		return rt.pollable(c.TCPConn, m)
+	case *tls.Conn:
+		lane, ok := c.NetConn().(*Lane)
+		if !ok || !c.ConnectionState().HandshakeComplete {
+			return nil
+		}
+		if w := rt.newPolled(lane.TCPConn, m); w != nil {
+			lane.polled = w
+			// What TLS has read ahead makes no socket readable.
+			m.Signal(readable)
+			return &secure{conn: c, lane: lane}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+// Command client runs the cases of an Autobahn engine: it asks how many there
+// are, echoes through each, and has the reports written.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
+	"github.com/spindrift-go/spindrift/sockets"
+)
+
+func main() {
+	base := flag.String("url", "ws://127.0.0.1:9001", "`URL` of the engine")
+	agent := flag.String("agent", "spindrift", "`NAME` in the reports")
+	portable := flag.Bool("portable", false, "a goroutine for each connection instead of the poller")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "client: unexpected argument %q\n", flag.Arg(0))
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	e := &engine{base: strings.TrimSuffix(*base, "/"), agent: url.QueryEscape(*agent), options: options(*portable)}
+	e.system = actor.NewActorSystemWithConfig(actor.Configure(
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) })))
+	if err := e.runAll(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "client:", err)
+		os.Exit(1)
+	}
+}
+
+func options(portable bool) *sockets.Options {
+	return &sockets.Options{
+		Portable:     portable,
+		Compression:  &pipeline.Compression{Threshold: -1},
+		MaxFrame:     -1,
+		MaxMessage:   -1,
+		MaxFragments: -1,
+		MaxOut:       -1,
+	}
+}
+
+type engine struct {
+	system      *actor.ActorSystem
+	base, agent string
+	options     *sockets.Options
+}
+
+func (e *engine) runAll(ctx context.Context) error {
+	count, err := e.count(ctx)
+	if err != nil {
+		return err
+	}
+	for n := 1; n <= count; n++ {
+		if err := e.visit(ctx, fmt.Sprintf("/runCase?case=%d&agent=%s", n, e.agent), nil); err != nil {
+			return err
+		}
+		fmt.Printf("\rcase %d of %d", n, count)
+	}
+	fmt.Println()
+	return e.visit(ctx, "/updateReports?agent="+e.agent, nil)
+}
+
+func (e *engine) count(ctx context.Context) (n int, err error) {
+	var text string
+	if err := e.visit(ctx, "/getCaseCount", &text); err != nil {
+		return 0, err
+	}
+	if n, err = strconv.Atoi(text); err != nil {
+		return 0, errors.New("the engine's case count is not a number: " + strconv.Quote(text))
+	}
+	return n, nil
+}
+
+// visit opens path and stays until the connection has closed: it echoes, or
+// keeps what it gets in text.
+func (e *engine) visit(ctx context.Context, path string, text *string) error {
+	closed := make(chan struct{})
+	guest := func(ctx actor.Context) {
+		switch m := ctx.Message().(type) {
+		case *frame.Frame:
+			if text != nil {
+				*text = m.String()
+			} else {
+				ctx.Respond(m)
+			}
+		case *sockets.Closed:
+			close(closed)
+		}
+	}
+	pid, err := sockets.Dial(ctx, e.system, e.base+path, &sockets.UpgradeClient{
+		Spawn:   actor.PropsFromFunc(guest),
+		Options: e.options,
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case <-closed:
+		return nil
+	case <-ctx.Done():
+		e.system.Root.Send(pid, &sockets.Leave{})
+		<-closed
+		return ctx.Err()
+	}
+}

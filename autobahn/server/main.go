@@ -1,0 +1,82 @@
+// Command server echoes every message on every path, compressed where that was
+// agreed on, for an Autobahn engine to judge.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
+	"github.com/spindrift-go/spindrift/sockets"
+)
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:9001", "`HOST:PORT` to listen on")
+	portable := flag.Bool("portable", false, "a goroutine for each connection instead of the poller")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "server: unexpected argument %q\n", flag.Arg(0))
+		os.Exit(2)
+	}
+	if err := run(*addr, *portable); err != nil {
+		fmt.Fprintln(os.Stderr, "server:", err)
+		os.Exit(1)
+	}
+}
+
+func run(addr string, portable bool) error {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	system := actor.NewActorSystemWithConfig(actor.Configure(
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) })))
+	server := &sockets.Server{
+		System: system,
+		Server: http.Server{
+			ReadHeaderTimeout: 10 * time.Second,
+			Handler: &sockets.Handler{
+				System: system,
+				Spawn:  actor.PropsFromFunc(echo),
+				Options: &sockets.Options{
+					InsecureAnyOrigin: true,
+					Portable:          portable,
+					Compression:       &pipeline.Compression{Threshold: -1},
+					MaxFrame:          -1,
+					MaxMessage:        -1,
+					MaxFragments:      -1,
+					MaxOut:            -1,
+				},
+			},
+		},
+	}
+	fmt.Println("listening on", l.Addr())
+	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	go func() {
+		<-interrupted.Done()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		server.Shutdown(ctx)
+	}()
+	if err := server.Serve(l); err != http.ErrServerClosed {
+		return err
+	}
+	return nil
+}
+
+func echo(ctx actor.Context) {
+	if f, ok := ctx.Message().(*frame.Frame); ok {
+		ctx.Respond(f)
+	}
+}

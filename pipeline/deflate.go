@@ -1,0 +1,344 @@
+package pipeline
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/klauspost/compress/flate"
+
+	"github.com/spindrift-go/spindrift/frame"
+)
+
+// Deflate is permessage-deflate, RFC 7692, once both sides agreed on Params. Its
+// place is between Closing and Text, and the Codec must let RSV1 pass.
+//
+// Messages are inflated as they arrive, as far as the stream's blocks allow: a
+// piece goes up when the sender flushed, at the latest after 32 KiB. Messages on
+// their way down are compressed unless they are short or their first frame has
+// Plain set; a whole message stays one frame, fragments stay fragments.
+//
+// Neither direction holds more than a window between two messages, and none at
+// all without context takeover.
+type Deflate struct {
+	Compression
+	Params DeflateParams
+	Client bool
+	Shared *Shared // of all connections that one message may be sent to; nil: compress it for each
+}
+
+const (
+	defaultThreshold = 512
+	defaultRatio     = 100
+
+	// 1 KiB of JSON takes 14 us and shrinks to 35 % at level 2; 5 and more make 33 %
+	// of it in half as much time again (BenchmarkDeflateEcho).
+	defaultLevel = 2
+
+	// With context takeover the peer's window would allow 32 KiB. The latest 4 KiB
+	// make JSON of 1 KiB as small as all of them, for 10 us per message of preparing
+	// a compressor; one of its own for each connection would take a megabyte.
+	takeoverSize = 4 << 10
+
+	// zlib counts 8 bits as 9.
+	leastTakeover = 9
+
+	keptOutput = 64 << 10 // of a pooled compressor
+)
+
+// Stage returns permessage-deflate as a stage.
+func (o Deflate) Stage() Stage {
+	p, sendBits, recvBits := o.Params, o.Params.ServerMaxWindowBits, o.Params.ClientMaxWindowBits
+	sendFresh, recvFresh := p.ServerNoContextTakeover, p.ClientNoContextTakeover
+	if o.Client {
+		sendBits, recvBits, sendFresh, recvFresh = recvBits, sendBits, recvFresh, sendFresh
+	}
+	kind := deflaterKindOf(o.Level, min(windowBits(sendBits), windowBits(o.WindowBits)))
+	recvSize := 1 << max(windowBits(recvBits), leastTakeover)
+	ratio, threshold := orDefault(o.MaxRatio, defaultRatio), orDefault(o.Threshold, defaultThreshold)
+	return func(up, down Sink) (Sink, Sink) {
+		d := &deflate{up: up, down: down}
+		d.in = inflating{up: up, down: down, ratio: ratio, piece: new(frame.Frame)}
+		d.in.full = d.in.passFull
+		if !recvFresh {
+			d.in.takeover, d.in.window = true, &window{size: recvSize}
+		}
+		d.out = deflating{down: down, kind: kind, threshold: threshold}
+		if !sendFresh && o.ContextTakeover {
+			d.out.window = &window{size: min(1<<kind.bits, takeoverSize)}
+		} else if o.Shared != nil {
+			d.out.shared = &o.Shared.slots[kind.index()]
+		}
+		return d.onUp, d.onDown
+	}
+}
+
+// orDefault: zero is the default, negative is 0.
+func orDefault(n, value int) int {
+	if n == 0 {
+		return value
+	}
+	return max(n, 0)
+}
+
+type deflate struct {
+	up, down Sink
+	in       inflating
+	out      deflating
+}
+
+func (d *deflate) onUp(item any) {
+	switch m := item.(type) {
+	case *frame.Frame:
+		if !m.Opcode.Control() {
+			d.in.data(m)
+			return
+		}
+	case *Closed, *Lost:
+		d.in.end()
+		d.out.end()
+	}
+	d.up(item)
+}
+
+func (d *deflate) onDown(item any) {
+	switch m := item.(type) {
+	case *frame.Frame:
+		if !m.Opcode.Control() {
+			d.out.data(m)
+			return
+		}
+	case *frame.Error:
+		d.in.end()
+	case *Limits:
+		set(&d.in.ratio, m.InflateRatio)
+	}
+	d.down(item)
+}
+
+// deflating is the way down of one connection.
+type deflating struct {
+	down      Sink
+	kind      deflaterKind
+	threshold int
+	window    *window   // what the next message may refer to; nil: no takeover
+	shared    *slot     // nil: not shared
+	open      *deflater // of the message in fragments that is being compressed; nil: none
+}
+
+// data takes a message or a fragment of one.
+func (d *deflating) data(f *frame.Frame) {
+	switch {
+	case f.Opcode != frame.OpContinuation && f.Fin:
+		d.whole(f)
+	case f.Opcode != frame.OpContinuation && !f.Plain && f.RSV&frame.RSV1 == 0:
+		d.end() // of a message that its sender broke off
+		d.open = d.borrow()
+		d.fragment(f)
+	case d.open != nil && f.Opcode == frame.OpContinuation:
+		d.fragment(f)
+	default:
+		d.down(f)
+	}
+}
+
+// whole compresses a message, if that is wanted and worth it. It goes plain if
+// it would not shrink; then the window does not change either.
+func (d *deflating) whole(f *frame.Frame) {
+	if f.Plain || f.RSV&frame.RSV1 != 0 || len(f.Payload) < d.threshold {
+		d.down(f)
+		return
+	}
+	if g := d.shared.find(f); g != nil {
+		d.down(g)
+		return
+	}
+	z := d.borrow()
+	g := z.deflate(f)
+	if len(g.Payload) >= len(f.Payload) && d.threshold > 0 { // 0: every message, at any price
+		g = f
+	} else if d.window != nil {
+		d.window.add(f.Payload)
+	}
+	d.shared.keep(f, g)
+	d.down(g)
+	d.giveBack(z)
+}
+
+func (d *deflating) fragment(f *frame.Frame) {
+	g := d.open.deflate(f)
+	if d.window != nil {
+		d.window.add(f.Payload)
+	}
+	d.down(g)
+	if f.Fin {
+		d.end()
+	}
+}
+
+// borrow returns a compressor that begins a message.
+func (d *deflating) borrow() *deflater {
+	z, ok := d.kind.pool().get()
+	if !ok {
+		z = newDeflater(d.kind)
+	}
+	z.dict = z.dict[:0]
+	if d.window != nil {
+		z.dict = append(z.dict, d.window.bytes...) // the writer reads it later, too
+	}
+	z.w.ResetDict(z, z.dict)
+	return z
+}
+
+func (d *deflating) end() {
+	if d.open != nil {
+		d.giveBack(d.open)
+		d.open = nil
+	}
+}
+
+func (d *deflating) giveBack(z *deflater) {
+	if cap(z.out) > keptOutput {
+		z.out = nil
+	}
+	d.kind.pool().put(z)
+}
+
+// deflater compresses one message at a time.
+type deflater struct {
+	w    *flate.Writer // writes to the deflater
+	out  []byte
+	f    frame.Frame // goes down; its payload is out
+	dict []byte
+}
+
+// deflate returns f compressed and flushed, as a frame that is borrowed until
+// the next call. RFC 7692 7.2.1.
+func (z *deflater) deflate(f *frame.Frame) *frame.Frame {
+	z.out = z.out[:0]
+	if _, err := z.w.Write(f.Payload); err != nil {
+		panic(err)
+	}
+	if err := z.w.Flush(); err != nil {
+		panic(err)
+	}
+	z.f = frame.Frame{Header: f.Header, Payload: z.out}
+	if f.Opcode != frame.OpContinuation {
+		z.f.RSV |= frame.RSV1
+	}
+	if f.Fin {
+		z.f.Payload = z.out[:len(z.out)-len(flushTail)]
+	}
+	return &z.f
+}
+
+// Write takes the compressed bytes.
+func (z *deflater) Write(p []byte) (int, error) {
+	z.out = append(z.out, p...)
+	return len(p), nil
+}
+
+// deflaterKind is what compressors differ in, so that those of a kind can be pooled.
+type deflaterKind struct{ level, bits int }
+
+// deflaterKindOf: a compressor with a smaller window has no choice of levels.
+func deflaterKindOf(level, bits int) deflaterKind {
+	switch {
+	case bits < maxBits:
+		level = 0
+	case level == 0:
+		level = defaultLevel
+	default:
+		level = min(max(level, flate.BestSpeed), flate.BestCompression)
+	}
+	return deflaterKind{level, bits}
+}
+
+const deflaterKinds = flate.BestCompression + 1 + maxBits
+
+func (k deflaterKind) index() int {
+	if k.level > 0 {
+		return k.level
+	}
+	return flate.BestCompression + 1 + k.bits
+}
+
+var deflaters [deflaterKinds]pool[*deflater]
+
+func (k deflaterKind) pool() *pool[*deflater] { return &deflaters[k.index()] }
+
+func newDeflater(k deflaterKind) *deflater {
+	z := new(deflater)
+	var err error
+	if k.level > 0 {
+		z.w, err = flate.NewWriter(z, k.level)
+	} else {
+		z.w, err = flate.NewWriterWindow(z, 1<<k.bits)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return z
+}
+
+// Shared remembers the latest message that more than one connection was sent,
+// compressed: a broadcast is compressed once and not for each receiver. The zero
+// value is ready. It keeps that message alive until the next one.
+type Shared struct {
+	slots [deflaterKinds]slot
+}
+
+// slot is a Shared for one kind of compressor: only connections without context
+// takeover, which all compress alike.
+type slot struct {
+	seen atomic.Pointer[frame.Frame]
+	last atomic.Pointer[sharedFrame]
+}
+
+type sharedFrame struct{ plain, deflated *frame.Frame }
+
+// find returns what f was compressed to, if that is remembered.
+func (s *slot) find(f *frame.Frame) *frame.Frame {
+	if s != nil {
+		if last := s.last.Load(); last != nil && last.plain == f {
+			return last.deflated
+		}
+	}
+	return nil
+}
+
+// keep remembers a copy of g, which f was compressed to; but not before f comes
+// for the second time, so that messages to a single connection cost nothing.
+func (s *slot) keep(f, g *frame.Frame) {
+	switch {
+	case s == nil:
+	case s.seen.Load() != f:
+		s.seen.Store(f)
+	case g == f:
+		s.last.Store(&sharedFrame{f, f})
+	default:
+		s.last.Store(&sharedFrame{f, &frame.Frame{Header: g.Header, Payload: append([]byte(nil), g.Payload...)}})
+	}
+}
+
+// pool is a sync.Pool of one type, whose balance a test can watch.
+type pool[T any] struct {
+	free sync.Pool
+	lent func(change int) // nil but in tests
+}
+
+// get takes one out; ok is false if there is none to be had, and the caller
+// makes one.
+func (p *pool[T]) get() (v T, ok bool) {
+	if p.lent != nil {
+		p.lent(1)
+	}
+	v, ok = p.free.Get().(T)
+	return v, ok
+}
+
+func (p *pool[T]) put(v T) {
+	if p.lent != nil {
+		p.lent(-1)
+	}
+	p.free.Put(v)
+}

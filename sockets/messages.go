@@ -1,0 +1,64 @@
+package sockets
+
+import (
+	"net/http"
+
+	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/pipeline"
+)
+
+// Messages to a frame handler.
+type (
+	// Closed is the last message of a connection, exactly once.
+	Closed = pipeline.Closed
+	// RoundTripTime tells how long a Ping and its Pong took.
+	RoundTripTime = pipeline.RoundTripTime
+	// Backpressure says that output is piling up; Drained, that it no longer is.
+	Backpressure = pipeline.Backpressure
+	Drained      = pipeline.Drained
+	// Flushed answers a Flush.
+	Flushed = actors.Flushed
+)
+
+// Who began the end of a connection, in Closed.
+const (
+	Nobody = pipeline.Nobody
+	Peer   = pipeline.Peer
+	Local  = pipeline.Local
+)
+
+// Upgraded is the first message of a connection. Its sender is the connection:
+// keep it to send frames there at any time.
+type Upgraded struct {
+	Request     *http.Request  // the handshake; for a client, its own
+	Response    *http.Response // the server's answer; nil on the server
+	Subprotocol string         // agreed on; "" if none
+	Compressed  bool           // permessage-deflate was agreed on
+}
+
+// Messages to a connection. Anything else that is sent to one goes through its
+// stages, from the handler's end: a *frame.Frame, a *frame.Error to fail the
+// connection, or what a stage of yours understands.
+type (
+	// Flush asks the connection to answer *Flushed when everything sent to it
+	// before has been written to the socket.
+	Flush = actors.Flush
+	// Leave asks for a Close with Code and Reason, like a Close frame.
+	Leave = pipeline.Leave
+)
+
+// SetStages replaces the stages of a living connection that were given as
+// Stages, between two frames. The state of those that leave is lost. AutoPong
+// and AutoPing stay as they are in Options.
+func SetStages(options *Options, stages ...pipeline.Stage) any {
+	return &actors.SetTop{Stage: options.orDefault().top(stages)}
+}
+
+// SetOptions changes limits and times of a living connection. Only these fields
+// of options count, and only if they are not zero: the Max fields, MessageTime,
+// ControlRate, PingInterval, PingTimeout, the Credit fields, HighWater, LowWater,
+// WriteStall and CloseTimeout. Negative lifts a limit.
+func SetOptions(options *Options) any {
+	o := *options
+	return &actors.SetLimits{Options: o.changes(), Limits: o.change}
+}

@@ -1,0 +1,170 @@
+package sockets
+
+import (
+	"time"
+
+	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
+)
+
+// Options are the terms on which connections are accepted or opened. The zero
+// value of each field is the default that its comment states; a negative number
+// means "no limit" or "never".
+type Options struct {
+	// Of the handshake.
+	Subprotocols       []string              // served or offered, in order of preference
+	RequireSubprotocol bool                  // server: refuse who offers none of them with 400
+	AllowedOrigins     []string              // server: besides the same origin; see OriginAllowed
+	InsecureAnyOrigin  bool                  // server: let any web page use the visitor's cookies
+	Compression        *pipeline.Compression // permessage-deflate; nil: off
+
+	// Of what the peer may send.
+	MaxFrame     int64         // bytes of a frame: 1 MiB; over it: 1009
+	MaxMessage   int64         // bytes of a message, inflated: 1 MiB; over it: 1009
+	MaxFragments int           // frames of a message: 4,096; over it: 1008
+	MessageTime  time.Duration // from a message's first to its last byte: 60 s; over it: 1008
+	ControlRate  int           // control frames a second, sustained: 200; over it: 1008
+	Stream       bool          // hand over the pieces of messages as they arrive, instead of whole messages
+
+	// Of Pings and Pongs.
+	NoAutoPong   bool          // leave it to the handler, or a stage, to answer Pings
+	ShowControl  bool          // hand Pings and Pongs to the handler as well
+	PingInterval time.Duration // of the peer's silence before a Ping: 30 s
+	PingTimeout  time.Duration // of further silence before the end: 20 s
+	PingPayload  func() []byte // of Pings, at most 125 bytes; nil: a counter
+	OneWayPing   bool          // send Pongs, which nobody answers, in place of Pings
+
+	// Of back-pressure.
+	CreditFrames int           // handed over and not worked through: 64; then the socket is not read
+	CreditBytes  int           // likewise: 64 KiB
+	MaxOut       int           // bytes of output that wait: 1 MiB; over it: 1008. A message alone may be longer
+	HighWater    int           // bytes of waiting output that bring Backpressure: 64 KiB
+	LowWater     int           // bytes below which Drained follows: 16 KiB
+	WriteStall   time.Duration // without progress in writing: 10 s; over it: 1008
+	CloseTimeout time.Duration // for each step of closing: 5 s; then the connection is cut
+
+	MaskGen  func() [4]byte // client: keys for its frames, for tests; nil: crypto/rand
+	Portable bool           // a goroutine for each connection instead of the system's poller
+}
+
+func (o *Options) orDefault() *Options {
+	if o == nil {
+		return new(Options)
+	}
+	return o
+}
+
+// or returns v, def in place of 0 and 0, which the layers below read as "no
+// limit", in place of a negative number.
+func or[T ~int | ~int64](v, def T) T {
+	switch {
+	case v == 0:
+		return def
+	case v < 0:
+		return 0
+	}
+	return v
+}
+
+// The defaults.
+const (
+	defaultMaxFrame     = 1 << 20
+	defaultMaxMessage   = 1 << 20
+	defaultMaxFragments = 4096
+	defaultMessageTime  = 60 * time.Second
+	defaultControlRate  = 200
+	defaultPingInterval = 30 * time.Second
+	defaultPingTimeout  = 20 * time.Second
+	defaultCreditFrames = 64
+	defaultCreditBytes  = 64 << 10
+	defaultMaxOut       = 1 << 20
+	defaultHighWater    = 64 << 10
+	defaultLowWater     = 16 << 10
+	defaultWriteStall   = 10 * time.Second
+	defaultCloseTimeout = 5 * time.Second
+)
+
+// top is the stages that may be replaced while a connection lives.
+func (o *Options) top(extra []pipeline.Stage) pipeline.Stage {
+	stages := make([]pipeline.Stage, 0, len(extra)+2)
+	if !o.NoAutoPong {
+		stages = append(stages, pipeline.AutoPong{Show: o.ShowControl}.Stage())
+	}
+	stages = append(stages, pipeline.AutoPing{
+		Interval: or(o.PingInterval, defaultPingInterval),
+		Timeout:  or(o.PingTimeout, defaultPingTimeout),
+		Payload:  o.PingPayload,
+		OneWay:   o.OneWayPing,
+		Show:     o.ShowControl,
+	}.Stage())
+	return pipeline.Chain(append(stages, extra...)...)
+}
+
+// core is the stages that make WebSocket.
+func (o *Options) core(client bool, params *pipeline.DeflateParams) pipeline.Stage {
+	stages := []pipeline.Stage{pipeline.Assemble}
+	if o.Stream {
+		stages[0] = pipeline.Stream
+	}
+	stages = append(stages,
+		pipeline.Limit{
+			Message:     or(o.MaxMessage, defaultMaxMessage),
+			Time:        or(o.MessageTime, defaultMessageTime),
+			ControlRate: or(o.ControlRate, defaultControlRate),
+		}.Stage(),
+		pipeline.Text,
+	)
+	codec := pipeline.Codec{
+		Client:    client,
+		MaxFrame:  or(o.MaxFrame, defaultMaxFrame),
+		Fragments: or(o.MaxFragments, defaultMaxFragments),
+		MaskGen:   o.MaskGen,
+	}
+	if params != nil {
+		codec.RSV = frame.RSV1
+		stages = append(stages, pipeline.Deflate{Compression: *o.Compression, Params: *params, Client: client}.Stage())
+	}
+	stages = append(stages,
+		pipeline.Closing{Client: client, Timeout: or(o.CloseTimeout, defaultCloseTimeout)}.Stage(),
+		codec.Stage())
+	return pipeline.Chain(stages...)
+}
+
+// limits is what the driver of the pipeline holds at most.
+func (o *Options) limits() actors.Limits {
+	return actors.Limits{
+		CreditFrames: or(o.CreditFrames, defaultCreditFrames),
+		CreditBytes:  or(o.CreditBytes, defaultCreditBytes),
+		Out:          or(o.MaxOut, defaultMaxOut),
+		High:         or(o.HighWater, defaultHighWater),
+		Low:          or(o.LowWater, defaultLowWater),
+		Stall:        or(o.WriteStall, defaultWriteStall),
+		Linger:       or(o.CloseTimeout, defaultCloseTimeout),
+	}
+}
+
+// change is the driver's part of SetOptions.
+func (o *Options) change(l *actors.Limits) {
+	l.CreditFrames = or(o.CreditFrames, l.CreditFrames)
+	l.CreditBytes = or(o.CreditBytes, l.CreditBytes)
+	l.Out = or(o.MaxOut, l.Out)
+	l.High = or(o.HighWater, l.High)
+	l.Low = or(o.LowWater, l.Low)
+	l.Stall = or(o.WriteStall, l.Stall)
+	l.Linger = or(o.CloseTimeout, l.Linger)
+}
+
+// changes is the stages' part of SetOptions.
+func (o *Options) changes() *pipeline.Limits {
+	return &pipeline.Limits{
+		Frame:        o.MaxFrame,
+		Message:      o.MaxMessage,
+		Fragments:    o.MaxFragments,
+		MessageTime:  o.MessageTime,
+		ControlRate:  o.ControlRate,
+		CloseTimeout: o.CloseTimeout,
+		PingInterval: o.PingInterval,
+		PingTimeout:  o.PingTimeout,
+	}
+}

@@ -1,0 +1,172 @@
+package sockets
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/pipeline"
+)
+
+// UpgradeServer is the answer of a listener actor to an *http.Request that turns
+// the connection into a WebSocket, if the request is a valid handshake; if not,
+// the connection answers with the refusal that RFC 6455 asks for.
+type UpgradeServer struct {
+	FrameHandler *actor.PID       // gets the connection's messages; or
+	Spawn        *actor.Props     // the handler to start for this connection, which ends with it; its mailbox is replaced by the crew's
+	Stages       []pipeline.Stage // extra ones, from handler to wire, below AutoPong and AutoPing
+	Header       http.Header      // added to the 101
+	Options      *Options         // nil: the defaults
+}
+
+// Upgrade makes UpgradeServer an actors.Upgrader.
+func (u *UpgradeServer) Upgrade(r *http.Request) (*actors.Plan, *http.Response) {
+	o := u.Options.orDefault()
+	key, refused := check(r)
+	if refused != nil {
+		return nil, refused
+	}
+	if !o.InsecureAnyOrigin && !OriginAllowed(r, o.AllowedOrigins) {
+		return nil, refusal(http.StatusForbidden, "origin is not allowed")
+	}
+	protocol := choose(o.Subprotocols, tokens(r.Header["Sec-Websocket-Protocol"]))
+	if protocol == "" && o.RequireSubprotocol {
+		return nil, refusal(http.StatusBadRequest, "subprotocol must be one of: "+strings.Join(o.Subprotocols, ", "))
+	}
+	if u.FrameHandler == nil && u.Spawn == nil {
+		panic("sockets: UpgradeServer has neither FrameHandler nor Spawn")
+	}
+	params, extension := o.accept(r.Header["Sec-Websocket-Extensions"])
+	place, _ := r.Context().Value(placeKey{}).(*place)
+	plan := &actors.Plan{
+		Greeting: u.greeting(key, protocol, extension),
+		Top:      o.top(u.Stages),
+		Core:     o.core(false, params),
+		Handler:  u.FrameHandler,
+		Spawn:    u.Spawn,
+		Hello:    &Upgraded{Request: r, Subprotocol: protocol, Compressed: params != nil},
+		Limits:   o.limits(),
+		Portable: o.Portable,
+	}
+	if place != nil {
+		plan.Group = place.group
+	}
+	return plan, nil
+}
+
+// accept answers the extensions that a client offers.
+func (o *Options) accept(offers []string) (*pipeline.DeflateParams, string) {
+	if o.Compression == nil {
+		return nil, ""
+	}
+	answer, params, ok := o.Compression.Accept(offers)
+	if !ok {
+		return nil, ""
+	}
+	return &params, answer
+}
+
+// greeting is the 101, RFC 6455 4.2.2.
+func (u *UpgradeServer) greeting(key, protocol, extension string) []byte {
+	b := new(bytes.Buffer)
+	b.Grow(256)
+	b.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
+	fmt.Fprintf(b, "Sec-WebSocket-Accept: %s\r\n", AcceptKey(key))
+	if protocol != "" {
+		fmt.Fprintf(b, "Sec-WebSocket-Protocol: %s\r\n", protocol)
+	}
+	if extension != "" {
+		fmt.Fprintf(b, "Sec-WebSocket-Extensions: %s\r\n", extension)
+	}
+	// Write makes line breaks in values harmless and leaves out bad names.
+	u.Header.WriteSubset(b, ours)
+	b.WriteString("\r\n")
+	return b.Bytes()
+}
+
+// ours are the headers of a 101 that nobody else may set.
+var ours = map[string]bool{
+	"Upgrade": true, "Connection": true, "Sec-Websocket-Accept": true, "Sec-Websocket-Protocol": true,
+	"Sec-Websocket-Extensions": true, "Content-Length": true, "Transfer-Encoding": true,
+}
+
+// place is where a request came in: the actor of its connection and the
+// connections of its server.
+type place struct {
+	pid   *actor.PID
+	group *actors.Group
+}
+
+type placeKey struct{}
+
+// Handler upgrades the requests of any http.Handler's route, under any server
+// whose ResponseWriter can be hijacked: sockets.Server, http.Server, httptest.
+// Use it by pointer.
+type Handler struct {
+	System       *actor.ActorSystem
+	FrameHandler *actor.PID       // as in UpgradeServer
+	Spawn        *actor.Props     // as in UpgradeServer
+	Stages       []pipeline.Stage // as in UpgradeServer
+	Options      *Options         // nil: the defaults
+
+	group actors.Group
+}
+
+// ServeHTTP upgrades r or refuses it. It returns when that is decided; the
+// connection then lives on as an actor.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	Upgrade(h.System, w, r.WithContext(h.placed(r)), &UpgradeServer{
+		FrameHandler: h.FrameHandler,
+		Spawn:        h.Spawn,
+		Stages:       h.Stages,
+		Options:      h.Options,
+	})
+}
+
+// placed makes connections of other servers members of the handler's own group.
+func (h *Handler) placed(r *http.Request) context.Context {
+	ctx := r.Context()
+	if ctx.Value(placeKey{}) != nil {
+		return ctx
+	}
+	return context.WithValue(ctx, placeKey{}, &place{group: &h.group})
+}
+
+// Shutdown closes the handler's connections with 1001, and cuts those that have
+// not ended when ctx has. Connections that came in by a Server are that server's.
+func (h *Handler) Shutdown(ctx context.Context) (Drain, error) {
+	return drain(ctx, h.System, &h.group, DrainOptions{})
+}
+
+// Upgrade turns the connection of r into a WebSocket on the terms of u, or
+// answers with the refusal. It is what an http.Handler calls that decides for
+// itself, request by request. It returns when that is done.
+func Upgrade(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, u *UpgradeServer) {
+	rt := actors.RuntimeOf(system)
+	ex := &actors.Exchange{Request: r, Writer: w, Upgrade: u}
+	rt.Serve(connection(rt, r, ex), ex)
+}
+
+// connection is the actor of r's connection. Under a server that is not ours, or
+// over HTTP/2, where a connection has many requests at once, it is one that
+// lives for this exchange and, if that is upgraded, for the WebSocket.
+func connection(rt *actors.Runtime, r *http.Request, ex *actors.Exchange) *actor.PID {
+	if p, ok := r.Context().Value(placeKey{}).(*place); ok && p.pid != nil && r.ProtoMajor < 2 {
+		return p.pid
+	}
+	ex.Last = true
+	return rt.Spawn()
+}
+
+// DrainOptions say how connections are asked to leave.
+type DrainOptions struct {
+	Code   int           // of the Close: 1001
+	Reason string        // of the Close
+	Batch  int           // connections asked at a time: 10,000
+	Every  time.Duration // between batches: 2 s
+}
