@@ -30,7 +30,7 @@ var _ actor.Dispatcher = (*Crew)(nil)
 // job is the turn of a mailbox that is not ours.
 type job func()
 
-// worker is a goroutine of the crew's. All but wake belongs to the crew's lock, or to the worker while it is not active.
+// worker is a goroutine of the crew's. Its fields are under the crew's lock while it is active or parked, its own otherwise.
 type worker struct {
 	crew    *Crew
 	wake    chan struct{} // closed: leave

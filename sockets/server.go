@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -53,7 +54,7 @@ func (s *Server) setup() {
 				s.ReadHeaderTimeout = 10 * time.Second
 			}
 			if s.MaxHeaderBytes == 0 {
-				s.MaxHeaderBytes = maxHeader - slop
+				s.MaxHeaderBytes = MaxHeaderBytes
 			}
 		}
 		connContext, connState := s.ConnContext, s.ConnState
@@ -175,3 +176,11 @@ func drain(ctx context.Context, system *actor.ActorSystem, g *actors.Group, o Dr
 	}
 	return Drain{asked, cut}, nil
 }
+
+// MaxHeaderBytes, as an http.Server's MaxHeaderBytes, makes net/http refuse a
+// header of more than 16 KiB with 431. The default in actor mode.
+const MaxHeaderBytes = maxHeader - slop
+
+// Quiet is a logger factory for actor.WithLoggerFactory that makes an actor
+// system log nothing.
+func Quiet(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }

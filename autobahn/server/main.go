@@ -6,7 +6,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -39,23 +38,22 @@ func run(addr string, portable bool) error {
 	if err != nil {
 		return err
 	}
-	system := actor.NewActorSystemWithConfig(actor.Configure(
-		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) })))
+	system := actor.NewActorSystem(actor.WithLoggerFactory(sockets.Quiet))
 	server := &sockets.Server{
 		System: system,
 		Server: http.Server{
 			ReadHeaderTimeout: 10 * time.Second,
+			MaxHeaderBytes:    sockets.MaxHeaderBytes,
 			Handler: &sockets.Handler{
 				System: system,
 				Spawn:  actor.PropsFromFunc(echo),
 				Options: &sockets.Options{
-					InsecureAnyOrigin: true,
-					Portable:          portable,
-					Compression:       &pipeline.Compression{Threshold: -1},
-					MaxFrame:          -1,
-					MaxMessage:        -1,
-					MaxFragments:      -1,
-					MaxOut:            -1,
+					Portable:     portable,
+					Compression:  &pipeline.Compression{Threshold: -1},
+					MaxFrame:     -1,
+					MaxMessage:   -1,
+					MaxFragments: -1,
+					MaxOut:       -1,
 				},
 			},
 		},

@@ -1,0 +1,35 @@
+# `make` lists the targets.
+ADDR ?= :8080
+FUZZTIME ?= 3s
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+run: ## start the echo server: make run ADDR=:9000
+	go run ./examples/echo -addr $(ADDR)
+
+test: ## vet, build every example, run the tests with the race detector, fuzz briefly
+	go vet ./...
+	go build -o /dev/null ./examples/... ./autobahn/...
+	cd examples/bench && go vet ./... && go test ./...
+	go test -race -timeout 10m ./...
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=$(FUZZTIME)
+
+fuzz: ## every fuzz target for FUZZTIME each: make fuzz FUZZTIME=10m
+	@set -e; for package in ./frame ./pipeline ./sockets; do \
+	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+	    echo "fuzz $$package $$target $(FUZZTIME)"; \
+	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package > fuzz.log 2>&1 || { cat fuzz.log; exit 1; }; \
+	  done; \
+	done; rm -f fuzz.log
+
+autobahn: ## all Autobahn cases, server and client: make autobahn CASES='6.*'
+	@go run ./autobahn/judge $(if $(CASES),-cases '$(CASES)') $(if $(filter docker,$(AUTOBAHN)),-docker) $(if $(AUTOBAHN_THIN),-thin)
+
+bench: ## measure against the peers, side by side: make bench ROWS=echo64
+	cd examples/bench && go run . $(if $(ROWS),-rows '$(ROWS)')
+
+idle: ## memory and goroutines of idle connections
+	go test -run '^$$' -bench Idle -benchtime 1x ./sockets
+
+.PHONY: help run test fuzz autobahn bench idle

@@ -1,0 +1,166 @@
+package actors
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// kinds are what the benchmarks compare: how actors are run here, and how proto.actor runs them by default.
+func kinds(b *testing.B, run func(b *testing.B, system *actor.ActorSystem, option actor.PropsOption)) {
+	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))
+	defer system.Shutdown()
+	for _, kind := range []struct {
+		name   string
+		option actor.PropsOption
+	}{
+		{"crew", NewCrew().Option()},
+		{"proto", actor.WithMailbox(actor.Unbounded())},
+	} {
+		b.Run(kind.name, func(b *testing.B) {
+			b.ReportAllocs()
+			run(b, system, kind.option)
+		})
+	}
+}
+
+type ball struct{ to, from *actor.PID }
+
+// BenchmarkPingPong sends one message to and fro: the cost of a turn that handles one message.
+func BenchmarkPingPong(b *testing.B) {
+	kinds(b, func(b *testing.B, system *actor.ActorSystem, option actor.PropsOption) {
+		done := make(chan struct{})
+		left := b.N
+		props := actor.PropsFromFunc(func(ctx actor.Context) {
+			if m, ok := ctx.Message().(*ball); ok {
+				if left--; left <= 0 {
+					close(done)
+					return
+				}
+				m.to, m.from = m.from, m.to
+				ctx.Send(m.to, m)
+			}
+		}, option)
+		ping, pong := system.Root.Spawn(props), system.Root.Spawn(props)
+		b.ResetTimer()
+		system.Root.Send(ping, &ball{ping, pong})
+		<-done
+		b.StopTimer()
+		system.Root.Stop(ping)
+		system.Root.Stop(pong)
+	})
+}
+
+// BenchmarkBurst sends 32 messages from outside and waits for them: one op is one message.
+func BenchmarkBurst(b *testing.B) {
+	kinds(b, func(b *testing.B, system *actor.ActorSystem, option actor.PropsOption) {
+		const burst = 32
+		done := make(chan struct{})
+		n := 0
+		message := new(int)
+		pid := system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+			if _, ok := ctx.Message().(*int); ok {
+				if n++; n%burst == 0 {
+					done <- struct{}{}
+				}
+			}
+		}, option))
+		b.ResetTimer()
+		for range (b.N + burst - 1) / burst {
+			for range burst {
+				system.Root.Send(pid, message)
+			}
+			<-done
+		}
+		b.StopTimer()
+		system.Root.Stop(pid)
+	})
+}
+
+// BenchmarkReady makes 5,000 actors ready at once: one op is one message. The handler's frame is about as deep as a pipeline's, which is
+// what a fresh goroutine's stack has to grow to.
+func BenchmarkReady(b *testing.B) {
+	kinds(b, func(b *testing.B, system *actor.ActorSystem, option actor.PropsOption) {
+		const many = 5000
+		var wait sync.WaitGroup
+		var sum atomic.Int64
+		message := new(int)
+		pids := make([]*actor.PID, many)
+		for i := range pids {
+			pids[i] = system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+				if _, ok := ctx.Message().(*int); ok {
+					sum.Add(int64(deep(8)))
+					wait.Done()
+				}
+			}, option))
+		}
+		b.ResetTimer()
+		for range (b.N + many - 1) / many {
+			wait.Add(many)
+			for _, pid := range pids {
+				system.Root.Send(pid, message)
+			}
+			wait.Wait()
+		}
+		b.StopTimer()
+		for _, pid := range pids {
+			system.Root.Stop(pid)
+		}
+	})
+}
+
+//go:noinline
+func deep(n int) byte {
+	var frame [512]byte
+	frame[n] = 1
+	if n > 0 {
+		frame[n] += deep(n - 1)
+	}
+	return frame[n]
+}
+
+// BenchmarkSignal signals 128 mailboxes one by one, and at once as a poller does: one op is one signal.
+func BenchmarkSignal(b *testing.B) {
+	const many = 128
+	for _, name := range []string{"each", "batch"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			crew := NewCrew()
+			var wait sync.WaitGroup
+			ms := make([]*Mailbox, many)
+			for i := range ms {
+				ms[i] = crew.Mailbox().(*Mailbox)
+				ms[i].passenger = waiter{&wait}
+				ms[i].Start()
+			}
+			ready := make([]*Mailbox, 0, many)
+			b.ResetTimer()
+			for range (b.N + many - 1) / many {
+				wait.Add(many)
+				if name == "each" {
+					for _, m := range ms {
+						m.Signal(1)
+					}
+				} else {
+					ready = ready[:0]
+					for _, m := range ms {
+						if m.mark(1) {
+							ready = append(ready, m)
+						}
+					}
+					crew.post(ready)
+				}
+				wait.Wait()
+			}
+		})
+	}
+}
+
+type waiter struct{ *sync.WaitGroup }
+
+func (waiter) board(*Mailbox)     {}
+func (w waiter) signalled(uint32) { w.Done() }
+func (waiter) settle()            {}

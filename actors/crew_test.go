@@ -1,0 +1,255 @@
+package actors
+
+import (
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/stretchr/testify/require"
+)
+
+// single gives the crews of a test one worker.
+func single(t *testing.T) {
+	before := runtime.GOMAXPROCS(1)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+}
+
+func box(c *Crew, handle func(message any)) *Mailbox {
+	m := c.Mailbox().(*Mailbox)
+	m.RegisterHandlers(invoke(handle), nil)
+	m.Start()
+	return m
+}
+
+// owes is how many quick turns the crew wants to see of a mailbox that has blocked.
+func owes(m *Mailbox) int {
+	m.crew.mu.Lock()
+	defer m.crew.mu.Unlock()
+	return int(m.patience)
+}
+
+func TestCrewIsFair(t *testing.T) {
+	single(t)
+	bubble(t, func(t *testing.T, c *Crew) {
+		const turns = 10
+		var greedy *Mailbox
+		eaten, modest, most, before := 0, 0, 0, 0
+		greedy = box(c, func(any) {
+			eaten++
+			if modest < turns*slice {
+				greedy.PostUserMessage(1)
+			}
+		})
+		other := c.Mailbox().(*Mailbox)
+		other.RegisterHandlers(invoke(func(any) {
+			if modest++; modest > 1 {
+				most = max(most, eaten-before)
+			}
+			before = eaten
+		}), nil)
+		for range turns * slice {
+			other.PostUserMessage(1)
+		}
+		other.Start()
+		greedy.PostUserMessage(1)
+		synctest.Wait()
+		require.Equal(t, turns*slice, modest)
+		require.Equal(t, slice, most, "of the greedy one's messages between two of the other's")
+	})
+}
+
+func TestCrewHasNoMoreWorkersThanRoom(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Crew) {
+		var now, handled, peak atomic.Int32
+		for range 100 {
+			box(c, func(any) {
+				n := now.Add(1)
+				for p := peak.Load(); n > p && !peak.CompareAndSwap(p, n); p = peak.Load() {
+				}
+				time.Sleep(tick / 2) // a turn that takes time, but too little of it to be replaced
+				now.Add(-1)
+				handled.Add(1)
+			}).PostUserMessage(1)
+		}
+		time.Sleep(100 * tick)
+		require.Equal(t, int32(100), handled.Load())
+		require.Equal(t, int32(runtime.GOMAXPROCS(0)), peak.Load())
+		require.Equal(t, runtime.GOMAXPROCS(0), c.Workers())
+	})
+}
+
+func TestBlockersDelayOnlyThemselves(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Crew) {
+		const blockers = 1000
+		open := make(chan struct{})
+		for range blockers {
+			box(c, func(any) { <-open }).PostUserMessage(1)
+		}
+		answered := make(chan time.Time)
+		began := time.Now()
+		box(c, func(any) { answered <- time.Now() }).PostUserMessage(1)
+		took := (<-answered).Sub(began)
+		t.Logf("behind %d blockers: %v", blockers, took)
+		require.Less(t, took, 40*time.Millisecond, "the room doubles: not 2 ms for each two of them")
+
+		time.Sleep(100 * time.Millisecond)
+		c.mu.Lock()
+		require.Empty(t, c.active)
+		require.Equal(t, blockers, c.live-len(c.parked))
+		c.mu.Unlock()
+		close(open)
+	})
+}
+
+func TestBlockerMovesOutAndIsForgiven(t *testing.T) {
+	single(t)
+	bubble(t, func(t *testing.T, c *Crew) {
+		blocker := box(c, func(message any) { time.Sleep(message.(time.Duration)) })
+		answer := func() time.Duration {
+			answered := make(chan struct{})
+			began := time.Now()
+			box(c, func(any) { close(answered) }).PostUserMessage(1)
+			<-answered
+			return time.Since(began)
+		}
+		blocker.PostUserMessage(time.Second)
+		synctest.Wait()
+		require.Equal(t, 3*tick, answer(), "the first time costs three looks")
+		time.Sleep(2 * time.Second)
+
+		blocker.PostUserMessage(time.Second)
+		synctest.Wait()
+		require.Zero(t, answer(), "later it blocks a goroutine of its own")
+		time.Sleep(2 * time.Second)
+
+		for left := range patience {
+			require.Equal(t, patience-left, owes(blocker))
+			blocker.PostUserMessage(time.Duration(0))
+			synctest.Wait()
+		}
+		require.Zero(t, owes(blocker))
+
+		blocker.PostUserMessage(time.Second)
+		synctest.Wait()
+		require.Equal(t, 3*tick, answer(), "forgiven, it has the crew's trust again")
+	})
+}
+
+func TestForgivenInTheMiddleOfItsMessages(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Crew) {
+		n := 0
+		m := box(c, func(any) { n++ })
+		m.patience = patience
+		m.mu.Lock()
+		for range 3 * patience {
+			m.user.push(1)
+		}
+		m.mu.Unlock()
+		m.PostUserMessage(1)
+		synctest.Wait()
+		require.Equal(t, 3*patience+1, n)
+		require.Zero(t, owes(m))
+	})
+}
+
+func TestGoexitLosesNoWorker(t *testing.T) {
+	single(t)
+	bubble(t, func(t *testing.T, c *Crew) {
+		n := 0
+		m := box(c, func(message any) {
+			if n++; message == "exit" {
+				runtime.Goexit()
+			}
+		})
+		for range 10 {
+			m.PostUserMessage("exit")
+			m.PostUserMessage("stay")
+		}
+		synctest.Wait()
+		require.Equal(t, 20, n)
+		m.patience = patience
+		m.PostUserMessage("exit")
+		m.PostUserMessage("stay")
+		synctest.Wait()
+		require.Equal(t, 22, n)
+		c.Schedule(runtime.Goexit)
+		synctest.Wait()
+		m.PostUserMessage("stay")
+		synctest.Wait()
+		require.Equal(t, 23, n)
+		require.Equal(t, 1, c.Workers())
+	})
+}
+
+func TestPostAdmitsAll(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Crew) {
+		var signals atomic.Int32
+		var ready []*Mailbox
+		for i := range 128 {
+			m := c.Mailbox().(*Mailbox)
+			m.passenger = counter{&signals}
+			m.patience = uint8(i % 2) // every other has blocked
+			m.Start()
+			if m.mark(1) {
+				ready = append(ready, m)
+			}
+			require.False(t, m.mark(1), "marked already")
+		}
+		c.post(ready)
+		synctest.Wait()
+		require.Equal(t, int32(128), signals.Load())
+	})
+}
+
+type counter struct{ *atomic.Int32 }
+
+func (counter) board(*Mailbox)     {}
+func (c counter) signalled(uint32) { c.Add(1) }
+func (counter) settle()            {}
+
+func TestCrewIsADispatcher(t *testing.T) {
+	system := quietSystem(t)
+	crew := NewCrew()
+	props := actor.PropsFromFunc(func(ctx actor.Context) {
+		if ctx.Message() == "ask" {
+			ctx.Respond("answer")
+		}
+	}, actor.WithDispatcher(crew))
+	answer, err := system.Root.RequestFuture(system.Root.Spawn(props), "ask", 20*time.Second).Result()
+	require.NoError(t, err)
+	require.Equal(t, "answer", answer)
+	require.NotZero(t, crew.Workers())
+}
+
+func TestBlockingActorsOfASystem(t *testing.T) {
+	system := quietSystem(t)
+	before := runtime.NumGoroutine()
+	option := NewCrew().Option()
+	open := make(chan struct{})
+	blocker := actor.PropsFromFunc(func(ctx actor.Context) {
+		if ctx.Message() == "block" {
+			<-open
+		}
+	}, option)
+	for range 1000 {
+		system.Root.Send(system.Root.Spawn(blocker), "block")
+	}
+	echo := system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+		if ctx.Message() == "ask" {
+			ctx.Respond("answer")
+		}
+	}, option))
+	for range 10 {
+		began := time.Now()
+		_, err := system.Root.RequestFuture(echo, "ask", 20*time.Second).Result()
+		require.NoError(t, err)
+		t.Logf("answered within %v", time.Since(began))
+	}
+	require.Greater(t, runtime.NumGoroutine(), 1000)
+	close(open)
+	const eventually = 1 // the goroutine in which the condition is looked at
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+eventually }, 20*time.Second, 10*time.Millisecond)
+}

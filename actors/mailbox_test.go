@@ -1,0 +1,427 @@
+package actors
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unsafe"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/stretchr/testify/require"
+)
+
+// script is an invoker, and a passenger, that does what a test says and logs what it was told. Only turns touch the log, unless
+// nothing runs.
+type script struct {
+	log      []string
+	user     func(message any)
+	hook     func()
+	escalate func()
+}
+
+func (s *script) InvokeSystemMessage(message any) { s.note("system %v", message) }
+
+func (s *script) InvokeUserMessage(message any) {
+	s.note("%v", message)
+	if s.user != nil {
+		s.user(message)
+	}
+}
+
+func (s *script) EscalateFailure(reason, message any) {
+	s.note("failure %v in %v", reason, message)
+	if s.escalate != nil {
+		s.escalate()
+	}
+}
+
+func (s *script) board(*Mailbox) { s.note("board") }
+
+func (s *script) signalled(bits uint32) {
+	s.note("signals %b", bits)
+	if s.hook != nil {
+		s.hook()
+	}
+}
+
+func (s *script) settle() { s.note("settle") }
+
+func (s *script) note(format string, args ...any) {
+	s.log = append(s.log, fmt.Sprintf(format, args...))
+}
+
+// mailbox returns one whose invoker is s. In a bubble synctest.Wait is what waits for its turns.
+func (s *script) mailbox(c *Crew) *Mailbox {
+	m := c.Mailbox().(*Mailbox)
+	m.RegisterHandlers(s, nil)
+	return m
+}
+
+// ride makes s the mailbox's passenger as well.
+func (s *script) ride(c *Crew) *Mailbox {
+	m := s.mailbox(c)
+	m.passenger = s
+	return m
+}
+
+// bubble runs a test in fake time, in which a turn takes none, and lets the crew's workers leave at the end.
+func bubble(t *testing.T, test func(t *testing.T, c *Crew)) {
+	synctest.Test(t, func(t *testing.T) {
+		c := NewCrew()
+		test(t, c)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Zero(t, c.Workers(), "workers that stayed")
+	})
+}
+
+func quietSystem(t *testing.T) *actor.ActorSystem {
+	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))
+	t.Cleanup(system.Shutdown)
+	return system
+}
+
+func TestMailboxIsSmall(t *testing.T) {
+	size := unsafe.Sizeof(Mailbox{})
+	t.Logf("an idle mailbox: %d bytes; a segment: %d bytes", size, unsafe.Sizeof(segment{}))
+	require.LessOrEqual(t, size, uintptr(128))
+	require.Equal(t, uintptr(512), unsafe.Sizeof(segment{}), "a size class, so that nothing is lost to rounding")
+}
+
+func TestMailboxKeepsEachSendersOrder(t *testing.T) {
+	const senders, each = 16, 5000
+	type numbered struct{ sender, n int }
+	var next [senders]int
+	var inside atomic.Int32
+	done := make(chan struct{})
+	total := 0
+	s := &script{}
+	m := NewCrew().Mailbox().(*Mailbox)
+	m.RegisterHandlers(invoke(func(message any) {
+		require.Equal(t, int32(1), inside.Add(1), "two workers in one mailbox")
+		v := message.(numbered)
+		require.Equal(t, next[v.sender], v.n, "sender %d", v.sender)
+		next[v.sender]++
+		if total++; total == senders*each {
+			close(done)
+		}
+		inside.Add(-1)
+	}), nil)
+	m.Start()
+	for i := range senders {
+		go func() {
+			for n := range each {
+				m.PostUserMessage(numbered{i, n})
+			}
+		}()
+	}
+	await(t, done, "all messages")
+	require.Empty(t, s.log)
+	require.Zero(t, m.UserMessageCount())
+}
+
+// invoke is an invoker for user messages alone.
+type invoke func(message any)
+
+func (f invoke) InvokeUserMessage(message any) { f(message) }
+func (f invoke) InvokeSystemMessage(any)       {}
+func (f invoke) EscalateFailure(reason, _ any) { panic(reason) }
+
+func await(t *testing.T, done <-chan struct{}, what string) {
+	t.Helper()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		require.FailNow(t, "did not happen", what)
+	}
+}
+
+func TestMailboxHandlesSystemMessagesFirst(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Crew) {
+		s := &script{}
+		m := s.mailbox(c)
+		s.user = func(message any) {
+			if message == 1 {
+				m.PostSystemMessage("during 1")
+			}
+		}
+		m.PostUserMessage(1)
+		m.PostUserMessage(2)
+		m.PostSystemMessage("first")
+		synctest.Wait()
+		require.Empty(t, s.log, "before Start")
+		require.Equal(t, 2, m.UserMessageCount())
+		m.Start()
+		synctest.Wait()
+		require.Equal(t, []string{"system first", "1", "system during 1", "2"}, s.log)
+	})
+}
+
+func TestMailboxSuspends(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Crew) {
+		s := &script{}
+		m := s.ride(c)
+		m.Start()
+		m.PostSystemMessage(&actor.SuspendMailbox{})
+		synctest.Wait()
+		s.log = nil
+		m.PostUserMessage(1)
+		m.Signal(1)
+		synctest.Wait()
+		require.Empty(t, s.log)
+		require.Equal(t, 1, m.UserMessageCount())
+		m.PostSystemMessage("even so")
+		synctest.Wait()
+		require.Equal(t, []string{"system even so"}, s.log)
+		m.PostSystemMessage(&actor.ResumeMailbox{})
+		synctest.Wait()
+		require.Equal(t, []string{"system even so", "signals 1", "1", "settle"}, s.log)
+	})
+}
+
+type parcel []any
+
+func (p parcel) GetMessages() []any { return p }
+
+func TestMailboxDeliversBatchesItemByItemAndWhole(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Crew) {
+		s := &script{}
+		m := s.mailbox(c)
+		m.PostUserMessage(parcel{1, parcel{2, 3}})
+		m.Start()
+		synctest.Wait()
+		require.Equal(t, []string{"1", "2", "3", "[2 3]", "[1 [2 3]]"}, s.log)
+		s.log = nil
+		m.PostUserMessage(&actor.MessageEnvelope{Message: parcel{4}})
+		synctest.Wait()
+		require.Equal(t, "4", s.log[0])
+		require.Len(t, s.log, 2)
+	})
+}
+
+func TestMailboxEscalatesPanics(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Crew) {
+		s := &script{}
+		m := s.mailbox(c)
+		s.user = func(message any) {
+			if message == 1 {
+				panic("oops")
+			}
+		}
+		s.escalate = func() { m.PostSystemMessage(&actor.SuspendMailbox{}) }
+		for i := range 3 {
+			m.PostUserMessage(i)
+		}
+		m.Start()
+		synctest.Wait()
+		require.Equal(t, []string{"0", "1", "failure oops in 1"}, s.log)
+		m.PostSystemMessage(&actor.ResumeMailbox{})
+		synctest.Wait()
+		require.Equal(t, "2", s.log[3])
+	})
+}
+
+func TestMailboxOfAnActorThatIsRestarted(t *testing.T) {
+	system := quietSystem(t)
+	answers := make(chan int, 10)
+	pid := system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor {
+		n := 0
+		return actor.ReceiveFunc(func(ctx actor.Context) {
+			switch ctx.Message() {
+			case "fail":
+				panic("oops")
+			case "count":
+				n++
+				answers <- n
+			}
+		})
+	}, NewCrew().Option()))
+	for _, message := range []string{"count", "count", "fail", "count"} {
+		system.Root.Send(pid, message)
+	}
+	for _, want := range []int{1, 2, 1} {
+		require.Equal(t, want, <-answers)
+	}
+	require.NoError(t, system.Root.StopFuture(pid).Wait())
+}
+
+func TestSignalsCoalesce(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Crew) {
+		s := &script{}
+		m := s.ride(c)
+		turn := make(chan struct{})
+		s.user = func(message any) {
+			if message == 1 {
+				<-turn
+			}
+		}
+		m.PostUserMessage(1)
+		m.PostUserMessage(2)
+		m.Start()
+		synctest.Wait()
+		for range 10 {
+			m.Signal(0b001)
+			m.Signal(0b100)
+		}
+		close(turn)
+		synctest.Wait()
+		require.Equal(t, []string{"1", "signals 101", "2", "settle"}, s.log)
+		s.log = nil
+		m.Signal(0b10)
+		synctest.Wait()
+		require.Equal(t, []string{"signals 10", "settle"}, s.log)
+	})
+}
+
+func TestSignalsOfAnActorThatTakesNone(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Crew) {
+		s := &script{}
+		m := s.mailbox(c)
+		m.Start()
+		m.Signal(1)
+		synctest.Wait()
+		m.PostUserMessage(1)
+		synctest.Wait()
+		require.Equal(t, []string{"1"}, s.log)
+	})
+}
+
+func TestMailboxSettles(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Crew) {
+		s := &script{}
+		m := s.ride(c)
+		for i := range slice + 2 {
+			m.PostUserMessage(i)
+		}
+		m.Start()
+		synctest.Wait()
+		settled := func(line string) bool { return line == "settle" }
+		require.Equal(t, slice, slices.IndexFunc(s.log, settled), "at the end of a slice")
+		require.Equal(t, []string{fmt.Sprint(slice), fmt.Sprint(slice + 1), "settle"}, s.log[slice+1:], "once, at the end")
+	})
+}
+
+func TestMailboxEndsItsSliceWhenAsked(t *testing.T) {
+	s := &script{}
+	m := s.ride(NewCrew())
+	s.user = func(any) { m.hurry.Store(true) }
+	m.PostUserMessage(1)
+	m.PostUserMessage(2)
+	require.True(t, m.run(slice))
+	require.Equal(t, []string{"1", "settle"}, s.log)
+	require.False(t, m.run(slice))
+	require.Equal(t, []string{"1", "settle", "2", "settle"}, s.log)
+}
+
+// proud is a passenger that wants to know of its own panics.
+type proud struct{ *script }
+
+func (p proud) crashed(reason any) { p.note("crashed %v", reason) }
+
+func TestPassengersPanic(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		proud bool
+		want  string
+	}{
+		{"told", true, "crashed oops"},
+		{"escalated", false, "failure oops in <nil>"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, c *Crew) {
+				s := &script{hook: func() { panic("oops") }}
+				m := s.ride(c)
+				if test.proud {
+					m.passenger = proud{s}
+				}
+				m.Signal(1)
+				m.PostUserMessage(1)
+				m.Start()
+				synctest.Wait()
+				require.Equal(t, []string{"signals 1", test.want, "1", "settle"}, s.log)
+			})
+		})
+	}
+}
+
+// traveller is an actor that is a passenger.
+type traveller struct {
+	mailbox *Mailbox
+	script
+}
+
+func (a *traveller) Receive(ctx actor.Context) { a.note("%T", ctx.Message()) }
+func (a *traveller) board(m *Mailbox)          { a.mailbox = m; a.note("board") }
+
+func TestPassengerBoards(t *testing.T) {
+	system := quietSystem(t)
+	a := &traveller{}
+	signalled := make(chan struct{})
+	var first []string
+	a.hook = func() { first = a.log[:2]; close(signalled) }
+	pid := system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return a }, NewCrew().Option()))
+	a.mailbox.Signal(1)
+	await(t, signalled, "a signal")
+	require.Equal(t, []string{"board", "*actor.Started"}, first)
+	require.NoError(t, system.Root.StopFuture(pid).Wait())
+}
+
+func TestMailboxHoldsNothingWhileIdle(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Crew) {
+		s := &script{}
+		m := s.mailbox(c)
+		m.Start()
+		for range 100 {
+			m.PostUserMessage(1)
+		}
+		m.PostSystemMessage(1)
+		synctest.Wait()
+		require.Len(t, s.log, 101)
+		for _, q := range []*queue{&m.user, &m.system, &c.ready} {
+			require.Nil(t, q.head)
+			require.Nil(t, q.tail)
+		}
+	})
+}
+
+func TestMailboxCountsInsideATurn(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Crew) {
+		s := &script{}
+		m := s.mailbox(c)
+		var counts []int
+		s.user = func(any) { counts = append(counts, m.UserMessageCount()) }
+		for i := range 3 {
+			m.PostUserMessage(i)
+		}
+		m.Start()
+		synctest.Wait()
+		require.Equal(t, []int{2, 1, 0}, counts)
+	})
+}
+
+func TestManyMailboxesLoseNothing(t *testing.T) {
+	const boxes, senders, each = 50, 8, 200
+	crew := NewCrew()
+	var wait sync.WaitGroup
+	wait.Add(boxes * senders * each)
+	for range boxes {
+		m := crew.Mailbox()
+		m.RegisterHandlers(invoke(func(any) { wait.Done() }), nil)
+		m.Start()
+		for range senders {
+			go func() {
+				for n := range each {
+					m.PostUserMessage(n)
+				}
+			}()
+		}
+	}
+	done := make(chan struct{})
+	go func() { wait.Wait(); close(done) }()
+	await(t, done, "all messages")
+}

@@ -1,0 +1,54 @@
+// Command dial is a client: it sends what it reads from standard input, line by
+// line, and prints what comes back.
+package main
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/sockets"
+)
+
+func main() {
+	url := flag.String("url", "ws://localhost:8080/", "`URL` of a WebSocket")
+	flag.Parse()
+	if err := run(*url); err != nil {
+		fmt.Fprintln(os.Stderr, "dial:", err)
+		os.Exit(1)
+	}
+}
+
+// start README client
+func run(url string) error {
+	system := actor.NewActorSystem(actor.WithLoggerFactory(sockets.Quiet))
+	closed := make(chan *sockets.Closed)
+	conn, err := sockets.Dial(context.Background(), system, url, &sockets.UpgradeClient{
+		Spawn: actor.PropsFromFunc(func(ctx actor.Context) {
+			switch m := ctx.Message().(type) {
+			case *frame.Frame:
+				fmt.Println(m)
+			case *sockets.Closed:
+				closed <- m
+			}
+		}),
+	})
+	if err != nil {
+		return err
+	}
+	go func() {
+		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+			system.Root.Send(conn, frame.Text(lines.Text()))
+		}
+		system.Root.Send(conn, frame.Close(frame.Normal, "end of input"))
+	}()
+	end := <-closed
+	fmt.Fprintf(os.Stderr, "closed: %v %q\n", end.Code, end.Reason)
+	return end.Err
+}
+
+// end README client

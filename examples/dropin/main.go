@@ -1,0 +1,49 @@
+// Command dropin puts a chat room into an ordinary net/http program: the server
+// is replaced, the mux and everything else stay.
+package main
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/sockets"
+)
+
+// start README dropin
+type room struct{ members map[string]*actor.PID }
+
+func (r *room) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *sockets.Upgraded:
+		r.members[ctx.Sender().Id] = ctx.Sender()
+	case *frame.Frame: // the same frame for everybody: it is never changed
+		for _, member := range r.members {
+			ctx.Send(member, m)
+		}
+	case *sockets.Closed:
+		delete(r.members, ctx.Sender().Id)
+	}
+}
+
+func serve(addr string) error {
+	system := actor.NewActorSystem(actor.WithLoggerFactory(sockets.Quiet))
+	chat := system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor {
+		return &room{members: map[string]*actor.PID{}}
+	}, sockets.Crew(system)))
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "open a WebSocket at /chat") })
+	mux.Handle("/chat", &sockets.Handler{System: system, FrameHandler: chat})
+
+	server := &sockets.Server{System: system, Server: http.Server{Addr: addr, Handler: mux}}
+	return server.ListenAndServe()
+}
+
+// end README dropin
+
+func main() {
+	log.Fatal(serve(":8080"))
+}

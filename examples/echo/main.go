@@ -1,0 +1,161 @@
+// Command echo serves a page that opens a WebSocket, and echoes what comes over
+// any WebSocket on any path.
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"expvar"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	_ "net/http/pprof"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
+	"github.com/spindrift-go/spindrift/sockets"
+)
+
+//go:embed page.html
+var page []byte
+
+type config struct {
+	addr, debug string
+	drain       time.Duration
+	portable    bool
+}
+
+func main() {
+	c, err := parse(os.Args[1:])
+	switch {
+	case err == flag.ErrHelp:
+		return
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "echo: %v (-help lists the flags)\n", err)
+		os.Exit(2)
+	}
+	if err := run(c); err != nil {
+		fmt.Fprintln(os.Stderr, "echo:", err)
+		os.Exit(1)
+	}
+}
+
+func parse(args []string) (c config, err error) {
+	flags := flag.NewFlagSet("echo", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&c.addr, "addr", ":8080", "`HOST:PORT` to serve")
+	flags.StringVar(&c.debug, "debug", "", "second `HOST:PORT`, for /debug/pprof and /debug/vars; none if empty")
+	flags.DurationVar(&c.drain, "drain", 10*time.Second, "how long to wait for connections to close at the end")
+	flags.BoolVar(&c.portable, "portable", false, "a goroutine for each connection instead of the poller")
+	if err = flags.Parse(args); err == flag.ErrHelp {
+		fmt.Println("usage: echo [flags]")
+		flags.SetOutput(os.Stdout)
+		flags.PrintDefaults()
+	} else if err == nil && flags.NArg() > 0 {
+		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	return c, err
+}
+
+func run(c config) error {
+	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	l, err := net.Listen("tcp", c.addr)
+	if err != nil {
+		return explain(err)
+	}
+	system := actor.NewActorSystem(actor.WithLoggerFactory(sockets.Quiet))
+	server := &sockets.Server{
+		System: system,
+		Server: http.Server{ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: sockets.MaxHeaderBytes},
+	}
+	server.Handler = pageOr(&sockets.Handler{
+		System:  system,
+		Spawn:   actor.PropsFromFunc(echo),
+		Stages:  []pipeline.Stage{counting(server)},
+		Options: &sockets.Options{Compression: &pipeline.Compression{}, Portable: c.portable},
+	})
+	if c.debug != "" {
+		d, err := net.Listen("tcp", c.debug)
+		if err != nil {
+			return explain(err)
+		}
+		fmt.Printf("debug: http://%s/debug/pprof/ and /debug/vars\n", d.Addr())
+		go http.Serve(d, nil)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		<-interrupted.Done()
+		stop() // a second Ctrl-C kills
+		fmt.Printf("draining %d connections, %v at most\n", server.Connections(), c.drain)
+		ctx, cancel := context.WithTimeout(context.Background(), c.drain)
+		defer cancel()
+		d, err := server.ShutdownCount(ctx)
+		fmt.Printf("closed %d connections, cut %d of them\n", d.Asked, d.Cut)
+		ended <- err
+	}()
+	fmt.Printf("echo: open %s in a browser, or send frames to %s\n", local("http", l.Addr()), local("ws", l.Addr()))
+	if err := server.Serve(l); err != http.ErrServerClosed {
+		return err
+	}
+	return <-ended
+}
+
+// echo sends every message back.
+func echo(ctx actor.Context) {
+	if f, ok := ctx.Message().(*frame.Frame); ok {
+		ctx.Respond(f)
+	}
+}
+
+// pageOr serves the page to those who GET / without an upgrade.
+func pageOr(upgrade http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		wants := strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+		if r.URL.Path == "/" && !wants && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.Write(page)
+			return
+		}
+		upgrade.ServeHTTP(w, r)
+	})
+}
+
+// counting publishes what passes through all connections, at /debug/vars.
+func counting(server *sockets.Server) pipeline.Stage {
+	in, out := expvar.NewInt("frames_in"), expvar.NewInt("frames_out")
+	expvar.Publish("connections", expvar.Func(func() any { return server.Connections() }))
+	count := func(n *expvar.Int) func(any) {
+		return func(item any) {
+			if _, ok := item.(*frame.Frame); ok {
+				n.Add(1)
+			}
+		}
+	}
+	return pipeline.Tap(count(in), count(out))
+}
+
+func explain(err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w: another program is there, choose another with -addr", err)
+	}
+	return err
+}
+
+// local is addr as this machine can open it.
+func local(scheme string, addr net.Addr) string {
+	host, port, _ := net.SplitHostPort(addr.String())
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port) + "/"
+}
