@@ -85,6 +85,8 @@ func (s *secure) write(p []byte) (n int, err error) {
 	return n, s.push()
 }
 
+func (s *secure) writev(head, body []byte) (int, error) { return writeBoth(s, head, body) }
+
 // push writes ciphertext; errAgain if some is left.
 func (s *secure) push() error {
 	l := s.lane

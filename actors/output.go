@@ -10,6 +10,10 @@ import (
 // fill is how much output a burst may make before some of it is written.
 const fill = 64 << 10
 
+// direct is the size from which output is written from where it lies: a copy
+// into the out buffer costs more than a second vector (BenchmarkEcho).
+const direct = 4 << 10
+
 // pongRoom is how much may wait on a wire that takes nothing before it counts as
 // blocked for those who have a choice.
 const pongRoom = 4 << 10
@@ -85,15 +89,55 @@ func (s *stream) write(m pipeline.Appender) {
 			return
 		}
 	}
-	b := o.take()
-	*b = m.Append(*b)
-	if o.waiting() >= fill {
-		s.flush()
+	if !s.writeDirect(m) {
+		b := o.take()
+		*b = m.Append(*b)
+		if o.waiting() >= fill && !o.blocked {
+			s.flush()
+		}
 	}
 	if !o.pressed && l.High > 0 && o.waiting() > l.High {
 		o.pressed = true
 		s.onUp(&pipeline.Backpressure{Waiting: o.waiting()})
 	}
+}
+
+// writeDirect writes a large item, behind what waits already, without copying
+// more of it than the wire does not take.
+func (s *stream) writeDirect(m pipeline.Appender) (done bool) {
+	o := &s.out
+	large, ok := m.(pipeline.Splitter)
+	if !ok || o.blocked || m.Size() < direct {
+		return false
+	}
+	b := o.take()
+	head, body := large.Split(*b)
+	if body == nil {
+		return false
+	}
+	n, err := s.wire.writev(head[o.start:], body)
+	if err != nil && err != errAgain {
+		s.writeFailed(err)
+		return true
+	}
+	if n > 0 {
+		o.progress++
+	}
+	if front := len(head) - o.start; n >= front {
+		head, body, o.start = head[:0], body[n-front:], 0
+	} else {
+		o.start += n
+	}
+	*b = append(head, body...)
+	switch {
+	case err == errAgain:
+		s.block()
+	case len(*b) > 0:
+		s.flush()
+	default:
+		o.release()
+	}
+	return true
 }
 
 // flush writes as much as the wire takes.

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+	"unsafe"
 )
 
 // harvest is how many events are taken before the crew gets to settle them: asking
@@ -225,6 +226,21 @@ func (w *polled) write(p []byte) (n int, err error) {
 		p = p[k:]
 	}
 	return n, nil
+}
+
+func (w *polled) writev(head, body []byte) (n int, err error) {
+	if len(head) == 0 || len(body) == 0 {
+		return writeBoth(w, head, body)
+	}
+	vec := [2]syscall.Iovec{{Base: &head[0], Len: uint64(len(head))}, {Base: &body[0], Len: uint64(len(body))}}
+	r, _, errno := syscall.Syscall(syscall.SYS_WRITEV, uintptr(w.fd), uintptr(unsafe.Pointer(&vec)), uintptr(len(vec)))
+	switch errno {
+	case 0:
+		return int(r), nil
+	case syscall.EINTR, syscall.EAGAIN:
+		return 0, nil // write will find out
+	}
+	return 0, os.NewSyscallError("writev", errno)
 }
 
 func (w *polled) closeWrite() { syscall.Shutdown(w.fd, syscall.SHUT_WR) }

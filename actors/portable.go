@@ -81,6 +81,8 @@ func (p *portable) write(buf []byte) (int, error) {
 	return n, errAgain
 }
 
+func (p *portable) writev(head, body []byte) (int, error) { return writeBoth(p, head, body) }
+
 func (p *portable) writer() {
 	_, err := p.nc.Write(p.out)
 	p.mu.Lock()

@@ -22,6 +22,9 @@ type wire interface {
 	// write takes what it can of p. errAgain, also beside n == len(p), says that
 	// something waits: call again, with p empty if need be, at the next writable.
 	write(p []byte) (n int, err error)
+	// writev is write of head and body, in one system call where there is one. It
+	// may take less without errAgain.
+	writev(head, body []byte) (n int, err error)
 	closeWrite()
 	close()
 }
@@ -35,6 +38,15 @@ func (again) Timeout() bool   { return false }
 func (again) Temporary() bool { return true }
 
 var errAgain error = again{}
+
+// writeBoth is writev for wires that have nothing better.
+func writeBoth(w wire, head, body []byte) (n int, err error) {
+	if n, err = w.write(head); err != nil {
+		return n, err
+	}
+	m, err := w.write(body)
+	return n + m, err
+}
 
 // newWire takes over nc: polled if it is TCP, or TLS over a Lane, and the system
 // has a poller; by a goroutine that reads otherwise, or if portable is asked for.

@@ -55,14 +55,12 @@ func (c *closer) onUp(item any) {
 		case m.Opcode == frame.OpClose:
 			c.peerCloses(m)
 		default:
-			c.up(m)
+			c.rise(m)
 		}
 	case *frame.Error:
-		if !c.rcvd { // RFC 6455 5.5.1, again
-			c.fail(m)
-		}
+		c.failLater(m)
 	case *Settled:
-		c.answer()
+		c.settled()
 	case *late:
 		c.late()
 	case *Stalled:
@@ -170,7 +168,7 @@ func (c *closer) wait() {
 func (c *closer) late() {
 	switch {
 	case c.done || c.sent && c.rcvd:
-	case c.verdict != nil || c.rcvd && !c.failed:
+	case c.verdict != nil || c.rcvd:
 		c.settled()
 	case c.failed:
 	case c.sent:
@@ -181,27 +179,37 @@ func (c *closer) late() {
 
 // settled: the handler has worked through all it got, or has had its time.
 func (c *closer) settled() {
-	if e := c.verdict; e != nil {
-		c.fail(e)
+	if c.verdict != nil {
+		c.fail(c.verdict)
 		return
 	}
 	c.answer()
 }
 
-// failLater fails the connection when the handler has answered what came before.
+// failLater fails the connection because of what the peer did, when the handler
+// has answered what came before.
 func (c *closer) failLater(e *frame.Error) {
-	if c.failed || c.done {
-		return
+	switch {
+	case c.failed || c.rcvd || c.done: // RFC 6455 5.5.1, again
+	case c.sent: // no answer may follow
+		c.fail(e)
+	default:
+		c.failed, c.verdict = true, e
+		c.wait()
+		c.down(&Settle{})
 	}
-	c.failed, c.verdict = true, e
-	c.wait()
-	c.down(&Settle{})
 }
 
 // fail ends the connection because of e: a Close with its code if none was sent
-// yet, and no more patience (RFC 6455 7.1.7). Nothing fails after both Closes.
+// yet, and no more patience (RFC 6455 7.1.7). Only the first failure counts, and
+// none after both Closes.
 func (c *closer) fail(e *frame.Error) {
-	if c.failed || c.done || c.sent && c.rcvd {
+	if c.verdict != nil {
+		e, c.verdict = c.verdict, nil
+	} else if c.failed || c.sent && c.rcvd {
+		return
+	}
+	if c.done {
 		return
 	}
 	if !e.Code.OnWire() {
@@ -237,17 +245,21 @@ func (c *closer) stalled() {
 	c.down(&Hangup{Cut: true})
 }
 
-// orphaned: a peer that has already said goodbye gets its answer all the same.
+// orphaned: a peer that has already said goodbye, or made its mistake, gets the
+// answer to that.
 func (c *closer) orphaned(err error) {
-	if c.rcvd && !c.sent {
+	switch {
+	case c.done:
+	case c.verdict != nil:
+		c.settled()
+	case c.rcvd && !c.sent:
 		c.account.Err = err
 		c.answer()
-		return
-	}
-	failing := (!c.failed || c.verdict != nil) && !c.done
-	c.fail(frame.Failure(frame.InternalError, "handler failed"))
-	if failing && err != nil {
-		c.account.Err = err
+	case !c.failed && !c.rcvd:
+		c.fail(frame.Failure(frame.InternalError, "handler failed"))
+		if err != nil {
+			c.account.Err = err
+		}
 	}
 }
 
@@ -261,6 +273,9 @@ func (c *closer) lost(err error) {
 	c.done = true
 	if c.account == nil {
 		c.account = &Closed{Code: frame.Abnormal, By: Nobody}
+		if c.verdict != nil {
+			c.account.Err = c.verdict
+		}
 	}
 	if !c.account.Clean && c.account.Err == nil {
 		if c.account.Err = err; err == nil || err == io.EOF {

@@ -77,6 +77,16 @@ func (o *outgoing) Append(dst []byte) []byte {
 	return frame.AppendMasked(dst, o.f, o.key())
 }
 
+// Split leaves a payload where it is, unless it must be masked.
+func (o *outgoing) Split(dst []byte) (head, body []byte) {
+	if o.masked {
+		return dst, nil
+	}
+	h := o.f.Header
+	h.Masked, h.Length = false, int64(len(o.f.Payload))
+	return frame.AppendHeader(dst, h), o.f.Payload
+}
+
 func (o *outgoing) Size() int { return frame.MaxHeader + len(o.f.Payload) }
 
 func (o *outgoing) Urgent() bool { return o.f.Opcode.Control() }

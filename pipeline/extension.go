@@ -12,7 +12,7 @@ import (
 // value is a good default. A number outside its range counts as the nearest one
 // inside.
 type Compression struct {
-	Level           int  // 1, fast, to 9, small; 0: 2. A window under 15 bits has one level only
+	Level           int  // 1, fast, to 9, small; 0: 1. A window under 15 bits has one level only
 	Threshold       int  // bytes: shorter messages go uncompressed; 0: 512; negative: compress every message
 	ContextTakeover bool // keep the window between messages where the peer allows it: smaller messages, more memory and work
 	WindowBits      int  // the largest window for what this side sends, 8 to 15; 0: 15

@@ -87,8 +87,9 @@ func (i *inflating) data(f *frame.Frame) {
 }
 
 // inflate passes up what the piece makes: directly if it is the whole message,
-// else through a coroutine that waits in mid-block for the next piece. done says
-// that the message has ended, and err how.
+// else through a coroutine that waits in mid-block for the next piece. The pieces
+// may come from different goroutines, none of them locked to its thread. done
+// says that the message has ended, and err how.
 func (i *inflating) inflate(f *frame.Frame) (done bool, err error) {
 	i.busy = true
 	defer func() { i.busy = false }()

@@ -55,6 +55,14 @@ type (
 		Urgent() bool // control frames: taken even when the out buffer is over its limit
 	}
 
+	// Splitter is an Appender with a body that the driver may write from where it
+	// lies: Split appends what precedes the body to dst. Nothing of body is used
+	// after the call that sent the item down. A nil body: Append must be used.
+	Splitter interface {
+		Appender
+		Split(dst []byte) (head, body []byte)
+	}
+
 	// After asks for Event to come up again, past Delay. It cannot be withdrawn:
 	// who no longer wants it ignores it.
 	After struct {

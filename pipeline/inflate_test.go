@@ -1,0 +1,466 @@
+package pipeline
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"math/rand"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spindrift-go/spindrift/frame"
+)
+
+// deflatedText is a whole compressed text message as it comes up from the wire.
+func deflatedText(payload string) *frame.Frame {
+	f := frame.Text(payload)
+	f.RSV = frame.RSV1
+	return f
+}
+
+// deflateOf compresses with the standard library, and flushes.
+func deflateOf(t testing.TB, p []byte, level int) []byte {
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, level)
+	require.NoError(t, err)
+	_, err = w.Write(p)
+	require.NoError(t, err)
+	require.NoError(t, w.Flush())
+	return b.Bytes()
+}
+
+func messageOf(t testing.TB, p []byte) *frame.Frame {
+	return deflatedText(strings.TrimSuffix(string(deflateOf(t, p, 5)), flushTail))
+}
+
+var takesOver = Deflate{Compression: keep}
+
+var fresh = Deflate{Params: DeflateParams{ServerNoContextTakeover: true, ClientNoContextTakeover: true}}
+
+// coroutines counts those that wait for a piece of their message.
+func coroutines() int {
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	return strings.Count(string(stacks), "(*inflater).pauses(")
+}
+
+// RFC 7692 7.2.3, and what else a message may look like: whole and byte by byte.
+func TestInflateExamples(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		messages []string // in hex
+		want     string   // of each
+	}{
+		{"7.2.3.1 one block", []string{"f248cdc9c90700"}, "Hello"},
+		{"7.2.3.2 sharing the window", []string{"f248cdc9c90700", "f200110000"}, "Hello"},
+		{"7.2.3.3 no compression", []string{"000500faff48656c6c6f00"}, "Hello"},
+		{"7.2.3.4 final block", []string{"f348cdc9c9070000"}, "Hello"},
+		{"7.2.3.5 two blocks", []string{"f248050000 00ffffcac9c90700"}, "Hello"},
+		{"7.2.3.6 empty", []string{"00"}, ""},
+		{"fixed block of nothing", []string{"0200"}, ""},
+		{"no bytes at all", []string{""}, ""},
+		{"final block and nothing behind it", []string{"f348cdc9c90700"}, "Hello"},
+		{"final block, window kept", []string{"f348cdc9c9070000", "f200110000"}, "Hello"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, size := range []int{1, 1 << 10} {
+				r := newDeflateRig(takesOver)
+				for _, m := range tt.messages {
+					p, err := hex.DecodeString(strings.ReplaceAll(m, " ", ""))
+					require.NoError(t, err)
+					for _, piece := range pieces(deflatedText(string(p)), size) {
+						r.onUp(piece)
+					}
+					require.Empty(t, r.down)
+					assert.Equal(t, tt.want, r.got(t).String())
+				}
+			}
+		})
+	}
+}
+
+// RFC 7692 7.2.3.4: a message of several DEFLATE streams, of which later ones
+// refer to earlier ones; also without takeover.
+func TestInflateFinalBlocks(t *testing.T) {
+	text := prose(1, 3000)
+	var p []byte
+	for i := range 3 {
+		var b bytes.Buffer
+		w, err := flate.NewWriterDict(&b, 5, text[:1000*i])
+		require.NoError(t, err)
+		_, err = w.Write(text[1000*i : 1000*(i+1)])
+		require.NoError(t, err)
+		require.NoError(t, w.Close())
+		p = append(p, b.Bytes()...)
+	}
+	for _, end := range []string{"", "\x00"} {
+		for _, o := range []Deflate{takesOver, fresh} {
+			for _, size := range []int{1, 100, 1 << 20} {
+				r := newDeflateRig(o)
+				for _, piece := range pieces(deflatedText(string(p)+end), size) {
+					r.onUp(piece)
+				}
+				require.Empty(t, r.down)
+				require.Equal(t, string(text), r.got(t).String())
+			}
+		}
+	}
+}
+
+// However the network cuts it, a message is the same; and memory between two
+// messages is a window and no more.
+func TestInflateSplits(t *testing.T) {
+	lent := watchPools(t)
+	random := rand.New(rand.NewSource(1))
+	for _, o := range []Deflate{takesOver, fresh} {
+		from := newDeflateRig(o)
+		whole, split := newDeflateRig(Deflate{Compression: o.Compression, Params: o.Params, Client: true}), newDeflateRig(Deflate{Compression: o.Compression, Params: o.Params, Client: true})
+		for i := range 60 {
+			want := prose(int64(i%7), random.Intn(100<<(i%11))+1)
+			sent, _ := from.sent(fragments(frame.OpBinary, want, 1+i%3)...)
+			for _, f := range sent {
+				whole.onUp(f)
+				for _, piece := range pieces(f, 1+random.Intn(1<<(i%14))) {
+					split.onUp(piece)
+				}
+				split.onUp(frame.Pong(nil))
+				require.Equal(t, frame.OpPong, split.up[len(split.up)-1].(*frame.Frame).Opcode)
+				split.up = split.up[:len(split.up)-1]
+			}
+			a, b := whole.got(t), split.got(t)
+			require.Equal(t, frame.OpBinary, b.Opcode)
+			require.True(t, bytes.Equal(want, a.Payload))
+			require.True(t, bytes.Equal(want, b.Payload))
+			require.Zero(t, lent.Load())
+		}
+	}
+	assert.Zero(t, coroutines())
+}
+
+// A piece that comes up without compressed bytes, or too few to inflate, still
+// tells the stages above that a message has begun.
+func TestInflateBegins(t *testing.T) {
+	r := newDeflateRig(fresh)
+	f := messageOf(t, prose(1, 1000))
+	head, body := *f, *f
+	head.Fin, head.Payload = false, nil
+	body.Opcode, body.RSV = frame.OpContinuation, 0
+	r.onUp(&head)
+	require.Len(t, r.up, 1)
+	first := r.up[0].(*frame.Frame)
+	assert.Equal(t, frame.OpText, first.Opcode)
+	assert.False(t, first.Fin)
+	assert.Zero(t, first.RSV)
+	r.onUp(&body)
+	assert.Len(t, r.up, 2)
+	assert.Equal(t, prose(1, 1000), r.got(t).Payload)
+
+	for i, piece := range pieces(f, 5) {
+		r.onUp(piece)
+		require.NotEmpty(t, r.up, "piece %d", i)
+	}
+	assert.Len(t, r.up, 2)
+}
+
+// What the sender flushed goes up with the piece that completed it.
+func TestInflateAtOnce(t *testing.T) {
+	from, to := newDeflateRig(fresh), newDeflateRig(fresh)
+	sent, _ := from.sent(fragments(frame.OpText, prose(1, 3000), 3)...)
+	for i, f := range sent {
+		to.onUp(f)
+		require.Len(t, to.up, i+1)
+		assert.Len(t, to.up[i].(*frame.Frame).Payload, 1000)
+	}
+}
+
+// Messages that are not compressed pass as they are.
+func TestInflatePlain(t *testing.T) {
+	var got any
+	onUp, _ := fresh.Stage()(func(item any) { got = item }, nil)
+	for _, item := range []any{frame.Text("a"), frame.Ping(nil), frame.Fragment(frame.OpText, false, nil),
+		frame.Fragment(frame.OpContinuation, true, []byte("b")), &Flushed{}} {
+		onUp(item)
+		assert.Same(t, item, got)
+	}
+}
+
+// Data that does not inflate fails the connection; nothing follows.
+func TestInflateGarbage(t *testing.T) {
+	lent := watchPools(t)
+	half := messageOf(t, prose(1, 1000)).String()
+	for _, tt := range []struct {
+		name, payload string
+	}{
+		{"reserved block type", "\x06"},
+		{"stored block without its length", "\x00\x05"},
+		{"stored block with a wrong length", "\x00\x05\x00\x05\x00Hello\x00"},
+		{"half a stored block", "\x00\x14\x00\xeb\xffHello"},
+		{"half a dynamic block", half[:len(half)/2]},
+		{"code lengths over-subscribed", "\x04\xff\xff\xff\xff\xff\xff\xff"},
+		{"distance before the beginning", "\xf2\x00\x11\x00\x00"},
+		{"noise", string(noise(4, 1000))},
+		{"behind a final block", "\xf3\x48\xcd\xc9\xc9\x07\x00\x06"},
+		{"not flushed", strings.TrimRight("\xf2\x48\xcd\xc9\xc9\x07\x00", "\x00")},
+		{"tail left on", "\xf2\x48\xcd\xc9\xc9\x07\x00\x00\xff"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, size := range []int{1, 1 << 10} {
+				r := newDeflateRig(fresh)
+				for _, piece := range pieces(deflatedText(tt.payload), size) {
+					r.onUp(piece)
+				}
+				require.Len(t, r.down, 1)
+				require.Equal(t, notDeflate, r.down[0])
+				for _, item := range r.up {
+					require.False(t, item.(*frame.Frame).Fin)
+				}
+				up := len(r.up)
+				r.onUp(deflatedText("\x00"))
+				r.onUp(frame.Text("plain"))
+				assert.Len(t, r.up, up)
+				assert.Len(t, r.down, 1)
+				assert.Zero(t, lent.Load())
+			}
+		})
+	}
+	assert.Zero(t, coroutines())
+}
+
+// zeros is a fragment that inflates to 1 MiB, at about 1000:1.
+func zeros(t testing.TB) []byte { return deflateOf(t, make([]byte, 1<<20), 9) }
+
+// A gigabyte of zeros ends early, whichever limit it meets; what was inflated is
+// counted by what came up.
+func TestInflateBomb(t *testing.T) {
+	bomb := zeros(t)
+	require.Less(t, len(bomb), 1200)
+	patient := fresh
+	patient.MaxRatio = -1
+	for _, tt := range []struct {
+		name  string
+		stage Stage
+		lower *Limits
+		most  int // bytes inflated
+	}{
+		{"ratio", fresh.Stage(), nil, ratioSilence + outSize},
+		{"lower ratio", patient.Stage(), &Limits{InflateRatio: 10}, ratioSilence + outSize},
+		{"message limit", Chain(Limit{Message: 1 << 20}.Stage(), patient.Stage()), nil, 1 << 20},
+		{"bad text", Chain(Text, patient.Stage()), nil, 1<<20 + 1},
+	} {
+		for _, size := range []int{13, 1 << 20} {
+			t.Run(fmt.Sprintf("%s/pieces of %d", tt.name, size), func(t *testing.T) {
+				lent := watchPools(t)
+				inflated, failed := 0, 0
+				onUp, onDown := tt.stage(func(item any) {
+					inflated += len(item.(*frame.Frame).Payload)
+				}, func(item any) {
+					if _, ok := item.(*frame.Error); ok {
+						failed++
+					}
+				})
+				if tt.lower != nil {
+					onDown(tt.lower)
+				}
+				for i := range 1 << 10 {
+					f := frame.Fragment(frame.OpContinuation, i == 1<<10-1, bomb)
+					if i == 0 {
+						f.Opcode, f.RSV = frame.OpText, frame.RSV1
+					}
+					if i == 1 && tt.name == "bad text" {
+						f.Payload = deflateOf(t, []byte("\xff"), 5)
+					}
+					for _, piece := range pieces(f, size) {
+						onUp(piece)
+					}
+				}
+				assert.Equal(t, 1, failed)
+				assert.LessOrEqual(t, inflated, tt.most)
+				assert.Zero(t, lent.Load())
+				assert.Zero(t, coroutines())
+			})
+		}
+	}
+}
+
+// The ratio does not depend on how the message was cut.
+func TestInflateRatio(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		p     []byte
+		ratio int
+		fails bool
+	}{
+		{"zeros, not many", make([]byte, ratioSilence), 0, false},
+		{"zeros", make([]byte, ratioSilence+1), 0, true},
+		{"zeros, high limit", make([]byte, 1<<20), 1100, false},
+		{"prose", prose(1, 1<<20), 0, false},
+		{"prose, low limit", prose(1, 1<<20), 2, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, size := range []int{1, 7, 100, 5000, 1 << 20} {
+				o := fresh
+				o.MaxRatio = tt.ratio
+				r := newDeflateRig(o)
+				for _, piece := range pieces(messageOf(t, tt.p), size) {
+					r.onUp(piece)
+				}
+				if tt.fails {
+					require.Equal(t, []any{tooFar}, r.down)
+				} else {
+					require.Empty(t, r.down)
+					require.True(t, bytes.Equal(tt.p, r.got(t).Payload))
+				}
+			}
+		})
+	}
+}
+
+// Whatever ends a connection in the middle of a message, in either direction,
+// nothing is left behind.
+func TestDeflateEnds(t *testing.T) {
+	ends := map[string]func(onUp, onDown Sink){
+		"lost":         func(onUp, _ Sink) { onUp(&Lost{}) },
+		"closed":       func(onUp, _ Sink) { onUp(&Closed{}) },
+		"closed, lost": func(onUp, _ Sink) { onUp(&Closed{}); onUp(&Lost{}) },
+		"stage failed": func(onUp, onDown Sink) { onDown(notUTF8); onUp(&Lost{}) },
+		"garbage, lost": func(onUp, _ Sink) {
+			onUp(frame.Fragment(frame.OpContinuation, true, []byte("\xff\xff")))
+			onUp(&Lost{})
+		},
+		"more after the end": func(onUp, _ Sink) {
+			onUp(&Closed{})
+			onUp(frame.Fragment(frame.OpContinuation, true, nil))
+			onUp(deflatedText("\x00"))
+		},
+	}
+	for name, end := range ends {
+		for _, o := range []Deflate{fresh, takesOver} {
+			t.Run(name, func(t *testing.T) {
+				lent := watchPools(t)
+				var conns [][2]Sink
+				begun := pieces(messageOf(t, prose(1, 100<<10)), 9<<10)[0]
+				for range 10 {
+					onUp, onDown := o.Stage()(func(any) {}, func(any) {})
+					onUp(begun)
+					onDown(frame.Fragment(frame.OpText, false, prose(1, 1000)))
+					conns = append(conns, [2]Sink{onUp, onDown})
+				}
+				require.EqualValues(t, 20, lent.Load())
+				require.Equal(t, 10, coroutines())
+				for _, c := range conns {
+					end(c[0], c[1])
+				}
+				assert.Zero(t, lent.Load())
+				assert.Zero(t, coroutines())
+			})
+		}
+	}
+}
+
+// The end may come while a piece is on its way up, from above or as a panic.
+func TestDeflateEndsWithin(t *testing.T) {
+	f := messageOf(t, prose(1, 100<<10))
+	for _, size := range []int{1 << 10, 1 << 20} {
+		for _, end := range []string{"failed", "closed", "panic"} {
+			t.Run(fmt.Sprintf("%s/pieces of %d", end, size), func(t *testing.T) {
+				lent := watchPools(t)
+				var onUp, onDown Sink
+				up := 0
+				onUp, onDown = fresh.Stage()(func(item any) {
+					if f, ok := item.(*frame.Frame); !ok || len(f.Payload) == 0 {
+						return
+					}
+					if up++; up < 3 {
+						return
+					}
+					switch end {
+					case "failed":
+						onDown(notUTF8)
+					case "closed":
+						onUp(&Closed{})
+					case "panic":
+						panic("a stage")
+					}
+				}, func(any) {})
+				for _, piece := range pieces(f, size) {
+					func() {
+						defer func() {
+							if recover() != nil {
+								onUp(&Lost{})
+							}
+						}()
+						onUp(piece)
+					}()
+				}
+				assert.Equal(t, 3, up)
+				assert.Zero(t, lent.Load())
+				assert.Zero(t, coroutines())
+			})
+		}
+	}
+}
+
+// A message in pieces inside a bubble, as the tests of actors have it, and taken
+// up by another goroutine for each piece, as a dispatcher has it.
+func TestInflateAnywhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newDeflateRig(fresh)
+		for _, piece := range pieces(messageOf(t, prose(1, 2000)), 100) {
+			done := make(chan bool)
+			go func() {
+				defer close(done)
+				r.onUp(piece)
+			}()
+			<-done
+		}
+		assert.Equal(t, prose(1, 2000), r.got(t).Payload)
+	})
+}
+
+// Any bytes, in any cut, with any history: the same messages and the same end as
+// in one piece; and what the standard library inflates, we do.
+func FuzzInflate(f *testing.F) {
+	f.Add([]byte("\xf2\x48\xcd\xc9\xc9\x07\x00"), []byte("\xf2\x00\x11\x00\x00"), uint16(1), true)
+	f.Add([]byte("\xf3\x48\xcd\xc9\xc9\x07\x00\x00"), []byte("\x00"), uint16(2), false)
+	f.Add([]byte("\x00\x05\x00\xfa\xffHello\x00"), []byte(""), uint16(3), true)
+	f.Add([]byte("\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"), []byte("\x06"), uint16(5), true)
+	f.Add([]byte("\x00\x04\x00\xfb\xff"), []byte("\x03\x00\x03\x00"), uint16(1), true)
+	f.Add(deflateOf(f, prose(1, 5000), 5), deflateOf(f, prose(1, 100<<10), 1), uint16(700), true)
+	f.Add(zeros(f), noise(1, 100), uint16(60), false)
+	f.Fuzz(func(t *testing.T, p1, p2 []byte, size uint16, takeover bool) {
+		o := fresh
+		if takeover {
+			o = takesOver
+		}
+		whole, split := newDeflateRig(o), newDeflateRig(o)
+		for _, p := range [][]byte{p1, p2} {
+			m := deflatedText(string(p))
+			whole.onUp(m)
+			for _, piece := range pieces(m, int(size)+1) {
+				split.onUp(piece)
+			}
+			require.Equal(t, whole.down, split.down)
+			if len(whole.down) > 0 {
+				break
+			}
+			got := whole.got(t).Payload
+			require.True(t, bytes.Equal(got, split.got(t).Payload))
+			if !takeover {
+				r := flate.NewReader(io.MultiReader(bytes.NewReader(p), strings.NewReader(inflateTail)))
+				want, err := io.ReadAll(r)
+				require.True(t, err != nil || bytes.HasPrefix(got, want))
+			}
+		}
+		if !takeover && len(whole.down) > 0 {
+			require.Contains(t, []any{tooFar, notDeflate}, whole.down[0])
+		}
+		split.onUp(&Lost{})
+	})
+}

@@ -1,0 +1,284 @@
+package pipeline
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spindrift-go/spindrift/frame"
+)
+
+// terms are the options of the whole default chain, by their zero value the
+// defaults of package sockets. -1 lifts a limit.
+type terms struct {
+	client      bool
+	frame       int64
+	message     int64
+	fragments   int
+	time        time.Duration
+	control     int
+	close       time.Duration
+	ping, pong  time.Duration
+	oneWay      bool
+	show        bool
+	stream      bool
+	noPong      bool
+	deflate     bool
+	pingPayload func() []byte
+	maskGen     func() [4]byte
+}
+
+func or[T ~int | ~int64](v, standard T) T {
+	if v == 0 {
+		return standard
+	}
+	return max(0, v)
+}
+
+func (o terms) chain() Stage {
+	stages := []Stage{}
+	if !o.noPong {
+		stages = append(stages, AutoPong{Show: o.show}.Stage())
+	}
+	stages = append(stages,
+		AutoPing{Interval: or(o.ping, 30*time.Second), Timeout: or(o.pong, 20*time.Second), OneWay: o.oneWay, Show: o.show, Payload: o.pingPayload}.Stage())
+	if o.stream {
+		stages = append(stages, Stream)
+	} else {
+		stages = append(stages, Assemble)
+	}
+	stages = append(stages,
+		Limit{Message: or(o.message, 1<<20), Time: or(o.time, time.Minute), ControlRate: or(o.control, 200)}.Stage(),
+		Text)
+	codec := Codec{Client: o.client, MaxFrame: or(o.frame, 1<<20), Fragments: or(o.fragments, 4096), MaskGen: o.maskGen}
+	if o.deflate {
+		codec.RSV = frame.RSV1
+		stages = append(stages, Deflate{Client: o.client}.Stage())
+	}
+	return Chain(append(stages, Closing{Client: o.client, Timeout: or(o.close, 5*time.Second)}.Stage(), codec.Stage())...)
+}
+
+// rig drives a pipeline as package actors does, with a clock that stands still
+// until it is moved and a slice in place of a socket.
+type rig struct {
+	t        testing.TB
+	onUp     Sink
+	onDown   Sink
+	now      time.Time
+	lastRead time.Time
+	timers   []timer // by time
+	next     []any   // to go up when the present item is through
+
+	ups     []any // what the handler was given
+	out     []byte
+	blocked bool // the wire takes nothing
+	holding bool // the handler is busy: Settle waits
+	settles int  // that wait
+	hangup  *Hangup
+	lost    bool
+	closed  *Closed
+}
+
+type timer struct {
+	at    time.Time
+	event any
+}
+
+var epoch = time.Date(2011, 12, 11, 0, 0, 0, 0, time.UTC) // RFC 6455
+
+func newRig(t testing.TB, stage Stage) *rig {
+	r := &rig{t: t, now: epoch, lastRead: epoch}
+	r.onUp, r.onDown = stage(r.top, r.bottom)
+	r.up(&Start{})
+	return r
+}
+
+// top takes what is for the handler.
+func (r *rig) top(item any) {
+	if r.closed != nil {
+		r.t.Fatalf("%T %v went up after Closed", item, item)
+	}
+	switch m := item.(type) {
+	case *Start, *Flushed, *Settled:
+		return // meant for stages
+	case *Input, *Lost, *Ended, *Stalled, *Overflow, *Orphaned, *frame.Error, *late, *look, *overdue:
+		r.t.Fatalf("%T reached the handler", item)
+	case *Closed:
+		r.closed = m
+	}
+	r.ups = append(r.ups, item)
+}
+
+// bottom takes what is for the wire.
+func (r *rig) bottom(item any) {
+	switch m := item.(type) {
+	case Appender:
+		if r.hangup != nil {
+			r.t.Fatalf("output after %+v", *r.hangup)
+		}
+		size := len(r.out)
+		said := m.Size()
+		r.out = m.Append(r.out)
+		if grown := len(r.out) - size; grown > said || grown < said-frame.MaxHeader {
+			r.t.Fatalf("Size says %d, Append adds %d", said, grown)
+		}
+	case *After:
+		i := len(r.timers)
+		for at := r.now.Add(m.Delay); i > 0 && r.timers[i-1].at.After(at); i-- {
+		}
+		r.timers = slices.Insert(r.timers, i, timer{r.now.Add(m.Delay), m.Event})
+	case *Status:
+		*m = Status{Now: r.now, LastRead: r.lastRead, Blocked: r.blocked, Waiting: len(r.out)}
+	case *Settle:
+		if r.holding {
+			r.settles++
+		} else {
+			r.next = append(r.next, &Settled{})
+		}
+	case *Hangup:
+		if r.hangup != nil && (r.hangup.Cut || !m.Cut) {
+			r.t.Fatalf("%+v after %+v", *m, *r.hangup)
+		}
+		r.hangup = m
+		if m.Cut {
+			r.next = append(r.next, &Lost{})
+		}
+	case *Limits:
+	default:
+		r.t.Fatalf("%T left the pipeline downwards", item)
+	}
+}
+
+// up feeds an item from the wire, and what the driver owes after it.
+func (r *rig) up(item any) {
+	for r.next = append(r.next, item); len(r.next) > 0; {
+		item, r.next = r.next[0], r.next[1:]
+		if _, ok := item.(*Lost); ok {
+			if r.lost {
+				continue
+			}
+			r.lost = true
+		} else if r.lost {
+			switch item.(type) {
+			case *late, *look, *overdue: // timers may outlive the connection
+			default:
+				continue
+			}
+		}
+		r.onUp(item)
+	}
+}
+
+// read feeds bytes from the peer. They are borrowed: afterwards they are gone.
+func (r *rig) read(p []byte) {
+	r.lastRead = r.now
+	p = slices.Clone(p)
+	in := &Input{Data: p}
+	r.up(in)
+	if !r.lost && len(in.Data) > 0 {
+		r.t.Fatalf("%d bytes left in an Input without Pause", len(in.Data))
+	}
+	for i := range p {
+		p[i] = 0xAA
+	}
+}
+
+// down sends an item from the handler.
+func (r *rig) down(item any) {
+	r.onDown(item)
+	r.drain()
+}
+
+func (r *rig) drain() {
+	if len(r.next) > 0 {
+		first := r.next[0]
+		r.next = r.next[1:]
+		r.up(first)
+	}
+}
+
+// wait moves the clock, stopping at every timer that is due.
+func (r *rig) wait(d time.Duration) {
+	end := r.now.Add(d)
+	for len(r.timers) > 0 && !r.timers[0].at.After(end) {
+		t := r.timers[0]
+		r.timers = r.timers[1:]
+		r.now = t.at
+		r.up(t.event)
+	}
+	r.now = end
+}
+
+// settle says that the handler has worked through everything.
+func (r *rig) settle() {
+	r.holding = false
+	for ; r.settles > 0; r.settles-- {
+		r.up(&Settled{})
+	}
+}
+
+// flow says that the wire takes output again.
+func (r *rig) flow() {
+	r.blocked = false
+	r.up(&Flushed{})
+}
+
+// end is the peer's end of the stream after a Hangup.
+func (r *rig) end() *Closed {
+	if r.hangup != nil && !r.lost {
+		r.up(&Lost{Err: io.EOF})
+	}
+	return r.closed
+}
+
+// sent takes the next frame off the out buffer and returns it unmasked. It must
+// be one that this side may send.
+func (r *rig) sent(client bool) (*frame.Frame, bool) {
+	if len(r.out) == 0 {
+		return nil, false
+	}
+	f, n, err := parse(r.out, client)
+	require.NoError(r.t, err)
+	r.out = r.out[n:]
+	return f, true
+}
+
+var errIncomplete = errors.New("incomplete frame")
+
+// parse reads one frame, RFC 6455 5.2, by other means than the decoder's.
+func parse(p []byte, masked bool) (*frame.Frame, int, error) {
+	if len(p) < 2 {
+		return nil, 0, errIncomplete
+	}
+	f := &frame.Frame{Header: frame.Header{Fin: p[0]>>7 == 1, RSV: p[0] & 0x70, Opcode: frame.Opcode(p[0] & 15)}}
+	length, n := int64(p[1]&0x7f), 2
+	for size := map[int64]int{126: 2, 127: 8}[length]; size > 0; size-- {
+		if n == 2 {
+			length = 0
+		}
+		if len(p) <= n {
+			return nil, 0, errIncomplete
+		}
+		length = length<<8 | int64(p[n])
+		n++
+	}
+	if (p[1]>>7 == 1) != masked {
+		return nil, 0, errors.New("mask of the other side")
+	}
+	var key [4]byte
+	if masked {
+		n += copy(key[:], p[n:])
+	}
+	if int64(len(p)-n) < length {
+		return nil, 0, errIncomplete
+	}
+	f.Payload = make([]byte, length)
+	for i := range f.Payload {
+		f.Payload[i] = p[n+i] ^ key[i%4]
+	}
+	return f, n + int(length), nil
+}
