@@ -193,11 +193,14 @@ func TestFramesBeforeAViolationCount(t *testing.T) {
 	assert.Equal(t, []piece{{Header{Fin: true, Opcode: OpText, Length: 1}, "a"}, {Header{Fin: true, Opcode: OpPing}, ""}}, got)
 }
 
-// What the network chopped looks like fragments; the header alone is the first.
+// What the network chopped looks like fragments; the header alone is the first,
+// and only it has the opcode and the bits.
 func TestDataFrameInPieces(t *testing.T) {
 	key := [4]byte{0x37, 0xfa, 0x21, 0x3d}
-	wire := AppendMasked(nil, Text("Hello"), key)
-	var d Decoder
+	f := Text("Hello")
+	f.RSV = RSV1
+	wire := AppendMasked(nil, f, key)
+	d := Decoder{RSV: RSV1}
 	var got []piece
 	for i := range wire {
 		p, err := decode(t, &d, wire[i:i+1])
@@ -208,7 +211,7 @@ func TestDataFrameInPieces(t *testing.T) {
 	}
 	head := Header{Masked: true, Key: key, Length: 5}
 	first, last := head, head
-	first.Opcode, last.Fin = OpText, true
+	first.Opcode, first.RSV, last.Fin = OpText, RSV1, true
 	assert.Equal(t, []piece{{first, ""}, {head, "H"}, {head, "e"}, {head, "l"}, {head, "l"}, {last, "o"}}, got)
 }
 

@@ -62,10 +62,12 @@ type Header struct {
 //
 // A frame is never changed once it was sent, by its sender or by a receiver; so
 // one frame may be sent to any number of connections. Whoever receives a frame
-// from a connection owns its Payload; it is valid for as long as it is kept.
+// from a connection owns its Payload; it is valid for as long as it is kept, or
+// until Release. To change a frame in a stage, make another: do not copy Frame.
 type Frame struct {
 	Header
 	Payload []byte // unmasked
+	lease   *lease // of the payload's memory, if it can be used again
 }
 
 // String returns the payload as text, whatever the opcode.
@@ -80,7 +82,7 @@ func (f *Frame) Close() (code Code, reason string) {
 
 // inline is how many payload bytes share their frame's allocation: frame and
 // payload together fill a size class of 128 bytes (see BenchmarkNew).
-const inline = 128 - 48
+const inline = 128 - 56
 
 type small struct {
 	Frame
@@ -95,7 +97,14 @@ func New(op Opcode, size int) *Frame {
 		s.Payload = s.bytes[:0:inline]
 		return &s.Frame
 	}
-	return &Frame{Header: Header{Fin: true, Opcode: op}, Payload: make([]byte, 0, size)}
+	f := &Frame{Header: Header{Fin: true, Opcode: op}}
+	if size < leased {
+		f.Payload = make([]byte, 0, size)
+	} else {
+		f.lease = newLease(size)
+		f.Payload = f.lease.memory[:0]
+	}
+	return f
 }
 
 // Text is a whole text message. s must be UTF-8, or the peer fails the connection.

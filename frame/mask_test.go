@@ -93,8 +93,9 @@ func words(p []byte, key [4]byte) {
 // wide is the other: a key written out lets subtle use vector instructions.
 func wide(p []byte, key [4]byte) {
 	var w [256]byte
-	for i := range w {
-		w[i] = key[i&3]
+	k := uint64(binary.LittleEndian.Uint32(key[:]))
+	for i := 0; i < len(w); i += 8 {
+		binary.LittleEndian.PutUint64(w[i:], k<<32|k)
 	}
 	for len(p) > 0 {
 		n := subtle.XORBytes(p, p, w[:min(len(w), len(p))])

@@ -1,32 +1,43 @@
 package pipeline
 
-import "github.com/spindrift-go/spindrift/frame"
+import (
+	"math"
+
+	"github.com/spindrift-go/spindrift/frame"
+)
 
 // Assemble makes whole messages of the pieces that come up: every data frame
 // above it has Fin, and a payload that belongs to the receiver. What it holds is
-// never more than twice what has arrived. Control frames overtake a message in
-// pieces, as they did on the wire; their payload is copied too.
+// at most four times what has arrived, whatever was declared. Control frames
+// overtake a message in pieces, as they did on the wire; their payload is copied
+// too.
 func Assemble(up, down Sink) (Sink, Sink) {
 	var message *frame.Frame // nil outside a message in pieces
+	var rest int             // of its latest frame, still to come
 	onUp := func(item any) {
 		f, ok := item.(*frame.Frame)
 		switch {
 		case !ok:
 			up(item)
-		case f.Opcode.Control():
+			return
+		case f.Opcode.Control(), f.Fin && message == nil:
 			up(own(f))
-		case f.Fin && message == nil:
-			up(own(f))
+			return
 		case message == nil:
-			message = own(f)
-		default:
-			message.Payload = append(message.Payload, f.Payload...)
-			if f.Fin {
-				message.Fin = true
-				whole := message
-				message = nil
-				up(whole)
-			}
+			message, rest = frame.New(f.Opcode, len(f.Payload)), 0
+			message.Fin, message.RSV = false, f.RSV
+		}
+		if rest == 0 { // a new frame: all its pieces have its Length
+			rest = int(min(f.Length, math.MaxInt32))
+		}
+		message.Grow(len(message.Payload)+len(f.Payload), len(message.Payload)+rest)
+		message.Payload = append(message.Payload, f.Payload...)
+		rest = max(0, rest-len(f.Payload))
+		if f.Fin {
+			message.Fin = true
+			whole := message
+			message = nil
+			up(whole)
 		}
 	}
 	return onUp, down

@@ -47,7 +47,6 @@ type pinger struct {
 	count      uint32
 	generation int
 	asked      time.Time // when the Ping that awaits life was sent; zero: none
-	status     Status
 }
 
 func (p *pinger) onUp(item any) {
@@ -96,9 +95,8 @@ func (p *pinger) lookIn(d time.Duration) {
 }
 
 func (p *pinger) look() {
-	p.down(&p.status)
-	s := &p.status
-	if !p.asked.IsZero() && !s.LastRead.After(p.asked) {
+	s := p.status()
+	if !p.asked.IsZero() && s.LastRead.Before(p.asked) {
 		if waited := s.Now.Sub(p.asked); waited < p.Timeout {
 			p.lookIn(p.Timeout - waited)
 			return
@@ -140,8 +138,7 @@ func (p *pinger) remember(payload []byte) {
 	if len(p.sent) == p.Memory {
 		p.sent = append(p.sent[:0], p.sent[1:]...)
 	}
-	p.down(&p.status)
-	p.sent = append(p.sent, ping{payload, p.status.Now})
+	p.sent = append(p.sent, ping{payload, p.status().Now})
 }
 
 // match finds the Ping that f answers; older ones will not be answered any more
@@ -150,9 +147,14 @@ func (p *pinger) match(f *frame.Frame) {
 	for i := len(p.sent) - 1; i >= 0; i-- {
 		if s := p.sent[i]; bytes.Equal(s.payload, f.Payload) {
 			p.sent = append(p.sent[:0], p.sent[i+1:]...)
-			p.down(&p.status)
-			p.up(&RoundTripTime{Duration: p.status.Now.Sub(s.at), Payload: s.payload})
+			p.up(&RoundTripTime{Duration: p.status().Now.Sub(s.at), Payload: s.payload})
 			return
 		}
 	}
+}
+
+func (p *pinger) status() *Status {
+	s := new(Status)
+	p.down(s)
+	return s
 }

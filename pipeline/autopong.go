@@ -12,12 +12,11 @@ type AutoPong struct {
 func (o AutoPong) Stage() Stage {
 	return func(up, down Sink) (Sink, Sink) {
 		var owed *frame.Frame
-		status := new(Status)
 		onUp := func(item any) {
 			switch m := item.(type) {
 			case *frame.Frame:
 				if m.Opcode == frame.OpPing {
-					if owed = frame.Pong(m.Payload); !blocked(down, status) {
+					if owed = frame.Pong(m.Payload); !blocked(down) {
 						down(owed)
 						owed = nil
 					}
@@ -37,7 +36,8 @@ func (o AutoPong) Stage() Stage {
 	}
 }
 
-func blocked(down Sink, s *Status) bool {
-	down(s)
+func blocked(down Sink) bool {
+	var s Status
+	down(&s)
 	return s.Blocked
 }

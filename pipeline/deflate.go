@@ -163,6 +163,7 @@ func (d *deflating) whole(f *frame.Frame) {
 	d.shared.keep(f, g)
 	d.down(g)
 	d.giveBack(z)
+	f.Sent()
 }
 
 func (d *deflating) fragment(f *frame.Frame) {

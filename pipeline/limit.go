@@ -29,19 +29,18 @@ func (o Limit) Stage() Stage {
 type limiter struct {
 	Limit
 	up, down Sink
-	size     int64  // of the message, as far as it has come
-	rest     int64  // of its latest frame, still to come; 0 if that was inflated
-	message  uint64 // counts those that came in pieces
-	open     bool   // inside a message
-	control  bucket
-	status   Status
+	size     int64   // of the message, as far as it has come
+	rest     int64   // of its latest frame, still to come; 0 if that was inflated
+	message  uint64  // counts those that came in pieces
+	open     bool    // inside a message
+	control  *bucket // nil until the first control frame
 }
 
 func (l *limiter) onUp(item any) {
 	switch m := item.(type) {
 	case *frame.Frame:
 		if m.Opcode.Control() {
-			if l.ControlRate > 0 && !l.control.take(l.ControlRate, l.now()) {
+			if l.ControlRate > 0 && !l.affordable() {
 				l.down(frame.Failure(frame.PolicyViolation, "too many control frames"))
 				return
 			}
@@ -89,9 +88,14 @@ func (l *limiter) onDown(item any) {
 	l.down(item)
 }
 
-func (l *limiter) now() time.Time {
-	l.down(&l.status)
-	return l.status.Now
+// affordable counts a control frame.
+func (l *limiter) affordable() bool {
+	if l.control == nil {
+		l.control = new(bucket)
+	}
+	var s Status
+	l.down(&s)
+	return l.control.take(l.ControlRate, s.Now)
 }
 
 // bucket holds tokens that fill up at a rate, up to two seconds' worth.

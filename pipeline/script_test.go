@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -502,7 +503,11 @@ func (p *play) driver() {
 	case "ended":
 		p.up(&Ended{})
 	case "lost":
-		p.up(&Lost{Err: errors.New(p.optional(w, 1))})
+		if len(w) == 1 {
+			p.up(&Lost{Err: io.EOF})
+		} else {
+			p.up(&Lost{Err: errors.New(p.text(w[1]))})
+		}
 	case "stalled":
 		p.up(&Stalled{})
 	case "overflow":

@@ -75,6 +75,6 @@ func run(addr string, portable bool) error {
 
 func echo(ctx actor.Context) {
 	if f, ok := ctx.Message().(*frame.Frame); ok {
-		ctx.Respond(f)
+		ctx.Respond(f.Handover())
 	}
 }

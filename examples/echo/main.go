@@ -113,7 +113,7 @@ func run(c config) error {
 // echo sends every message back.
 func echo(ctx actor.Context) {
 	if f, ok := ctx.Message().(*frame.Frame); ok {
-		ctx.Respond(f)
+		ctx.Respond(f.Handover())
 	}
 }
 

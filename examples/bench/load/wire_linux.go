@@ -1,0 +1,47 @@
+package load
+
+import (
+	"net"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// errAgain says that a call would have blocked. crypto/tls keeps a connection usable after a temporary net.Error.
+var errAgain net.Error = again{}
+
+type again struct{}
+
+func (again) Error() string   { return "load: would block" }
+func (again) Timeout() bool   { return false }
+func (again) Temporary() bool { return true }
+
+// wire is the net.Conn under a TLS client: reads do not wait once the descriptor is non-blocking, writes always do.
+type wire struct{ fd int }
+
+func (w *wire) Read(b []byte) (int, error) { return readFD(w.fd, b) }
+
+func (w *wire) Write(b []byte) (int, error) {
+	sent := 0
+	for sent < len(b) {
+		n, err := writeFD(w.fd, b[sent:])
+		sent += n
+		if err == errAgain {
+			err = retry(func() error {
+				_, err := unix.Poll([]unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLOUT}}, patience*1000)
+				return err
+			})
+		}
+		if err != nil {
+			return sent, err
+		}
+	}
+	return sent, nil
+}
+
+func (w *wire) Close() error                     { return nil } // the peer owns the descriptor
+func (w *wire) LocalAddr() net.Addr              { return nil }
+func (w *wire) RemoteAddr() net.Addr             { return nil }
+func (w *wire) SetDeadline(time.Time) error      { return nil }
+func (w *wire) SetReadDeadline(time.Time) error  { return nil }
+func (w *wire) SetWriteDeadline(time.Time) error { return nil }

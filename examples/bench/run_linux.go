@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/spindrift-go/spindrift/examples/bench/load"
+)
+
+// A bench runs rows.
+type bench struct {
+	rounds     int
+	warmup     time.Duration
+	otherWarm  time.Duration // for contenders in other languages
+	duration   time.Duration
+	settle     time.Duration // idle time before memory is read
+	opcode     byte
+	serverCore int
+	profiles   string // a directory, or empty
+	progress   func(string)
+}
+
+// run measures every contender that takes the row, in turn, as many times as there are rounds.
+func (b *bench) run(ctx context.Context, r row, contenders []contender) (result, error) {
+	res := result{Row: r, When: time.Now()}
+	for _, c := range contenders {
+		if c.takes(r) {
+			res.Entries = append(res.Entries, entry{Contender: c.Name, Kind: c.Kind})
+		}
+	}
+	for round := range b.rounds {
+		for _, c := range contenders {
+			e := res.entry(c.Name)
+			if e == nil {
+				continue
+			}
+			s, err := b.measure(ctx, r, c, round)
+			if ctx.Err() != nil {
+				return res, ctx.Err()
+			}
+			if err != nil {
+				e.Failure = err.Error()
+				b.progress(fmt.Sprintf("%-15s round %d  %-20s %v", r.ID, round+1, c.Name, err))
+				continue
+			}
+			s.Round = round
+			e.Samples = append(e.Samples, s)
+			b.progress(fmt.Sprintf("%-15s round %d  %-20s %s", r.ID, round+1, c.Name, brief(r, s)))
+		}
+	}
+	return res, nil
+}
+
+func (b *bench) measure(ctx context.Context, r row, c contender, round int) (sample, error) {
+	server, err := startServer(ctx, c, r, b.serverCore)
+	if err != nil {
+		return sample{}, err
+	}
+	defer server.stop()
+	target := load.Target{Addr: server.addr, Path: r.path(), TLS: r.TLS, Deflate: r.Deflate}
+	if r.Kind == idling {
+		return b.measureIdle(ctx, r, server, target)
+	}
+	warmup := b.warmup
+	if c.Kind == "other" {
+		warmup = b.otherWarm
+	}
+	watch := &observer{server: server, duration: b.duration}
+	if b.profiles != "" {
+		watch.profile = filepath.Join(b.profiles, fmt.Sprintf("%s-%s-%d.pprof", r.ID, c.Name, round+1))
+	}
+	window := load.Window{Warmup: warmup, Duration: b.duration, Answered: &watch.answered}
+	window.Begin = func() { watch.begin(ctx) }
+	window.End = watch.end
+	report, err := drive(ctx, r, target, window, r.message(b.opcode))
+	if err != nil {
+		return sample{}, err
+	}
+	s := sample{
+		Messages: report.Messages, Elapsed: report.Elapsed, CPU: watch.cpu,
+		P50: report.Latency.Quantile(0.5), P99: report.Latency.Quantile(0.99), P999: report.Latency.Quantile(0.999),
+		LoadBusy: report.Busy(), Others: watch.others(report), Bound: report.Bound(), Unpacked: r.Deflate && !report.Packed,
+	}
+	s.Allocs, s.Inside = watch.allocations()
+	return s, nil
+}
+
+func drive(ctx context.Context, r row, target load.Target, window load.Window, message load.Message) (*load.Report, error) {
+	switch r.Kind {
+	case broadcasting:
+		return load.Broadcast{Target: target, Message: message, Conns: r.Conns, Window: window}.Run(ctx)
+	case upgrading:
+		return load.Upgrades{Target: target, Concurrent: r.Conns, Window: window}.Run(ctx)
+	case requesting:
+		return load.Plain{Target: target, Conns: r.Conns, Window: window}.Run(ctx)
+	default:
+		return load.Echo{Target: target, Message: message, Conns: r.Conns, InFlight: r.InFlight, Window: window}.Run(ctx)
+	}
+}
+
+// An observer reads the server's CPU clock at both ends of the window, and, on a goroutine of its own so that the load never
+// waits for the answer, its allocations a little inside it.
+type observer struct {
+	server   *process
+	duration time.Duration
+	profile  string
+	answered atomic.Uint64
+
+	cpu     time.Duration
+	machine time.Duration // all cores' busy time
+	allocs  chan float64
+}
+
+func (o *observer) begin(ctx context.Context) {
+	if o.server.stats != "" {
+		o.allocs = make(chan float64, 1)
+		go o.count(ctx)
+		if o.profile != "" {
+			go profile(ctx, o.server.stats, o.profile, o.duration)
+		}
+	}
+	o.machine = machineBusy()
+	o.cpu = o.server.cpu()
+}
+
+func (o *observer) end() {
+	o.cpu = o.server.cpu() - o.cpu
+	o.machine = machineBusy() - o.machine
+}
+
+// others returns how many cores were busy with neither the server nor the load.
+func (o *observer) others(report *load.Report) float64 {
+	return max(0, float64(o.machine-o.cpu-report.CPU)/float64(report.Elapsed))
+}
+
+func (o *observer) count(ctx context.Context) {
+	defer close(o.allocs)
+	before, err := ask(ctx, o.server.stats, "")
+	if err != nil {
+		return
+	}
+	first := o.answered.Load()
+	select {
+	case <-time.After(o.duration * 7 / 10):
+	case <-ctx.Done():
+		return
+	}
+	after, err := ask(ctx, o.server.stats, "")
+	if n := o.answered.Load() - first; err == nil && n > 0 {
+		o.allocs <- float64(after.Mallocs-before.Mallocs) / float64(n)
+	}
+}
+
+// allocations returns the allocations per message, false when the server does not tell.
+func (o *observer) allocations() (float64, bool) {
+	if o.allocs == nil {
+		return 0, false
+	}
+	n, ok := <-o.allocs
+	return n, ok
+}
+
+// firstCrowd connections come and go before memory is first read, so that code and one-time tables are in it already.
+const firstCrowd = 16
+
+func (b *bench) measureIdle(ctx context.Context, r row, server *process, target load.Target) (sample, error) {
+	first, err := load.Gather(ctx, target, firstCrowd, r.message(b.opcode))
+	if err != nil {
+		return sample{}, err
+	}
+	first.Disperse()
+	if err := pause(ctx, b.settle); err != nil {
+		return sample{}, err
+	}
+	resident := server.resident()
+	inside, before, err := b.look(ctx, server, "gc=1")
+	if err != nil {
+		return sample{}, err
+	}
+	crowd, err := load.Gather(ctx, target, r.Conns, r.message(b.opcode))
+	if err != nil {
+		return sample{}, err
+	}
+	defer crowd.Disperse()
+	if err := pause(ctx, b.settle); err != nil {
+		return sample{}, err
+	}
+	each := func(now, then float64) float64 { return (now - then) / float64(r.Conns) }
+	s := sample{Inside: inside, RSS: each(server.resident(), resident)}
+	_, after, err := b.look(ctx, server, "free=1")
+	if err != nil || !inside {
+		return s, err
+	}
+	s.RSSFreed = each(server.resident(), resident)
+	s.Live = each(float64(after.Heap+after.Stack), float64(before.Heap+before.Stack))
+	s.Goroutines = max(0, each(float64(after.Goroutines), float64(before.Goroutines)))
+	return s, nil
+}
+
+func (b *bench) look(ctx context.Context, server *process, query string) (bool, stats, error) {
+	if server.stats == "" {
+		return false, stats{}, nil
+	}
+	s, err := ask(ctx, server.stats, query)
+	return err == nil, s, err
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// brief is a sample in one line.
+func brief(r row, s sample) string {
+	if r.Kind == idling {
+		return fmt.Sprintf("%s resident, %s heap and stack, %.2f goroutines each", bytesOf(s.RSS), bytesOf(s.Live), s.Goroutines)
+	}
+	line := fmt.Sprintf("%9s/s  cpu %-9s p50 %-9s p99 %-9s load %2.0f %%", thousands(s.rate()),
+		micros(time.Duration(s.cpuPerMessage())), micros(s.P50), micros(s.P99), 100*s.LoadBusy)
+	if s.Bound {
+		line += " (the load is the limit)"
+	}
+	if s.Others > disturbing {
+		line += fmt.Sprintf(" (disturbed: something else used %.0f %% of a core)", 100*s.Others)
+	}
+	return line
+}

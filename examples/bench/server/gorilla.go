@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bytes"
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/gorilla/websocket"
+)
+
+func gorillaContenders() []contender {
+	rows := []string{"echo", "deflate", "tls", "broadcast"}
+	return []contender{
+		{
+			Name: "gorilla", Kind: "peer", About: "as in its echo example: ReadMessage, WriteMessage, in the HTTP handler",
+			UTF8: "off (left to the user)", Rows: rows, serve: serveGorilla,
+		},
+		{
+			Name: "gorilla-tuned", Kind: "peer", About: "write buffer pool, 1 KiB buffers, messages read into pooled buffers, handler returned",
+			UTF8: "off (left to the user)", Rows: rows, serve: serveGorillaTuned,
+		},
+	}
+}
+
+type gorillaRoom struct {
+	room[*websocket.Conn]
+}
+
+func (r *gorillaRoom) send(kind int, payload []byte) error {
+	m, err := websocket.NewPreparedMessage(kind, payload)
+	if err != nil {
+		return err
+	}
+	r.each(func(c *websocket.Conn) error { return c.WritePreparedMessage(m) })
+	return nil
+}
+
+func serveGorilla(ln net.Listener, s setup) error {
+	upgrader := websocket.Upgrader{EnableCompression: s.deflate}
+	var all gorillaRoom
+	return serveHTTP(ln, s, webMux(func(w http.ResponseWriter, r *http.Request, broadcast bool) {
+		c, err := upgrader.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		if broadcast {
+			all.join(c)
+			defer all.leave(c)
+		}
+		for {
+			kind, payload, err := c.ReadMessage()
+			if err != nil {
+				return
+			}
+			if broadcast {
+				err = all.send(kind, payload)
+			} else {
+				err = c.WriteMessage(kind, payload)
+			}
+			if err != nil {
+				return
+			}
+		}
+	}))
+}
+
+func serveGorillaTuned(ln net.Listener, s setup) error {
+	upgrader := websocket.Upgrader{
+		ReadBufferSize: 1024, WriteBufferSize: 1024, WriteBufferPool: &sync.Pool{},
+		EnableCompression: s.deflate,
+	}
+	var all gorillaRoom
+	return serveHTTP(ln, s, webMux(func(w http.ResponseWriter, r *http.Request, broadcast bool) {
+		c, err := upgrader.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		if !broadcast {
+			go echoGorilla(c, c.WriteMessage)
+			return
+		}
+		all.join(c)
+		go func() {
+			defer all.leave(c)
+			echoGorilla(c, all.send)
+		}()
+	}))
+}
+
+func echoGorilla(c *websocket.Conn, answer func(kind int, payload []byte) error) {
+	defer c.Close()
+	for {
+		kind, r, err := c.NextReader()
+		if err != nil {
+			return
+		}
+		message := messages.Get().(*bytes.Buffer)
+		message.Reset()
+		if _, err = message.ReadFrom(r); err == nil {
+			err = answer(kind, message.Bytes())
+		}
+		messages.Put(message)
+		if err != nil {
+			return
+		}
+	}
+}
+
+// messages lends buffers to contenders that do not have a pool of their own.
+var messages = sync.Pool{New: func() any { return new(bytes.Buffer) }}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
+	"github.com/spindrift-go/spindrift/sockets"
+)
+
+func spindriftContenders() []contender {
+	rows := []string{"echo", "deflate", "tls", "broadcast"}
+	return []contender{
+		{
+			Name: "spindrift", Kind: "ours", About: "a handler actor for each connection, in drop-in mode; plain HTTP through the same server",
+			UTF8: "on", Rows: append([]string{"http"}, rows...),
+			serve: func(ln net.Listener, s setup) error { return serveSpindrift(ln, s, spindriftSetup{}) },
+		},
+		{
+			Name: "spindrift-shared", Kind: "ours", About: "one handler actor for all connections", UTF8: "on", Rows: rows,
+			serve: func(ln net.Listener, s setup) error { return serveSpindrift(ln, s, spindriftSetup{shared: true}) },
+		},
+		{
+			Name: "spindrift-portable", Kind: "ours", About: "a handler actor and, in place of the poller, a goroutine for each connection", UTF8: "on", Rows: rows,
+			serve: func(ln net.Listener, s setup) error { return serveSpindrift(ln, s, spindriftSetup{portable: true}) },
+		},
+	}
+}
+
+type spindriftSetup struct{ shared, portable bool }
+
+func serveSpindrift(ln net.Listener, s setup, how spindriftSetup) error {
+	system := actor.NewActorSystemWithConfig(actor.Configure(
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) })))
+	crew := actors.RuntimeOf(system).Crew().Option()
+	const longest = 64 << 20
+	options := &sockets.Options{MaxFrame: longest, MaxMessage: longest, Portable: how.portable}
+	if s.deflate {
+		options.Compression = &pipeline.Compression{Level: 1}
+	}
+	echo := &sockets.Handler{System: system, Options: options}
+	if how.shared {
+		echo.FrameHandler = system.Root.Spawn(actor.PropsFromFunc(echoFrame, crew))
+	} else {
+		echo.Spawn = actor.PropsFromFunc(echoFrame)
+	}
+	everyone := system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return &frameRoom{members: map[*actor.PID]struct{}{}} }, crew))
+	mux := plainMux()
+	mux.Handle("/", echo)
+	mux.Handle("/broadcast", &sockets.Handler{System: system, Options: options, FrameHandler: everyone})
+
+	server := &sockets.Server{System: system, Server: http.Server{Handler: mux, TLSConfig: s.tls}}
+	if s.tls != nil {
+		return server.ServeTLS(ln, "", "")
+	}
+	return server.Serve(ln)
+}
+
+func echoFrame(ctx actor.Context) {
+	if f, ok := ctx.Message().(*frame.Frame); ok {
+		ctx.Respond(f.Handover())
+	}
+}
+
+// frameRoom sends every frame to everyone.
+type frameRoom struct{ members map[*actor.PID]struct{} }
+
+func (r *frameRoom) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *sockets.Upgraded:
+		r.members[ctx.Sender()] = struct{}{}
+	case *frame.Frame:
+		for member := range r.members {
+			ctx.Send(member, m)
+		}
+	case *sockets.Closed:
+		delete(r.members, ctx.Sender())
+	}
+}

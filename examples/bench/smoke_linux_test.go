@@ -1,0 +1,71 @@
+package main
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/spindrift-go/spindrift/examples/bench/load"
+)
+
+// smallRows are one row of each kind, small enough for a test.
+var smallRows = []row{
+	{ID: "echo", Kind: echoing, Conns: 4, InFlight: 3, Size: 300},
+	{ID: "large", Kind: echoing, Conns: 2, InFlight: 1, Size: 1 << 20},
+	{ID: "deflate", Kind: echoing, Conns: 4, InFlight: 1, Size: 1024, Deflate: true},
+	{ID: "tls", Kind: echoing, Conns: 4, InFlight: 1, Size: 64, TLS: true},
+	{ID: "broadcast", Kind: broadcasting, Conns: 8, InFlight: 1, Size: 64},
+	{ID: "upgrades", Kind: upgrading, Conns: 4},
+	{ID: "http", Kind: requesting, Conns: 4, InFlight: 1},
+	{ID: "idle", Kind: idling, Conns: 20, InFlight: 1, Size: 64},
+}
+
+// Every Go contender is built, started, loaded and stopped for each kind of row that it takes.
+func TestEveryGoContenderInEveryKindOfRow(t *testing.T) {
+	contenders, err := goContenders(t.Context(), filepath.Join(t.TempDir(), "server"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"raw", "gorilla"} {
+		if !slices.ContainsFunc(contenders, func(c contender) bool { return c.Name == name }) {
+			t.Errorf("no contender %s", name)
+		}
+	}
+	cores, err := permittedCores()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{
+		serverCore: cores[0], rounds: 1, warmup: time.Millisecond, duration: 20 * time.Millisecond, settle: time.Millisecond,
+		opcode: load.Text, progress: func(line string) { t.Log(line) },
+	}
+	if testing.Short() {
+		contenders = slices.DeleteFunc(contenders, func(c contender) bool { return !slices.Contains([]string{"raw", "gorilla", "nethttp"}, c.Name) })
+	}
+	for _, r := range smallRows {
+		res, err := b.run(t.Context(), r, contenders)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range res.Entries {
+			if e.Failure != "" || len(e.Samples) != 1 {
+				t.Errorf("%s, %s: %d samples, %s", r.ID, e.Contender, len(e.Samples), e.Failure)
+				continue
+			}
+			s := e.Samples[0]
+			if r.Kind != idling && (s.Messages == 0 || s.CPU == 0 || s.P50 == 0) {
+				t.Errorf("%s, %s: %+v", r.ID, e.Contender, s)
+			}
+			if r.Kind == idling && s.Live == 0 {
+				t.Errorf("%s, %s: %+v", r.ID, e.Contender, s)
+			}
+			if s.Unpacked {
+				t.Errorf("%s, %s: answers were not compressed", r.ID, e.Contender)
+			}
+		}
+		if len(res.Entries) == 0 {
+			t.Errorf("%s: nobody took part", r.ID)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package frame
+
+import (
+	"math/bits"
+	"sync"
+)
+
+// leased is the size from which payloads that New makes can be used again. For
+// smaller ones the garbage collector is as fast.
+const leased = 4 << 10
+
+// lease is a payload's memory on its way around: from a pool into a frame, and
+// back by Release. One that is never released is garbage like any other.
+type lease struct {
+	memory []byte
+	given  bool // the connection that sends the frame may release it
+}
+
+// leases holds memory by size: leases[k] has more than 1<<(k-1) and at most 1<<k bytes.
+var leases [48]sync.Pool
+
+func newLease(size int) *lease {
+	if k := bits.Len(uint(size - 1)); k < len(leases) {
+		if l, ok := leases[k].Get().(*lease); ok && cap(l.memory) >= size {
+			return l
+		}
+	}
+	return &lease{memory: make([]byte, 0, size)}
+}
+
+// Release gives the payload's memory back, to be used for other frames: f and
+// its Payload must not be looked at again, by anyone. It is never needed, and
+// saves the garbage collector work for payloads of some KiB that a receiver has
+// done with.
+func (f *Frame) Release() {
+	l := f.lease
+	if l == nil {
+		return
+	}
+	f.lease, f.Payload = nil, nil
+	l.given = false
+	if k := bits.Len(uint(cap(l.memory) - 1)); k < len(leases) {
+		leases[k].Put(l)
+	}
+}
+
+// Handover is for a receiver that sends a frame on to one connection and has
+// then done with it: ctx.Respond(f.Handover()) lets that connection Release f
+// when it has written it. Nobody else may have f. It returns f.
+func (f *Frame) Handover() *Frame {
+	if f.lease != nil {
+		f.lease.given = true
+	}
+	return f
+}
+
+// Sent is for the stage where the way of f ends: it releases one that was handed
+// over, and does nothing to others.
+func (f *Frame) Sent() {
+	if f.lease != nil && f.lease.given {
+		f.Release()
+	}
+}
+
+// Grow makes room for at least size bytes in f's payload, and for want if that
+// is no more than four times size: what a peer declares is not believed further.
+func (f *Frame) Grow(size, want int) {
+	if size <= cap(f.Payload) {
+		return
+	}
+	size = max(size, min(want, 4*size), min(2*cap(f.Payload), 4*size))
+	if size < leased {
+		f.Payload = append(make([]byte, 0, size), f.Payload...)
+		return
+	}
+	l := newLease(size)
+	payload := append(l.memory[:0], f.Payload...)
+	f.Release()
+	f.lease, f.Payload = l, payload
+}
