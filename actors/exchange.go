@@ -52,9 +52,10 @@ func (rt *Runtime) Serve(conn *actor.PID, ex *Exchange) {
 	case <-ex.Request.Context().Done():
 		if ex.claim() {
 			rt.system.Root.Send(conn, &abandoned{ex})
-			return
+			ex.response = plain(http.StatusServiceUnavailable, "request was given up") // net/http would say 200
+		} else {
+			<-ex.done
 		}
-		<-ex.done
 	case <-late:
 		if ex.claim() {
 			rt.system.Root.Send(conn, &abandoned{ex})
@@ -171,12 +172,14 @@ func (s *server) upgrade(u Upgrader) {
 		return
 	}
 	if !ex.claim() {
+		plan.comeToNothing()
 		s.over()
 		return
 	}
 	defer close(ex.done)
 	nc, rw, err := http.NewResponseController(ex.Writer).Hijack()
 	if err != nil {
+		plan.comeToNothing()
 		ex.response = plain(http.StatusInternalServerError, "connection cannot be upgraded: "+err.Error())
 		s.over()
 		return

@@ -9,9 +9,11 @@ import (
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// Group is the upgraded connections of one server. The zero value is empty.
+// Group is the upgraded connections of one server, or those of an actor system
+// that belong to none. The zero value is empty.
 type Group struct {
 	mu      sync.Mutex
+	tickets tickets
 	first   *stream
 	size    int
 	leaving *pipeline.Leave // what those who join late are told at once
@@ -28,6 +30,9 @@ func (g *Group) Len() int {
 func (g *Group) join(s *stream) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.size == 0 {
+		s.rt.sentinel.watch(g)
+	}
 	if s.next = g.first; s.next != nil {
 		s.next.prev = s
 	}
@@ -50,10 +55,22 @@ func (g *Group) leave(s *stream) {
 		s.next.prev = s.prev
 	}
 	s.next, s.prev = nil, nil
-	if g.size--; g.size == 0 && g.empty != nil {
+	if g.size--; g.size > 0 {
+		return
+	}
+	s.rt.sentinel.forget(g)
+	if g.empty != nil {
 		close(g.empty)
 		g.empty = nil
 	}
+}
+
+// ask has those who join from now on leave at once. It returns who is there.
+func (g *Group) ask(leave *pipeline.Leave) []*actor.PID {
+	g.mu.Lock()
+	g.leaving = leave
+	g.mu.Unlock()
+	return g.members()
 }
 
 func (g *Group) members() []*actor.PID {
@@ -70,8 +87,8 @@ func (g *Group) members() []*actor.PID {
 // and waits until all have ended or ctx has; then the rest is cut. It returns how
 // many there were and how many had to be cut.
 func (rt *Runtime) Drain(ctx context.Context, g *Group, leave *pipeline.Leave, batch int, every time.Duration) (asked, cut int) {
+	members := g.ask(leave)
 	g.mu.Lock()
-	g.leaving = leave
 	empty := make(chan struct{})
 	if g.size == 0 {
 		close(empty)
@@ -79,7 +96,6 @@ func (rt *Runtime) Drain(ctx context.Context, g *Group, leave *pipeline.Leave, b
 		g.empty = empty
 	}
 	g.mu.Unlock()
-	members := g.members()
 	asked = len(members)
 	for len(members) > 0 {
 		n := min(max(batch, 1), len(members))

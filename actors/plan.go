@@ -25,8 +25,15 @@ type Plan struct {
 	Hello    any              // the handler's first message; nil: none
 	Limits   Limits           // of what the driver holds
 	Portable bool             // do not use the poller
-	Group    *Group           // to join; nil: none
+	Group    *Group           // to join; nil: that of the connections without a server
+	Leave    func()           // called once when the connection has ended, or comes to nothing; nil: none
 	Options  *pipeline.Limits // sent down at the start; nil: none
+}
+
+func (p *Plan) comeToNothing() {
+	if p.Leave != nil {
+		p.Leave()
+	}
 }
 
 // Limits bound what a connection holds. All are taken as they are: a zero lifts

@@ -18,6 +18,8 @@ type Runtime struct {
 	props  *actor.Props
 	wheel  *wheel
 
+	sentinel sentinel
+	loose    Group // connections that belong to no server
 	guardian *guardian
 	adapted  atomic.Pointer[adapted]
 
@@ -42,6 +44,7 @@ func RuntimeOf(system *actor.ActorSystem) *Runtime {
 		return rt
 	}
 	rt := &Runtime{system: system, crew: NewCrew(), wheel: newWheel()}
+	rt.sentinel.system = system
 	rt.guardian = &guardian{rt}
 	rt.props = actor.PropsFromProducer(func() actor.Actor { return &conn{rt: rt} }, rt.crew.Option())
 	system.Extensions.Register(rt)

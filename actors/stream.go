@@ -31,6 +31,7 @@ type stream struct {
 	coreTop pipeline.Sink // the highest of the others, on the way down
 	onDown  pipeline.Sink // what comes from the handler goes in here
 	group   *Group
+	depart  func()  // nil: none
 	next    *stream // in the group
 	prev    *stream
 	limits  Limits
@@ -64,7 +65,7 @@ type stream struct {
 // become makes c the driver of p over nc, whose first bytes were read already,
 // within the present turn.
 func (c *conn) become(p *Plan, nc net.Conn, first []byte) {
-	s := &stream{conn: c, self: c.ctx.Self(), limits: p.Limits, group: p.Group, lastRead: c.rt.now()}
+	s := &stream{conn: c, self: c.ctx.Self(), limits: p.Limits, group: p.Group, depart: p.Leave, lastRead: c.rt.now()}
 	s.timers.alarm.mailbox = c.mailbox
 	s.wire = c.rt.newWire(nc, c.mailbox, p.Portable)
 	c.side = s
@@ -73,9 +74,10 @@ func (c *conn) become(p *Plan, nc net.Conn, first []byte) {
 		s.handler, s.own = c.rt.spawnHandler(c.ctx.Self(), p.Spawn), true
 	}
 	c.ctx.Watch(s.handler)
-	if s.group != nil {
-		s.group.join(s)
+	if s.group == nil {
+		s.group = &c.rt.loose
 	}
+	s.group.join(s)
 	s.onUp, s.coreTop = p.Core(func(item any) { s.topUp(item) }, s.emit)
 	s.topUp, s.onDown = p.Top(s.deliver, s.coreTop)
 	s.out.add(p.Greeting)
@@ -364,8 +366,9 @@ func (s *stream) finish(err error) {
 	s.out.release()
 	s.rt.wheel.set(&s.timers.alarm, 0)
 	s.keepPromises(net.ErrClosed)
-	if s.group != nil {
-		s.group.leave(s)
+	s.group.leave(s)
+	if s.depart != nil {
+		s.depart()
 	}
 	s.ctx.Unwatch(s.handler)
 	if s.own {

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"cmp"
 	"errors"
 	"io"
 	"time"
@@ -107,7 +106,7 @@ func (c *closer) onDown(item any) {
 		}
 	case *Leave:
 		if !c.sent && !c.done {
-			c.weClose(frame.Close(cmp.Or(m.Code, frame.GoingAway), m.Reason))
+			c.weClose(m.frame())
 		}
 	case *Limits:
 		set(&c.Timeout, m.CloseTimeout)
@@ -115,6 +114,14 @@ func (c *closer) onDown(item any) {
 	default:
 		c.down(item)
 	}
+}
+
+// frame is the Close that m asks for.
+func (m *Leave) frame() *frame.Frame {
+	if !m.Code.OnWire() {
+		return frame.Close(frame.GoingAway, m.Reason)
+	}
+	return frame.Close(m.Code, m.Reason)
 }
 
 func (c *closer) peerCloses(f *frame.Frame) {

@@ -103,6 +103,7 @@ type Limits struct {
 	Fragments    int           // frames of one message
 	MessageTime  time.Duration // from its first to its last byte
 	ControlRate  int           // control frames a second, sustained
+	Out          int           // bytes of messages that wait in an Outbox
 	InflateRatio int           // inflated to compressed bytes, judged past 64 KiB
 	CloseTimeout time.Duration // for the peer's Close
 	PingInterval time.Duration // of AutoPing

@@ -45,6 +45,8 @@ func check(r *http.Request) (key string, refused *http.Response) {
 		return "", refusal(http.StatusBadRequest, "handshake method is not GET")
 	case !r.ProtoAtLeast(1, 1):
 		return "", refusal(http.StatusBadRequest, "handshake needs HTTP/1.1")
+	case r.Host == "": // net/http lets an empty one pass
+		return "", refusal(http.StatusBadRequest, "handshake names no host")
 	case !hasToken(h["Connection"], "upgrade"):
 		return "", refusal(http.StatusBadRequest, "Connection header has no upgrade")
 	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:

@@ -16,8 +16,20 @@ type (
 	// Backpressure says that output is piling up; Drained, that it no longer is.
 	Backpressure = pipeline.Backpressure
 	Drained      = pipeline.Drained
+	// Dropped tells of messages that will not go out, by Options.WhenFull.
+	Dropped = pipeline.Dropped
 	// Flushed answers a Flush.
 	Flushed = actors.Flushed
+)
+
+// Policy is what happens when a peer takes its messages too slowly.
+type Policy = pipeline.Policy
+
+// The policies, for Options.WhenFull.
+const (
+	CloseSlow  = pipeline.CloseSlow
+	DropNewest = pipeline.DropNewest
+	DropOldest = pipeline.DropOldest
 )
 
 // Who began the end of a connection, in Closed.

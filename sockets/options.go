@@ -39,10 +39,13 @@ type Options struct {
 	CreditFrames int           // handed over and not worked through: 64; then the socket is not read
 	CreditBytes  int           // likewise: 64 KiB
 	MaxOut       int           // bytes of output that wait: 1 MiB; over it: 1008. A message alone may be longer
+	WhenFull     Policy        // in place of 1008: CloseSlow; DropNewest and DropOldest bring Dropped
 	HighWater    int           // bytes of waiting output that bring Backpressure: 64 KiB
 	LowWater     int           // bytes below which Drained follows: 16 KiB
 	WriteStall   time.Duration // without progress in writing: 10 s; over it: 1008
 	CloseTimeout time.Duration // for each step of closing: 5 s; then the connection is cut
+
+	Budget *pipeline.Budget // of memory for messages that have arrived in part, shared by connections; nil: none
 
 	MaskGen  func() [4]byte // client: keys for its frames, for tests; nil: crypto/rand
 	Portable bool           // a goroutine for each connection instead of the system's poller
@@ -103,9 +106,21 @@ func (o *Options) top(extra []pipeline.Stage) pipeline.Stage {
 
 // core is the stages that make WebSocket.
 func (o *Options) core(client bool, params *pipeline.DeflateParams) pipeline.Stage {
-	stages := []pipeline.Stage{pipeline.Assemble}
+	var stages []pipeline.Stage
+	if o.WhenFull != CloseSlow {
+		stages = append(stages, pipeline.Outbox{
+			Limit:  or(o.MaxOut, defaultMaxOut),
+			High:   or(o.HighWater, defaultHighWater),
+			Policy: o.WhenFull,
+		}.Stage())
+	}
 	if o.Stream {
-		stages[0] = pipeline.Stream
+		stages = append(stages, pipeline.Stream)
+	} else {
+		stages = append(stages, pipeline.Assemble)
+		if o.Budget != nil {
+			stages = append(stages, o.Budget.Stage())
+		}
 	}
 	stages = append(stages,
 		pipeline.Limit{
@@ -133,7 +148,7 @@ func (o *Options) core(client bool, params *pipeline.DeflateParams) pipeline.Sta
 
 // limits is what the driver of the pipeline holds at most.
 func (o *Options) limits() actors.Limits {
-	return actors.Limits{
+	l := actors.Limits{
 		CreditFrames: or(o.CreditFrames, defaultCreditFrames),
 		CreditBytes:  or(o.CreditBytes, defaultCreditBytes),
 		Out:          or(o.MaxOut, defaultMaxOut),
@@ -142,13 +157,19 @@ func (o *Options) limits() actors.Limits {
 		Stall:        or(o.WriteStall, defaultWriteStall),
 		Linger:       or(o.CloseTimeout, defaultCloseTimeout),
 	}
+	if o.WhenFull != CloseSlow {
+		l.Out = 0 // the outbox has the limit
+	}
+	return l
 }
 
 // change is the driver's part of SetOptions.
 func (o *Options) change(l *actors.Limits) {
 	l.CreditFrames = or(o.CreditFrames, l.CreditFrames)
 	l.CreditBytes = or(o.CreditBytes, l.CreditBytes)
-	l.Out = or(o.MaxOut, l.Out)
+	if l.Out > 0 || o.WhenFull == CloseSlow {
+		l.Out = or(o.MaxOut, l.Out)
+	}
 	l.High = or(o.HighWater, l.High)
 	l.Low = or(o.LowWater, l.Low)
 	l.Stall = or(o.WriteStall, l.Stall)
@@ -163,6 +184,7 @@ func (o *Options) changes() *pipeline.Limits {
 		Fragments:    o.MaxFragments,
 		MessageTime:  o.MessageTime,
 		ControlRate:  o.ControlRate,
+		Out:          o.MaxOut,
 		CloseTimeout: o.CloseTimeout,
 		PingInterval: o.PingInterval,
 		PingTimeout:  o.PingTimeout,

@@ -23,7 +23,7 @@ func OriginAllowed(r *http.Request, patterns []string) bool {
 	}
 	origin := strings.ToLower(values[0])
 	u, err := url.Parse(origin)
-	if len(values) > 1 || err != nil || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil {
+	if len(values) > 1 || err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host { // RFC 6454 6.2: there is no more to it
 		return false
 	}
 	scheme := "http"

@@ -35,9 +35,11 @@ type Server struct {
 	Listener      *actor.PID         // actor mode: who is asked
 	AnswerTimeout time.Duration      // actor mode: for the Listener's answer, then 503; 0: 30 s, negative: none
 	Drain         DrainOptions       // how Shutdown treats upgraded connections
+	MaxConns      int                // upgraded connections at a time, one more gets 503; 0: any
+	MaxConnsPerIP int                // likewise from one address: a proxy has one; 0: any
 
 	once  sync.Once
-	group actors.Group
+	room  room
 	conns sync.Map // net.Conn to *actor.PID, while they speak HTTP
 }
 
@@ -48,6 +50,7 @@ func (s *Server) setup() {
 			panic("sockets: Server.System is nil")
 		}
 		rt := actors.RuntimeOf(s.System)
+		s.room.total, s.room.perIP = s.MaxConns, s.MaxConnsPerIP
 		if s.Listener != nil {
 			s.Handler = http.HandlerFunc(s.ask)
 			if s.ReadHeaderTimeout == 0 && s.ReadTimeout == 0 {
@@ -64,7 +67,7 @@ func (s *Server) setup() {
 			}
 			pid := rt.Spawn()
 			s.conns.Store(c, pid)
-			return context.WithValue(ctx, placeKey{}, &place{pid, &s.group})
+			return context.WithValue(ctx, placeKey{}, &place{pid, &s.room})
 		}
 		s.ConnState = func(c net.Conn, state http.ConnState) {
 			switch state {
@@ -103,14 +106,14 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
 func (s *Server) Serve(l net.Listener) error {
 	s.setup()
 	defer actors.RuntimeOf(s.System).Hold()()
-	return s.Server.Serve(l)
+	return s.Server.Serve(s.patient(l))
 }
 
 // ServeTLS is http.Server's.
 func (s *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
 	s.setup()
 	defer actors.RuntimeOf(s.System).Hold()()
-	return s.Server.ServeTLS(actors.Listener{Listener: l}, certFile, keyFile)
+	return s.Server.ServeTLS(actors.Listener{Listener: s.patient(l)}, certFile, keyFile)
 }
 
 // ListenAndServe is http.Server's.
@@ -151,7 +154,7 @@ func (s *Server) ShutdownCount(ctx context.Context) (Drain, error) {
 	s.setup()
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.Server.Shutdown(ctx) }()
-	d, err := drain(ctx, s.System, &s.group, s.Drain)
+	d, err := drain(ctx, s.System, &s.room.group, s.Drain)
 	return d, errors.Join(<-stopped, err)
 }
 
@@ -161,12 +164,12 @@ func (s *Server) Close() error {
 	err := s.Server.Close()
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
-	drain(now, s.System, &s.group, s.Drain)
+	drain(now, s.System, &s.room.group, s.Drain)
 	return err
 }
 
 // Connections is the number of upgraded connections.
-func (s *Server) Connections() int { return s.group.Len() }
+func (s *Server) Connections() int { return s.room.group.Len() }
 
 func drain(ctx context.Context, system *actor.ActorSystem, g *actors.Group, o DrainOptions) (Drain, error) {
 	leave := &pipeline.Leave{Code: frame.Code(cmp.Or(o.Code, int(frame.GoingAway))), Reason: o.Reason}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -41,8 +42,12 @@ func (u *UpgradeServer) Upgrade(r *http.Request) (*actors.Plan, *http.Response) 
 	if u.FrameHandler == nil && u.Spawn == nil {
 		panic("sockets: UpgradeServer has neither FrameHandler nor Spawn")
 	}
+	room := roomOf(r)
+	leave, ok := room.admit(r)
+	if !ok {
+		return nil, refusal(http.StatusServiceUnavailable, "too many connections", "Retry-After", "10")
+	}
 	params, extension := o.accept(r.Header["Sec-Websocket-Extensions"])
-	place, _ := r.Context().Value(placeKey{}).(*place)
 	plan := &actors.Plan{
 		Greeting: u.greeting(key, protocol, extension),
 		Top:      o.top(u.Stages),
@@ -52,9 +57,10 @@ func (u *UpgradeServer) Upgrade(r *http.Request) (*actors.Plan, *http.Response) 
 		Hello:    &Upgraded{Request: r, Subprotocol: protocol, Compressed: params != nil},
 		Limits:   o.limits(),
 		Portable: o.Portable,
+		Leave:    leave,
 	}
-	if place != nil {
-		plan.Group = place.group
+	if room != nil {
+		plan.Group = &room.group
 	}
 	return plan, nil
 }
@@ -83,8 +89,15 @@ func (u *UpgradeServer) greeting(key, protocol, extension string) []byte {
 	if extension != "" {
 		fmt.Fprintf(b, "Sec-WebSocket-Extensions: %s\r\n", extension)
 	}
-	// Write makes line breaks in values harmless and leaves out bad names.
-	u.Header.WriteSubset(b, ours)
+	if len(u.Header) > 0 {
+		extra := make(http.Header, len(u.Header))
+		for name, values := range u.Header {
+			if !ours[http.CanonicalHeaderKey(name)] {
+				extra[name] = values
+			}
+		}
+		extra.Write(b) // makes line breaks in values harmless and leaves out bad names
+	}
 	b.WriteString("\r\n")
 	return b.Bytes()
 }
@@ -95,14 +108,37 @@ var ours = map[string]bool{
 	"Sec-Websocket-Extensions": true, "Content-Length": true, "Transfer-Encoding": true,
 }
 
-// place is where a request came in: the actor of its connection and the
-// connections of its server.
+// place is where a request came in: the actor of its connection and the room of
+// its server.
 type place struct {
-	pid   *actor.PID
-	group *actors.Group
+	pid  *actor.PID
+	room *room
 }
 
 type placeKey struct{}
+
+// room is the upgraded connections of one server, and how many it may have.
+type room struct {
+	group        actors.Group
+	total, perIP int // 0: no cap
+}
+
+func roomOf(r *http.Request) *room {
+	if p, ok := r.Context().Value(placeKey{}).(*place); ok {
+		return p.room
+	}
+	return nil
+}
+
+// admit counts the connection of r, if there is a cap and room below it; leave is
+// then to be called once.
+func (room *room) admit(r *http.Request) (leave func(), ok bool) {
+	if room == nil || room.total <= 0 && room.perIP <= 0 {
+		return nil, true
+	}
+	from, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return room.group.Admit(from.Addr().Unmap(), room.total, room.perIP)
+}
 
 // Handler upgrades the requests of any http.Handler's route, under any server
 // whose ResponseWriter can be hijacked: sockets.Server, http.Server, httptest.
@@ -114,7 +150,7 @@ type Handler struct {
 	Stages       []pipeline.Stage // as in UpgradeServer
 	Options      *Options         // nil: the defaults
 
-	group actors.Group
+	room room // of connections that came in by other servers than ours
 }
 
 // ServeHTTP upgrades r or refuses it. It returns when that is decided; the
@@ -134,13 +170,13 @@ func (h *Handler) placed(r *http.Request) context.Context {
 	if ctx.Value(placeKey{}) != nil {
 		return ctx
 	}
-	return context.WithValue(ctx, placeKey{}, &place{group: &h.group})
+	return context.WithValue(ctx, placeKey{}, &place{room: &h.room})
 }
 
 // Shutdown closes the handler's connections with 1001, and cuts those that have
 // not ended when ctx has. Connections that came in by a Server are that server's.
 func (h *Handler) Shutdown(ctx context.Context) (Drain, error) {
-	return drain(ctx, h.System, &h.group, DrainOptions{})
+	return drain(ctx, h.System, &h.room.group, DrainOptions{})
 }
 
 // Upgrade turns the connection of r into a WebSocket on the terms of u, or

@@ -1,0 +1,70 @@
+package actors
+
+import (
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/pipeline"
+)
+
+// glance is how often the sentinel looks, while there are connections.
+const glance = time.Second
+
+// sentinel notices that the actor system was shut down, which proto.actor tells
+// nobody, and has every connection leave.
+type sentinel struct {
+	system *actor.ActorSystem
+	mu     sync.Mutex
+	groups map[*Group]struct{} // those that have connections
+	timer  *time.Timer
+}
+
+// watch and forget are called with the group's lock held.
+func (w *sentinel) watch(g *Group) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.groups == nil {
+		w.groups = make(map[*Group]struct{})
+	}
+	w.groups[g] = struct{}{}
+	if len(w.groups) == 1 {
+		if w.timer == nil {
+			w.timer = time.AfterFunc(glance, w.look)
+		} else {
+			w.timer.Reset(glance)
+		}
+	}
+}
+
+func (w *sentinel) forget(g *Group) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.groups, g)
+	if len(w.groups) == 0 {
+		w.timer.Stop()
+	}
+}
+
+func (w *sentinel) look() {
+	w.mu.Lock()
+	if len(w.groups) == 0 {
+		w.mu.Unlock()
+		return
+	}
+	if !w.system.IsStopped() {
+		w.timer.Reset(glance)
+		w.mu.Unlock()
+		return
+	}
+	var groups []*Group
+	for g := range w.groups {
+		groups = append(groups, g)
+	}
+	w.mu.Unlock()
+	for _, g := range groups {
+		for _, pid := range g.ask(&pipeline.Leave{}) {
+			w.system.Root.Send(pid, &pipeline.Leave{})
+		}
+	}
+}

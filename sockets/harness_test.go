@@ -1,0 +1,445 @@
+package sockets
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// patience bounds every wait of these tests. No test waits that long unless it
+// fails.
+const patience = 15 * time.Second
+
+// setting is how the sockets of a test are made and driven.
+type setting struct {
+	name     string
+	tls      bool
+	portable bool
+}
+
+var settings = []setting{
+	{name: "poller"},
+	{name: "poller,TLS", tls: true},
+	{name: "portable", portable: true},
+	{name: "portable,TLS", tls: true, portable: true},
+}
+
+// bare is for what no socket has a say in.
+var bare = settings[0]
+
+// everywhere runs test in every setting.
+func everywhere(t *testing.T, test func(w *world)) {
+	for _, s := range settings {
+		t.Run(s.name, func(t *testing.T) { test(newWorld(t, s)) })
+	}
+}
+
+// discard keeps a system and net/http quiet.
+var discard = slog.New(slog.DiscardHandler)
+
+// theSystem is every test's: making one takes longer than most tests do.
+var theSystem = sync.OnceValue(func() *actor.ActorSystem {
+	return actor.NewActorSystem(
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return discard }),
+		actor.WithDeadLetterThrottleInterval(time.Millisecond), // a goroutine that long
+	)
+})
+
+// world is what one test starts. At its end nothing may be left of it, and every
+// handler must have been told a whole story.
+type world struct {
+	*testing.T
+	setting
+	system   *actor.ActorSystem
+	handlers *[]*handler
+	before   census
+}
+
+func newWorld(t *testing.T, s setting) *world {
+	w := &world{T: t, setting: s, system: theSystem(), handlers: new([]*handler)}
+	certificate()
+	w.before = w.count()
+	t.Cleanup(w.over)
+	return w
+}
+
+// in runs a part of a test, whose leavings are looked for with the whole's.
+func (w *world) in(name string, test func(w *world)) {
+	w.Run(name, func(t *testing.T) {
+		part := *w
+		part.T = t
+		test(&part)
+	})
+}
+
+// census is what a leak would add to.
+type census struct{ goroutines, descriptors, actors int }
+
+func (c census) more(than census) bool {
+	return c.goroutines > than.goroutines || c.descriptors > than.descriptors || c.actors > than.actors
+}
+
+func (w *world) count() (c census) {
+	c.actors = w.actors()
+	// Workers of the crew leave by themselves when there is nothing to do.
+	c.goroutines = runtime.NumGoroutine() - actors.RuntimeOf(w.system).Crew().Workers()
+	c.descriptors = descriptors()
+	return c
+}
+
+func (w *world) actors() (n int) {
+	for _, bucket := range w.system.ProcessRegistry.LocalPIDs.LocalPIDs {
+		n += bucket.Count()
+	}
+	return n
+}
+
+func descriptors() int {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	return len(entries)
+}
+
+// over runs when everything that the test has started was stopped.
+func (w *world) over() {
+	if w.Failed() {
+		return
+	}
+	// Not assert.Eventually: it looks from a goroutine of its own.
+	now, late := w.count(), time.Now().Add(patience)
+	for pause := time.Millisecond; now.more(w.before); pause *= 2 {
+		if time.Now().After(late) {
+			var b strings.Builder
+			pprof.Lookup("goroutine").WriteTo(&b, 1)
+			w.Errorf("left behind: %+v before, %+v after\n%s", w.before, now, &b)
+			return
+		}
+		time.Sleep(pause)
+		now = w.count()
+	}
+	for _, h := range *w.handlers {
+		h.judge()
+	}
+}
+
+// told is one message to a handler, and the connection it came from.
+type told struct {
+	message any
+	from    string
+}
+
+// handler is a frame handler that remembers what it was told. It is one actor,
+// pid, or the props of many.
+type handler struct {
+	*world
+	pid    *actor.PID
+	props  *actor.Props
+	mortal bool // it may die before its connections
+
+	mu    sync.Mutex
+	all   []told
+	seen  int
+	fresh chan struct{}
+}
+
+// handler starts one that does do with each message after it has remembered it.
+func (w *world) handler(do ...func(ctx actor.Context)) *handler {
+	h := w.spawned(do...)
+	h.pid = w.system.Root.Spawn(h.props)
+	w.Cleanup(func() { w.system.Root.PoisonFuture(h.pid).Wait() })
+	return h
+}
+
+// spawned is a handler whose connections start an actor each.
+func (w *world) spawned(do ...func(ctx actor.Context)) *handler {
+	h := &handler{world: w, fresh: make(chan struct{}, 1)}
+	h.props = actor.PropsFromFunc(func(ctx actor.Context) {
+		switch ctx.Message().(type) {
+		case actor.AutoReceiveMessage, actor.SystemMessage, *actor.Touch: // Touch is how credit comes back
+			return
+		}
+		from := ""
+		if ctx.Sender() != nil {
+			from = ctx.Sender().Id
+		}
+		h.mu.Lock()
+		h.all = append(h.all, told{ctx.Message(), from})
+		h.mu.Unlock()
+		select {
+		case h.fresh <- struct{}{}:
+		default:
+		}
+		for _, f := range do {
+			f(ctx)
+		}
+	})
+	*w.handlers = append(*w.handlers, h)
+	return h
+}
+
+// echo answers messages with themselves.
+func echo(ctx actor.Context) {
+	if f, ok := ctx.Message().(*frame.Frame); ok {
+		ctx.Respond(f)
+	}
+}
+
+// next waits for what the handler is told next.
+func (h *handler) next() told {
+	h.Helper()
+	late := time.After(patience)
+	for {
+		h.mu.Lock()
+		if h.seen < len(h.all) {
+			h.seen++
+			m := h.all[h.seen-1]
+			h.mu.Unlock()
+			return m
+		}
+		h.mu.Unlock()
+		select {
+		case <-h.fresh:
+		case <-late:
+			require.FailNow(h, "the handler is told nothing")
+		}
+	}
+}
+
+// expect waits for the next message, which must be a T.
+func expect[T any](h *handler) T {
+	h.Helper()
+	m := h.next().message
+	got, ok := m.(T)
+	require.True(h, ok, "told %T %+v, want %T", m, m, got)
+	return got
+}
+
+// upgraded waits for the first message of a connection and returns its actor.
+func (h *handler) upgraded() (*actor.PID, *Upgraded) {
+	h.Helper()
+	m := h.next()
+	u, ok := m.message.(*Upgraded)
+	require.True(h, ok, "told %T %+v, want *Upgraded", m.message, m.message)
+	return h.system.NewLocalPID(m.from), u
+}
+
+// text waits for a message and requires its text.
+func (h *handler) text(want string) {
+	h.Helper()
+	f := expect[*frame.Frame](h)
+	require.Equal(h, want, f.String())
+}
+
+// judge: first Upgraded, last Closed, and one of each, by connection.
+func (h *handler) judge() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	stories := map[string][]any{}
+	for _, m := range h.all {
+		if m.from != "" {
+			stories[m.from] = append(stories[m.from], m.message)
+		}
+	}
+	for _, story := range stories {
+		opened, closed := 0, 0
+		for _, m := range story {
+			switch m.(type) {
+			case *Upgraded:
+				opened++
+			case *Closed:
+				closed++
+			}
+		}
+		assert.Equal(h, 1, opened, "Upgraded in %T", story)
+		assert.IsType(h, &Upgraded{}, story[0], "first of all")
+		if h.mortal {
+			assert.LessOrEqual(h, closed, 1)
+			continue
+		}
+		assert.Equal(h, 1, closed, "Closed in %v", story)
+		assert.IsType(h, &Closed{}, story[len(story)-1], "last of all")
+	}
+}
+
+// certificate is self-signed, for this machine.
+var certificate = sync.OnceValue(func() tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		NotAfter:     time.Now().Add(time.Hour),
+		DNSNames:     []string{"localhost"},
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		panic(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+})
+
+func serverTLS() *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{certificate()}}
+}
+
+func clientTLS() *tls.Config {
+	roots := x509.NewCertPool()
+	roots.AddCert(certificate().Leaf)
+	return &tls.Config{RootCAs: roots}
+}
+
+func (w *world) listen() net.Listener {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(w, err)
+	return l
+}
+
+// server is what http.Server and Server have in common.
+type server interface {
+	Serve(net.Listener) error
+	ServeTLS(net.Listener, string, string) error
+	Close() error
+}
+
+// run serves until the test ends and returns the address.
+func (w *world) run(s server) string {
+	l := w.listen()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if w.tls {
+			s.ServeTLS(l, "", "")
+		} else {
+			s.Serve(l)
+		}
+	}()
+	w.Cleanup(func() {
+		s.Close()
+		<-done
+	})
+	return l.Addr().String()
+}
+
+// quiet is an http.Server that logs nothing and has a certificate.
+func quiet(h http.Handler) http.Server {
+	return http.Server{Handler: h, TLSConfig: serverTLS(), ErrorLog: log.New(io.Discard, "", 0)}
+}
+
+// dropIn serves plain HTTP with our server.
+func (w *world) dropIn(h http.Handler) string {
+	return w.run(&Server{Server: quiet(h), System: w.system})
+}
+
+// upgrading is an http.Handler that upgrades every request on the terms of u.
+func (w *world) upgrading(u *UpgradeServer) http.Handler {
+	terms := w.terms(u)
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		Upgrade(w.system, rw, r, terms)
+	})
+}
+
+// terms makes u's options those of the setting.
+func (w *world) terms(u *UpgradeServer) *UpgradeServer {
+	v, o := *u, *u.Options.orDefault()
+	o.Portable = w.portable
+	v.Options = &o
+	return &v
+}
+
+// websocket is the server of a connection test: drop-in, every path.
+func (w *world) websocket(u *UpgradeServer) (addr string) {
+	return w.dropIn(w.upgrading(u))
+}
+
+// listening is a server in actor mode that asks a listener of its own.
+func (w *world) listening(s *Server, listener func(ctx actor.Context)) string {
+	pid := w.system.Root.Spawn(actor.PropsFromFunc(listener))
+	w.Cleanup(func() { w.system.Root.StopFuture(pid).Wait() })
+	s.Server, s.System, s.Listener = quiet(nil), w.system, pid
+	return w.run(s)
+}
+
+// host is a way to put an upgrade behind HTTP.
+type host struct {
+	name  string
+	start func(w *world, u *UpgradeServer) (addr string)
+}
+
+var hosts = []host{
+	{"drop-in", (*world).websocket},
+	{"actor mode", func(w *world, u *UpgradeServer) string {
+		terms := w.terms(u)
+		return w.listening(&Server{}, func(ctx actor.Context) {
+			if _, ok := ctx.Message().(*http.Request); ok {
+				ctx.Respond(terms)
+			}
+		})
+	}},
+	{"http.Server", func(w *world, u *UpgradeServer) string {
+		h := w.foreign(u)
+		s := quiet(h)
+		return w.run(&s)
+	}},
+	{"httptest", func(w *world, u *UpgradeServer) string {
+		s := httptest.NewUnstartedServer(w.foreign(u))
+		s.Config.ErrorLog = log.New(io.Discard, "", 0)
+		if w.tls {
+			s.TLS = serverTLS()
+			s.StartTLS()
+		} else {
+			s.Start()
+		}
+		w.Cleanup(s.Close)
+		return s.Listener.Addr().String()
+	}},
+}
+
+// foreign is a Handler for a server that does not know of us, which leaves with
+// the test.
+func (w *world) foreign(u *UpgradeServer) http.Handler {
+	terms := w.terms(u)
+	h := &Handler{
+		System:       w.system,
+		FrameHandler: terms.FrameHandler,
+		Spawn:        terms.Spawn,
+		Stages:       terms.Stages,
+		Options:      terms.Options,
+	}
+	w.Cleanup(func() {
+		now, cancel := context.WithCancel(context.Background())
+		cancel()
+		h.Shutdown(now)
+	})
+	return h
+}

@@ -1,0 +1,69 @@
+package sockets
+
+import (
+	"errors"
+	"log"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// patient is a listener that waits while the system has no descriptor or memory
+// for another connection. It says so once, where net/http would at every try.
+type patient struct {
+	net.Listener
+	log    *log.Logger // nil: the standard one
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (s *Server) patient(l net.Listener) net.Listener {
+	return &patient{Listener: l, log: s.ErrorLog, closed: make(chan struct{})}
+}
+
+// Accept returns connections as the listener below makes them.
+func (p *patient) Accept() (net.Conn, error) {
+	const first, longest = 5 * time.Millisecond, time.Second
+	for pause := first; ; pause = min(2*pause, longest) {
+		nc, err := p.Listener.Accept()
+		if !exhausted(err) {
+			if pause > first {
+				p.say("sockets: accepting connections again")
+			}
+			return nc, err
+		}
+		if pause == first {
+			p.say("sockets: no connection can be accepted for now: " + err.Error())
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-t.C:
+		case <-p.closed:
+			t.Stop()
+		}
+	}
+}
+
+// Close ends a pause as well.
+func (p *patient) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return p.Listener.Close()
+}
+
+func (p *patient) say(line string) {
+	if p.log != nil {
+		p.log.Print(line)
+	} else {
+		log.Print(line)
+	}
+}
+
+func exhausted(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
