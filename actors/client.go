@@ -162,7 +162,7 @@ func (c *client) exchanged(m *exchanged) {
 		return
 	}
 	first, _ := c.reader.Peek(c.reader.Buffered())
-	c.become(plan, c.Conn, first)
+	c.become(plan, c.rt.newWire(c.Conn, c.mailbox, plan.Portable), first)
 	c.reply(m.sender, &Connected{m.response})
 }
 

@@ -177,6 +177,10 @@ func (s *server) upgrade(u Upgrader) {
 		return
 	}
 	defer close(ex.done)
+	if plan.Group != nil { // hijacked, it is lost to http.Server's Shutdown
+		plan.Group.hold()
+		defer plan.Group.letGo()
+	}
 	nc, rw, err := http.NewResponseController(ex.Writer).Hijack()
 	if err != nil {
 		plan.comeToNothing()
@@ -187,7 +191,7 @@ func (s *server) upgrade(u Upgrader) {
 	s.exchange = nil
 	nc.SetDeadline(time.Time{})
 	first, _ := rw.Reader.Peek(rw.Reader.Buffered())
-	s.become(plan, nc, first)
+	s.become(plan, s.rt.newWire(nc, s.mailbox, plan.Portable), first)
 }
 
 func (s *server) signalled(uint32) {}

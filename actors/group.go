@@ -16,8 +16,9 @@ type Group struct {
 	tickets tickets
 	first   *stream
 	size    int
+	coming  int             // about to join
 	leaving *pipeline.Leave // what those who join late are told at once
-	empty   chan struct{}   // closed when the last has left, once drain asked for it
+	empty   chan struct{}   // closed when the last has left, if somebody waits for that
 }
 
 // Len is the number of connections.
@@ -55,11 +56,40 @@ func (g *Group) leave(s *stream) {
 		s.next.prev = s.prev
 	}
 	s.next, s.prev = nil, nil
-	if g.size--; g.size > 0 {
-		return
+	if g.size--; g.size == 0 {
+		s.rt.sentinel.forget(g)
 	}
-	s.rt.sentinel.forget(g)
-	if g.empty != nil {
+	g.tellEmpty()
+}
+
+// hold keeps a drain waiting for a connection that is about to join, until letGo.
+func (g *Group) hold() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.coming++
+}
+
+func (g *Group) letGo() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.coming--
+	g.tellEmpty()
+}
+
+// whenEmpty is closed when there is no connection any more.
+func (g *Group) whenEmpty() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.empty == nil {
+		g.empty = make(chan struct{})
+	}
+	empty := g.empty
+	g.tellEmpty()
+	return empty
+}
+
+func (g *Group) tellEmpty() {
+	if g.size+g.coming == 0 && g.empty != nil {
 		close(g.empty)
 		g.empty = nil
 	}
@@ -88,14 +118,7 @@ func (g *Group) members() []*actor.PID {
 // many there were and how many had to be cut.
 func (rt *Runtime) Drain(ctx context.Context, g *Group, leave *pipeline.Leave, batch int, every time.Duration) (asked, cut int) {
 	members := g.ask(leave)
-	g.mu.Lock()
-	empty := make(chan struct{})
-	if g.size == 0 {
-		close(empty)
-	} else {
-		g.empty = empty
-	}
-	g.mu.Unlock()
+	empty := g.whenEmpty()
 	asked = len(members)
 	for len(members) > 0 {
 		n := min(max(batch, 1), len(members))

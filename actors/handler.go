@@ -10,7 +10,7 @@ import (
 // handlerName is what a spawned handler is called below its connection.
 const handlerName = "/handler"
 
-// handlerFailed tells a connection that the handler it spawned has panicked.
+// handlerFailed tells a connection that its handler has stopped, or has panicked.
 type handlerFailed struct{ err error }
 
 // guardian stops the handlers that connections spawned when they panic: what

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net"
 	"sync"
+	"time"
 )
 
 // portable is a wire over any net.Conn, on any system: one goroutine reads, and
@@ -87,6 +88,9 @@ func (p *portable) writer() {
 	_, err := p.nc.Write(p.out)
 	p.mu.Lock()
 	p.writing, p.writeErr = false, err
+	if p.closed {
+		p.shut()
+	}
 	p.mu.Unlock()
 	p.mailbox.Signal(writable)
 }
@@ -98,11 +102,23 @@ func (p *portable) closeWrite() {
 	}
 }
 
+// parting is how long a write that is under way may take when the wire is closed:
+// it may be the Close frame.
+const parting = time.Second
+
 func (p *portable) close() {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.closed = true
 	p.taken.Signal()
-	p.mu.Unlock()
+	if p.writing {
+		p.nc.SetDeadline(time.Now().Add(parting)) // the writer shuts
+		return
+	}
+	p.shut()
+}
+
+func (p *portable) shut() {
 	if c, ok := p.nc.(*tls.Conn); ok {
 		c.NetConn().Close() // without a farewell that could block
 	} else {

@@ -43,11 +43,16 @@ func RuntimeOf(system *actor.ActorSystem) *Runtime {
 	if rt, ok := system.Extensions.Get(runtimeID).(*Runtime); ok {
 		return rt
 	}
+	rt := newRuntime(system)
+	system.Extensions.Register(rt)
+	return rt
+}
+
+func newRuntime(system *actor.ActorSystem) *Runtime {
 	rt := &Runtime{system: system, crew: NewCrew(), wheel: newWheel()}
 	rt.sentinel.system = system
 	rt.guardian = &guardian{rt}
 	rt.props = actor.PropsFromProducer(func() actor.Actor { return &conn{rt: rt} }, rt.crew.Option())
-	system.Extensions.Register(rt)
 	return rt
 }
 

@@ -62,12 +62,12 @@ type stream struct {
 	cause error            // of the end, if not asked for
 }
 
-// become makes c the driver of p over nc, whose first bytes were read already,
+// become makes c the driver of p over w, whose first bytes were read already,
 // within the present turn.
-func (c *conn) become(p *Plan, nc net.Conn, first []byte) {
+func (c *conn) become(p *Plan, w wire, first []byte) {
 	s := &stream{conn: c, self: c.ctx.Self(), limits: p.Limits, group: p.Group, depart: p.Leave, lastRead: c.rt.now()}
 	s.timers.alarm.mailbox = c.mailbox
-	s.wire = c.rt.newWire(nc, c.mailbox, p.Portable)
+	s.wire = w
 	c.side = s
 	s.handler = p.Handler
 	if p.Spawn != nil {
@@ -100,13 +100,13 @@ func (s *stream) receive(ctx actor.Context) {
 	case *actor.Touched:
 		s.touched()
 	case *actor.Terminated:
-		if s.handler.Equal(m.Who) {
-			s.orphaned(errors.New("frame handler stopped"))
+		if s.handler.Equal(m.Who) { // in its turn: this has overtaken what the handler said last
+			s.ctx.Send(s.ctx.Self(), &handlerFailed{errors.New("frame handler stopped")})
 		}
 	case *handlerFailed:
 		s.orphaned(m.err)
 	case *actor.DeadLetterResponse:
-		s.orphaned(errors.New("frame handler does not exist"))
+		s.ctx.Watch(s.handler) // Terminated comes at once if it was the handler that did not exist
 	case *SetTop:
 		s.topUp, s.onDown = m.Stage(s.deliver, s.coreTop)
 		s.topUp(&pipeline.Start{})

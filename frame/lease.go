@@ -16,16 +16,24 @@ type lease struct {
 	given  bool // the connection that sends the frame may release it
 }
 
-// leases holds memory by size: leases[k] has more than 1<<(k-1) and at most 1<<k bytes.
-var leases [48]sync.Pool
+// leases holds memory by its class.
+var leases [4 * bits.UintSize]sync.Pool
+
+// class says which memory serves size bytes, and how much room it has. There are
+// four classes between two powers of two: any memory of a class serves all of
+// it, and has at most a quarter more than was asked for.
+func class(size int) (k, room int) {
+	shift := bits.Len(uint(size-1)) - 3
+	quarter := (size - 1) >> shift // 4 to 7
+	return 4*shift + quarter - 4, (quarter + 1) << shift
+}
 
 func newLease(size int) *lease {
-	if k := bits.Len(uint(size - 1)); k < len(leases) {
-		if l, ok := leases[k].Get().(*lease); ok && cap(l.memory) >= size {
-			return l
-		}
+	k, room := class(size)
+	if l, ok := leases[k].Get().(*lease); ok {
+		return l
 	}
-	return &lease{memory: make([]byte, 0, size)}
+	return &lease{memory: make([]byte, 0, room)}
 }
 
 // Release gives the payload's memory back, to be used for other frames: f and
@@ -39,9 +47,8 @@ func (f *Frame) Release() {
 	}
 	f.lease, f.Payload = nil, nil
 	l.given = false
-	if k := bits.Len(uint(cap(l.memory) - 1)); k < len(leases) {
-		leases[k].Put(l)
-	}
+	k, _ := class(cap(l.memory))
+	leases[k].Put(l)
 }
 
 // Handover is for a receiver that sends a frame on to one connection and has
@@ -64,6 +71,7 @@ func (f *Frame) Sent() {
 
 // Grow makes room for at least size bytes in f's payload, and for want if that
 // is no more than four times size: what a peer declares is not believed further.
+// It takes at most five times size.
 func (f *Frame) Grow(size, want int) {
 	if size <= cap(f.Payload) {
 		return

@@ -24,7 +24,7 @@ func Assemble(up, down Sink) (Sink, Sink) {
 			up(own(f))
 			return
 		case message == nil:
-			message, rest = frame.New(f.Opcode, len(f.Payload)), 0
+			message, rest = frame.New(f.Opcode, 0), 0
 			message.Fin, message.RSV = false, f.RSV
 		}
 		if rest == 0 { // a new frame: all its pieces have its Length

@@ -51,6 +51,7 @@ func (o Codec) Stage() Stage {
 				out.f = m
 				down(out)
 				out.f = nil
+				m.Sent()
 			case *Limits:
 				set(&d.MaxFrame, m.Frame)
 				set(&d.MaxFragments, m.Fragments)

@@ -15,8 +15,8 @@ type Limit struct {
 	ControlRate int           // control frames a second; 0: no limit; sustained over it: 1008
 }
 
-// overdue comes back when the message with that number should have ended.
-type overdue struct{ message uint64 }
+// overdue comes back when the message that was begun then should have ended.
+type overdue struct{}
 
 // Stage returns the limit as a stage.
 func (o Limit) Stage() Stage {
@@ -29,11 +29,12 @@ func (o Limit) Stage() Stage {
 type limiter struct {
 	Limit
 	up, down Sink
-	size     int64   // of the message, as far as it has come
-	rest     int64   // of its latest frame, still to come; 0 if that was inflated
-	message  uint64  // counts those that came in pieces
-	open     bool    // inside a message
-	control  *bucket // nil until the first control frame
+	size     int64     // of the message, as far as it has come
+	rest     int64     // of its latest frame, still to come; 0 if that was inflated
+	open     bool      // inside a message
+	began    time.Time // the message did, if it came in pieces
+	watched  bool      // an overdue is on its way
+	control  *bucket   // nil until the first control frame
 }
 
 func (l *limiter) onUp(item any) {
@@ -48,9 +49,8 @@ func (l *limiter) onUp(item any) {
 			return
 		}
 	case *overdue:
-		if l.open && m.message == l.message && l.Time > 0 {
-			l.down(frame.Failure(frame.PolicyViolation, "message not finished in time"))
-		}
+		l.watched = false
+		l.watch()
 		return
 	}
 	l.up(item)
@@ -71,12 +71,33 @@ func (l *limiter) count(f *frame.Frame) bool {
 		l.down(frame.Failure(frame.TooBig, "message over the limit"))
 		return false
 	}
-	if !f.Fin && !l.open && l.Time > 0 {
-		l.message++
-		l.down(&After{Delay: l.Time, Event: &overdue{l.message}})
+	if !f.Fin && !l.open {
+		l.open, l.began = true, l.now()
+		l.watch()
 	}
 	l.open = !f.Fin
 	return true
+}
+
+// watch ends the connection if the message is overdue, and makes sure that it
+// will be looked at again if not. One event serves any number of messages.
+func (l *limiter) watch() {
+	if !l.open || l.Time <= 0 || l.watched {
+		return
+	}
+	left := l.Time - l.now().Sub(l.began)
+	if left <= 0 {
+		l.down(frame.Failure(frame.PolicyViolation, "message not finished in time"))
+		return
+	}
+	l.watched = true
+	l.down(&After{Delay: left, Event: &overdue{}})
+}
+
+func (l *limiter) now() time.Time {
+	var s Status
+	l.down(&s)
+	return s.Now
 }
 
 func (l *limiter) onDown(item any) {
@@ -93,9 +114,7 @@ func (l *limiter) affordable() bool {
 	if l.control == nil {
 		l.control = new(bucket)
 	}
-	var s Status
-	l.down(&s)
-	return l.control.take(l.ControlRate, s.Now)
+	return l.control.take(l.ControlRate, l.now())
 }
 
 // bucket holds tokens that fill up at a rate, up to two seconds' worth.

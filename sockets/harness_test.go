@@ -1,12 +1,14 @@
 package sockets
 
 import (
+	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -62,11 +64,33 @@ var discard = slog.New(slog.DiscardHandler)
 
 // theSystem is every test's: making one takes longer than most tests do.
 var theSystem = sync.OnceValue(func() *actor.ActorSystem {
-	return actor.NewActorSystem(
+	system := actor.NewActorSystem(
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return discard }),
 		actor.WithDeadLetterThrottleInterval(time.Millisecond), // a goroutine that long
 	)
+	warm(system)
+	return system
 })
+
+// warm has a handler spawned: the first one brings a guardian, which stays.
+func warm(system *actor.ActorSystem) {
+	ours, theirs := net.Pipe()
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(handshake("a.example"))))
+	if err != nil {
+		panic(err)
+	}
+	go io.Copy(io.Discard, theirs)
+	over := make(chan struct{})
+	Upgrade(system, &pipeWriter{httptest.NewRecorder(), ours}, r, &UpgradeServer{
+		Spawn: actor.PropsFromFunc(func(ctx actor.Context) {
+			if _, ok := ctx.Message().(*actor.Stopped); ok {
+				close(over)
+			}
+		}),
+	})
+	theirs.Close()
+	<-over
+}
 
 // world is what one test starts. At its end nothing may be left of it, and every
 // handler must have been told a whole story.
@@ -136,6 +160,11 @@ func (w *world) over() {
 		if time.Now().After(late) {
 			var b strings.Builder
 			pprof.Lookup("goroutine").WriteTo(&b, 1)
+			for _, bucket := range w.system.ProcessRegistry.LocalPIDs.LocalPIDs {
+				for _, id := range bucket.Keys() {
+					fmt.Fprintln(&b, "actor", id)
+				}
+			}
 			w.Errorf("left behind: %+v before, %+v after\n%s", w.before, now, &b)
 			return
 		}

@@ -124,7 +124,6 @@ func TestConnectionThatIsNoSocket(t *testing.T) {
 // A handler that is upgraded when its client has left already answers nobody.
 func TestRequestThatIsOver(t *testing.T) {
 	w := newWorld(t, bare)
-	h := w.handler()
 	r, err := http.ReadRequest(bufio.NewReader(bytes.NewBufferString(handshake("a.example"))))
 	require.NoError(t, err)
 	over, cancel := context.WithCancel(context.Background())
@@ -135,5 +134,4 @@ func TestRequestThatIsOver(t *testing.T) {
 	rec := httptest.NewRecorder()
 	s.ask(rec, r.WithContext(over))
 	assert.Equal(t, http.StatusServiceUnavailable, rec.Code)
-	_ = h
 }

@@ -155,7 +155,9 @@ func (s *Server) ShutdownCount(ctx context.Context) (Drain, error) {
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.Server.Shutdown(ctx) }()
 	d, err := drain(ctx, s.System, &s.room.group, s.Drain)
-	return d, errors.Join(<-stopped, err)
+	stop := <-stopped
+	late, lateErr := drain(ctx, s.System, &s.room.group, s.Drain) // requests under way may have brought some
+	return Drain{d.Asked + late.Asked, d.Cut + late.Cut}, errors.Join(stop, err, lateErr)
 }
 
 // Close is http.Server's and cuts upgraded connections as well.

@@ -1,0 +1,637 @@
+package actors
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// impatience bounds every wait of these tests. No test waits that long unless it
+// fails.
+const impatience = 20 * time.Second
+
+// setting is how the sockets of a test are made and driven.
+type setting struct {
+	name     string
+	tls      bool
+	portable bool
+	virtual  bool // in a bubble of fake time, over a net.Pipe
+}
+
+var (
+	onPoller   = setting{name: "poller"}
+	onPortable = setting{name: "portable", portable: true}
+	inBubble   = setting{name: "bubble", portable: true, virtual: true}
+	settings   = []setting{
+		onPoller,
+		{name: "poller,TLS", tls: true},
+		onPortable,
+		{name: "portable,TLS", tls: true, portable: true},
+	}
+)
+
+// everywhere runs test in every setting with real sockets.
+func everywhere(t *testing.T, test func(w *world)) {
+	for _, s := range settings {
+		t.Run(s.name, func(t *testing.T) { test(newWorld(t, s)) })
+	}
+}
+
+// virtually runs test in fake time.
+func virtually(t *testing.T, test func(w *world)) {
+	synctest.Test(t, func(t *testing.T) { test(newWorld(t, inBubble)) })
+}
+
+// theSystem is every test's: making one takes longer than most tests do.
+var theSystem = sync.OnceValue(func() *actor.ActorSystem {
+	return actor.NewActorSystem(
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }),
+		actor.WithDeadLetterThrottleInterval(time.Millisecond), // a goroutine that long
+	)
+})
+
+// world is what one test starts, on a runtime of its own. At its end nothing may
+// be left of it, and every handler must have been told a whole story.
+type world struct {
+	*testing.T
+	setting
+	system   *actor.ActorSystem
+	rt       *Runtime
+	handlers []*handler
+	peers    []*peer
+	before   census
+}
+
+func newWorld(t *testing.T, s setting) *world {
+	w := &world{T: t, setting: s, system: theSystem()}
+	certificate()
+	w.rt = newRuntime(w.system)
+	w.system.Root.Stop(w.rt.Spawn()) // makes what is made once
+	w.before = w.census()
+	t.Cleanup(w.over)
+	return w
+}
+
+// census is what a leak would add to.
+type census struct{ goroutines, descriptors, actors int }
+
+func (c census) more(than census) bool {
+	return c.goroutines > than.goroutines || c.descriptors > than.descriptors || c.actors > than.actors
+}
+
+func (w *world) census() (c census) {
+	for _, bucket := range w.system.ProcessRegistry.LocalPIDs.LocalPIDs {
+		c.actors += bucket.Count()
+	}
+	if w.virtual {
+		return c // a bubble looks after its goroutines by itself
+	}
+	c.goroutines = runtime.NumGoroutine() - w.rt.crew.Workers() // those leave by themselves
+	entries, _ := os.ReadDir("/proc/self/fd")
+	c.descriptors = len(entries)
+	return c
+}
+
+// eventually waits for done, which is looked at now and then.
+func (w *world) eventually(done func() bool, what ...any) {
+	w.Helper()
+	late := time.Now().Add(impatience)
+	for pause := 100 * time.Microsecond; !done(); pause = min(2*pause, 20*time.Millisecond) {
+		if time.Now().After(late) {
+			require.Fail(w, "did not happen", what...)
+		}
+		time.Sleep(pause)
+	}
+}
+
+// over runs when everything that the test has started was told to end.
+func (w *world) over() {
+	if w.Failed() {
+		return
+	}
+	for _, p := range w.peers {
+		w.eventually(p.ended, "a connection has not ended")
+	}
+	w.drained()
+	for now, late := w.census(), time.Now().Add(impatience); now.more(w.before); now = w.census() {
+		if time.Now().After(late) {
+			var b strings.Builder
+			pprof.Lookup("goroutine").WriteTo(&b, 1)
+			w.Errorf("left behind: %+v before, %+v after\n%s", w.before, now, &b)
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	for _, h := range w.handlers {
+		h.judge()
+	}
+	if w.virtual {
+		time.Sleep(time.Minute) // the workers of the crew leave
+	}
+}
+
+// drained requires that the connections have left nothing in what they share.
+func (w *world) drained() {
+	w.Helper()
+	for _, p := range w.peers {
+		s := p.stream
+		if s == nil {
+			continue
+		}
+		assert.Nil(w, s.holder, "a read buffer")
+		assert.Nil(w, s.held)
+		assert.Nil(w, s.out.buf, "an out buffer")
+		assert.Nil(w, s.out.promised)
+		assert.Nil(w, s.credit.marks)
+	}
+	assert.Zero(w, w.rt.wheel.alarms(), "alarms on the wheel")
+	assert.False(w, w.rt.wheel.wound(), "the wheel's timer")
+	assert.Zero(w, w.rt.polled(), "users of the poller")
+	assert.Zero(w, w.rt.loose.Len(), "members of the group")
+}
+
+func (w *wheel) alarms() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.due)
+}
+
+func (w *wheel) wound() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.next > 0
+}
+
+func (rt *Runtime) polled() int {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	return rt.users
+}
+
+// hello is the first message of a connection.
+type hello struct{}
+
+// handler is a frame handler that remembers what it was told. It is one actor,
+// pid, or the props of many.
+type handler struct {
+	*world
+	pid    *actor.PID
+	props  *actor.Props
+	mortal bool // it may die before its connections
+
+	mu    sync.Mutex
+	all   []any            // messages, in order
+	tales map[string][]any // likewise, by connection
+	seen  int              // of all
+	fresh chan struct{}    // something new in all
+	keep  func(any) bool   // nil: every message is remembered
+	count int              // of frames
+}
+
+// handler starts one that does do with each message after it has remembered it.
+func (w *world) handler(do ...func(ctx actor.Context)) *handler {
+	h := w.spawned(do...)
+	h.pid = w.system.Root.Spawn(h.props)
+	w.Cleanup(func() { w.system.Root.PoisonFuture(h.pid).Wait() })
+	return h
+}
+
+// spawned is a handler whose connections start an actor each.
+func (w *world) spawned(do ...func(ctx actor.Context)) *handler {
+	h := &handler{world: w, tales: map[string][]any{}, fresh: make(chan struct{}, 1)}
+	h.props = actor.PropsFromFunc(func(ctx actor.Context) {
+		switch ctx.Message().(type) {
+		case actor.AutoReceiveMessage, actor.SystemMessage, *actor.Touch: // Touch is how credit comes back
+			return
+		}
+		h.remember(ctx.Message(), ctx.Sender())
+		for _, f := range do {
+			f(ctx)
+		}
+	})
+	w.handlers = append(w.handlers, h)
+	return h
+}
+
+func (h *handler) remember(m any, from *actor.PID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, ok := m.(*frame.Frame); ok {
+		h.count++
+	}
+	if h.keep == nil || h.keep(m) {
+		h.all = append(h.all, m)
+		if from != nil {
+			h.tales[from.Id] = append(h.tales[from.Id], m)
+		}
+	}
+	select {
+	case h.fresh <- struct{}{}:
+	default:
+	}
+}
+
+// forgetful keeps no frames, it counts them.
+func (h *handler) forgetful() *handler {
+	h.keep = func(m any) bool {
+		_, ok := m.(*frame.Frame)
+		return !ok
+	}
+	return h
+}
+
+// frames is how many frames it was told.
+func (h *handler) frames() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.count
+}
+
+// echo answers messages with themselves.
+func echo(ctx actor.Context) {
+	if f, ok := ctx.Message().(*frame.Frame); ok {
+		ctx.Respond(f)
+	}
+}
+
+// next waits for what the handler is told next.
+func (h *handler) next() any {
+	h.Helper()
+	late := time.After(impatience)
+	for {
+		h.mu.Lock()
+		if h.seen < len(h.all) {
+			h.seen++
+			m := h.all[h.seen-1]
+			h.mu.Unlock()
+			return m
+		}
+		h.mu.Unlock()
+		select {
+		case <-h.fresh:
+		case <-late:
+			require.FailNow(h, "the handler is told nothing")
+		}
+	}
+}
+
+// expect waits for the next message, which must be a T.
+func expect[T any](h *handler) T {
+	h.Helper()
+	m := h.next()
+	got, ok := m.(T)
+	require.True(h, ok, "told %T %+v, want %T", m, m, got)
+	return got
+}
+
+// text waits for a frame and requires its text.
+func (h *handler) text(want string) {
+	h.Helper()
+	require.Equal(h, want, expect[*frame.Frame](h).String())
+}
+
+// closed waits for the end, past whatever comes before it.
+func (h *handler) closed() *pipeline.Closed {
+	h.Helper()
+	for {
+		if c, ok := h.next().(*pipeline.Closed); ok {
+			return c
+		}
+	}
+}
+
+// told counts the messages of a T that the handler got.
+func told[T any](h *handler) (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, m := range h.all {
+		if _, ok := m.(T); ok {
+			n++
+		}
+	}
+	return n
+}
+
+// judge: first hello, last Closed, and one of each, by connection.
+func (h *handler) judge() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for who, tale := range h.tales {
+		opened, closed := 0, 0
+		for _, m := range tale {
+			switch m.(type) {
+			case *hello:
+				opened++
+			case *pipeline.Closed:
+				closed++
+			}
+		}
+		assert.Equal(h, 1, opened, "hello of %s", who)
+		assert.IsType(h, &hello{}, tale[0], "first of all")
+		if h.mortal {
+			assert.LessOrEqual(h, closed, 1)
+			continue
+		}
+		assert.Equal(h, 1, closed, "Closed of %s in %v", who, tale)
+		assert.IsType(h, &pipeline.Closed{}, tale[len(tale)-1], "last of all")
+	}
+}
+
+// usual are the limits that package sockets has as defaults.
+var usual = Limits{
+	CreditFrames: 64,
+	CreditBytes:  64 << 10,
+	Out:          1 << 20,
+	High:         64 << 10,
+	Low:          16 << 10,
+	Stall:        10 * time.Second,
+	Linger:       5 * time.Second,
+}
+
+// core is what makes WebSocket of a server's end.
+func core(stages ...pipeline.Stage) pipeline.Stage {
+	return pipeline.Chain(append(stages,
+		pipeline.Assemble,
+		pipeline.Text,
+		pipeline.Closing{Timeout: 5 * time.Second}.Stage(),
+		pipeline.Codec{}.Stage(),
+	)...)
+}
+
+// plan is a server's, with pongs.
+func (w *world) plan(h *handler) *Plan {
+	p := &Plan{
+		Top:      pipeline.AutoPong{}.Stage(),
+		Core:     core(),
+		Handler:  h.pid,
+		Hello:    &hello{},
+		Limits:   usual,
+		Portable: w.portable,
+	}
+	if h.pid == nil {
+		p.Spawn = h.props
+	}
+	return p
+}
+
+// seed is the side of a connection that a test will make a stream.
+type seed struct {
+	gone
+	grow func()
+}
+
+// plant tells it to.
+type plant struct{}
+
+func (s *seed) receive(ctx actor.Context) {
+	if _, ok := ctx.Message().(*plant); ok {
+		s.grow()
+	}
+}
+
+// peer is the other end of a connection, and what a test knows of this end.
+type peer struct {
+	*world
+	net.Conn
+	tcp    *net.TCPConn // the same, or what TLS runs over; nil in a bubble
+	in     *bufio.Reader
+	pid    *actor.PID
+	conn   *conn
+	stream *stream // the driver, for who has synchronised with it
+}
+
+// start makes a connection actor the driver of plan over the wire that make
+// makes in its first turn.
+func (w *world) start(plan *Plan, make func(m *Mailbox) wire) *peer {
+	w.Helper()
+	p := &peer{world: w, conn: &conn{rt: w.rt}}
+	planted := *plan
+	planted.Core = func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
+		p.stream, _ = p.conn.side.(*stream)
+		return plan.Core(up, down)
+	}
+	grown := p.conn
+	done := w.signal()
+	p.conn.side = &seed{grow: func() {
+		defer close(done)
+		grown.become(&planted, make(grown.mailbox), nil)
+	}}
+	p.pid = w.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return p.conn }, w.rt.crew.Option()))
+	w.system.Root.Send(p.pid, &plant{})
+	<-done
+	w.peers = append(w.peers, p)
+	return p
+}
+
+func (w *world) signal() chan struct{} { return make(chan struct{}) }
+
+// link connects a peer to a connection that plan drives.
+func (w *world) link(plan *Plan) *peer {
+	w.Helper()
+	near, far := w.pair()
+	p := w.start(plan, func(m *Mailbox) wire { return w.rt.newWire(near, m, plan.Portable) })
+	p.Conn = far
+	switch c := far.(type) {
+	case *net.TCPConn:
+		p.tcp = c
+	case *tls.Conn:
+		p.tcp = c.NetConn().(*net.TCPConn)
+	}
+	p.in = bufio.NewReader(far)
+	if !w.virtual {
+		far.SetDeadline(time.Now().Add(impatience))
+	}
+	w.Cleanup(func() { p.Close() })
+	return p
+}
+
+// pair is the two ends of a connection: the near one is ready for newWire.
+func (w *world) pair() (near, far net.Conn) {
+	w.Helper()
+	if w.virtual {
+		return net.Pipe()
+	}
+	a, b := w.sockets()
+	if !w.tls {
+		return a, b
+	}
+	lane := &Lane{TCPConn: a}
+	server, client := tls.Server(lane, serverTLS()), tls.Client(b, clientTLS())
+	shaken := make(chan error, 1)
+	go func() { shaken <- server.Handshake() }()
+	require.NoError(w, client.Handshake())
+	require.NoError(w, <-shaken)
+	return server, client
+}
+
+// sockets is a TCP connection over loopback.
+func (w *world) sockets() (a, b *net.TCPConn) {
+	w.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(w, err)
+	defer l.Close()
+	far, err := net.Dial("tcp", l.Addr().String())
+	require.NoError(w, err)
+	near, err := l.Accept()
+	require.NoError(w, err)
+	return near.(*net.TCPConn), far.(*net.TCPConn)
+}
+
+// ended reports whether the connection's actor is gone.
+func (p *peer) ended() bool {
+	_, alive := p.system.ProcessRegistry.GetLocal(p.pid.Id)
+	return !alive
+}
+
+// Close ends the connection at once.
+func (p *peer) Close() error {
+	if p.tcp != nil {
+		return p.tcp.Close()
+	}
+	return p.Conn.Close()
+}
+
+// reset ends it without an orderly end.
+func (p *peer) reset() {
+	require.NoError(p, p.tcp.SetLinger(0))
+	p.tcp.Close()
+}
+
+// half closes the sending half.
+func (p *peer) half() {
+	if c, ok := p.Conn.(*tls.Conn); ok {
+		require.NoError(p, c.CloseWrite())
+	}
+	require.NoError(p, p.tcp.CloseWrite())
+}
+
+// tell sends messages to the connection as its handler would.
+func (p *peer) tell(messages ...any) {
+	for _, m := range messages {
+		p.system.Root.Send(p.pid, m)
+	}
+}
+
+// send writes all parts in one piece.
+func (p *peer) send(parts ...string) {
+	p.Helper()
+	_, err := io.WriteString(p.Conn, strings.Join(parts, ""))
+	require.NoError(p, err)
+}
+
+// frame reads one frame of the other end.
+func (p *peer) frame() *frame.Frame {
+	p.Helper()
+	f, err := readFrame(p.in)
+	require.NoError(p, err)
+	return f
+}
+
+// text reads a frame and requires its text.
+func (p *peer) text(want string) {
+	p.Helper()
+	f := p.frame()
+	require.Equal(p, frame.OpText, f.Opcode)
+	require.Equal(p, want, f.String())
+}
+
+// closes reads a Close and requires its code.
+func (p *peer) closes(code frame.Code) (reason string) {
+	p.Helper()
+	f := p.frame()
+	require.Equal(p, frame.OpClose, f.Opcode, "% x", f.Payload)
+	require.GreaterOrEqual(p, len(f.Payload), 2)
+	require.Equal(p, code, frame.Code(binary.BigEndian.Uint16(f.Payload)), "%s", f.Payload[2:])
+	return string(f.Payload[2:])
+}
+
+// eof requires that nothing comes but an orderly end.
+func (p *peer) eof() {
+	p.Helper()
+	rest, err := io.ReadAll(p.in)
+	require.NoError(p, err)
+	require.Empty(p, rest)
+}
+
+// readFrame is a decoder of its own, so that a test does not ask the code under
+// test whether it is right.
+func readFrame(r io.Reader) (*frame.Frame, error) {
+	var head [2]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, err
+	}
+	f := new(frame.Frame)
+	f.Fin, f.RSV, f.Opcode = head[0]&0x80 != 0, head[0]&0x70, frame.Opcode(head[0]&0xf)
+	f.Length = int64(head[1] & 0x7f)
+	if size := map[int64]int{126: 2, 127: 8}[f.Length]; size > 0 {
+		var b [8]byte
+		if _, err := io.ReadFull(r, b[8-size:]); err != nil {
+			return nil, err
+		}
+		f.Length = int64(binary.BigEndian.Uint64(b[:]))
+	}
+	var payload bytes.Buffer
+	_, err := io.CopyN(&payload, r, f.Length)
+	f.Payload = payload.Bytes()
+	return f, err
+}
+
+// masked is a client's frame; the key is always the same.
+func masked(f *frame.Frame) string {
+	return string(frame.AppendMasked(nil, f, [4]byte{0x37, 0xfa, 0x21, 0x3d}))
+}
+
+// certificate is self-signed, for this machine.
+var certificate = sync.OnceValue(func() tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		NotAfter:     time.Now().Add(time.Hour),
+		DNSNames:     []string{"localhost"},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		panic(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+})
+
+func serverTLS() *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{certificate()}}
+}
+
+func clientTLS() *tls.Config {
+	roots := x509.NewCertPool()
+	roots.AddCert(certificate().Leaf)
+	return &tls.Config{RootCAs: roots, ServerName: "localhost"}
+}
