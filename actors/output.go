@@ -26,6 +26,7 @@ type output struct {
 	buf      *[]byte // nil: nothing waits
 	start    int     // what lies before was written
 	blocked  bool    // the wire did not take all: writable will be signalled
+	asked    bool    // a stage knows that output waits: it will be told Flushed
 	shut     bool    // our half is closed
 	pressed  bool    // Backpressure was told, Drained not yet
 	watched  bool    // a stallCheck is on its way
@@ -135,7 +136,7 @@ func (s *stream) writeDirect(m pipeline.Appender) (done bool) {
 	case len(*b) > 0:
 		s.flush()
 	default:
-		o.release()
+		s.unblock()
 	}
 	return true
 }
@@ -165,8 +166,9 @@ func (s *stream) flush() {
 			return
 		}
 		if n == len(p) {
-			s.unblock()
-			break
+			if s.unblock(); o.waiting() == 0 || o.blocked { // a stage may have had more
+				break
+			}
 		}
 	}
 	if o.pressed && o.waiting() < max(s.limits.Low, 1) {
@@ -189,8 +191,8 @@ func (s *stream) block() {
 func (s *stream) unblock() {
 	o := &s.out
 	o.release()
-	if o.blocked {
-		o.blocked = false
+	if o.blocked || o.asked {
+		o.blocked, o.asked = false, false
 		s.onUp(&pipeline.Flushed{})
 	}
 }

@@ -16,7 +16,7 @@ var ErrStopped = errors.New("connection actor was stopped")
 
 // chunk is the size of a read buffer, and how many of them one turn may fill.
 const (
-	chunk       = 64 << 10
+	chunk       = 32 << 10
 	chunksATurn = 16
 )
 
@@ -45,6 +45,7 @@ type stream struct {
 	envelopes envelopes
 
 	input  pipeline.Input
+	room   pipeline.Room
 	held   []byte       // read, not yet decoded: the credit ran out
 	holder *[chunk]byte // the buffer that held lies in
 	paused bool         // no credit: the socket is not read
@@ -194,10 +195,11 @@ func (s *stream) read() {
 			s.mailbox.yield()
 			break
 		}
-		n, err := s.wire.read(buf[:])
+		p, holder := s.roomFor(buf)
+		n, err := s.wire.read(p)
 		if n > 0 {
 			s.lastRead = s.rt.now()
-			if s.feed(buf[:n], buf) {
+			if s.feed(p[:n], holder) {
 				buf = chunks.Get().(*[chunk]byte)
 			}
 		}
@@ -213,6 +215,20 @@ func (s *stream) read() {
 		}
 	}
 	chunks.Put(buf)
+}
+
+// roomFor is where to read to: into the message that a stage is assembling if
+// that has room worth a system call, else into buf.
+func (s *stream) roomFor(buf *[chunk]byte) (p []byte, holder *[chunk]byte) {
+	if s.hung == nil {
+		s.room = pipeline.Room{}
+		s.onUp(&s.room)
+		if p = s.room.Buf; len(p) >= chunk/4 {
+			s.room.Buf = nil
+			return p, nil
+		}
+	}
+	return buf[:], buf
 }
 
 // feed sends bytes up. What the pipeline leaves for want of credit is held; then
@@ -380,7 +396,7 @@ func (s *stream) finish(err error) {
 // deliver takes what leaves the top: it is the handler's.
 func (s *stream) deliver(item any) {
 	switch item.(type) {
-	case *pipeline.Start, *pipeline.Flushed, *pipeline.Settled, *pipeline.Input, *pipeline.Lost:
+	case *pipeline.Start, *pipeline.Flushed, *pipeline.Settled, *pipeline.Input, *pipeline.Room, *pipeline.Ended, *pipeline.Lost:
 		return // meant for stages
 	case *pipeline.Closed:
 		if s.closed {
@@ -420,4 +436,5 @@ func (s *stream) report(m *pipeline.Status) {
 	}
 	m.Blocked = s.out.blocked && s.out.waiting() >= pongRoom
 	m.Waiting = s.out.waiting()
+	s.out.asked = s.out.asked || m.Waiting > 0
 }

@@ -97,7 +97,7 @@ func TestWheelOfThousands(t *testing.T) {
 			i := random.IntN(many)
 			want[i] = 0
 			if random.IntN(4) > 0 {
-				want[i] = time.Second + random.N(time.Minute)
+				want[i] = time.Second + time.Duration(random.Int64N(int64(time.Minute)))
 			}
 			w.set(&sleepers[i].alarm, want[i])
 		}
@@ -109,9 +109,11 @@ func TestWheelOfThousands(t *testing.T) {
 		}
 		require.Equal(t, set, w.alarms())
 		require.True(t, w.wound())
+		w.mu.Lock()
 		for i, a := range w.due {
 			require.Equal(t, i+1, a.place)
 		}
+		w.mu.Unlock()
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		for i, s := range sleepers {

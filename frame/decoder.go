@@ -65,6 +65,15 @@ func (d *Decoder) Next(p []byte, f *Frame) (n int, ok bool, err *Error) {
 	return n + len(take), true, nil
 }
 
+// Rest is how many payload bytes of a data frame are still to come, once a piece
+// of it was passed on; 0 elsewhere.
+func (d *Decoder) Rest() int64 {
+	if d.cur.Opcode.Control() || !d.started {
+		return 0
+	}
+	return d.left
+}
+
 // InFrame reports whether the peer owes the rest of a frame.
 func (d *Decoder) InFrame() bool { return d.left > 0 || d.got > 0 || d.started }
 

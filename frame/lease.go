@@ -69,20 +69,37 @@ func (f *Frame) Sent() {
 	}
 }
 
-// Grow makes room for at least size bytes in f's payload, and for want if that
-// is no more than four times size: what a peer declares is not believed further.
-// It takes at most five times size.
+// Grow makes room for at least size bytes in f's payload. It makes room for want
+// if that is no more than four times size, for what a peer declares is not
+// believed further; or if memory of that size lies idle.
 func (f *Frame) Grow(size, want int) {
 	if size <= cap(f.Payload) {
 		return
 	}
-	size = max(size, min(want, 4*size), min(2*cap(f.Payload), 4*size))
-	if size < leased {
-		f.Payload = append(make([]byte, 0, size), f.Payload...)
-		return
+	l := idle(size, want)
+	if l == nil {
+		size = max(size, min(want, 4*size), min(2*cap(f.Payload), 4*size))
+		if size < leased {
+			f.Payload = append(make([]byte, 0, size), f.Payload...)
+			return
+		}
+		l = newLease(size)
 	}
-	l := newLease(size)
 	payload := append(l.memory[:0], f.Payload...)
 	f.Release()
 	f.lease, f.Payload = l, payload
+}
+
+// idle returns released memory of want bytes, if there is some and what has
+// arrived is worth it.
+func idle(size, want int) *lease {
+	if size < leased || want <= size {
+		return nil
+	}
+	i, _ := class(want)
+	if i >= len(leases) {
+		return nil
+	}
+	l, _ := leases[i].Get().(*lease)
+	return l
 }

@@ -8,7 +8,7 @@ import (
 
 // Assemble makes whole messages of the pieces that come up: every data frame
 // above it has Fin, and a payload that belongs to the receiver. What it holds is
-// at most four times what has arrived, whatever was declared. Control frames
+// at most five times what has arrived, whatever was declared. Control frames
 // overtake a message in pieces, as they did on the wire; their payload is copied
 // too.
 func Assemble(up, down Sink) (Sink, Sink) {
@@ -18,7 +18,11 @@ func Assemble(up, down Sink) (Sink, Sink) {
 		f, ok := item.(*frame.Frame)
 		switch {
 		case !ok:
-			up(item)
+			if m, asks := item.(*Room); asks {
+				m.Buf = roomIn(message, min(rest, m.Max))
+			} else {
+				up(item)
+			}
 			return
 		case f.Opcode.Control(), f.Fin && message == nil:
 			up(own(f))
@@ -30,8 +34,12 @@ func Assemble(up, down Sink) (Sink, Sink) {
 		if rest == 0 { // a new frame: all its pieces have its Length
 			rest = int(min(f.Length, math.MaxInt32))
 		}
-		message.Grow(len(message.Payload)+len(f.Payload), len(message.Payload)+rest)
-		message.Payload = append(message.Payload, f.Payload...)
+		if n := len(message.Payload); inPlace(message.Payload, f.Payload) {
+			message.Payload = message.Payload[:n+len(f.Payload)]
+		} else {
+			message.Grow(n+len(f.Payload), n+rest)
+			message.Payload = append(message.Payload, f.Payload...)
+		}
 		rest = max(0, rest-len(f.Payload))
 		if f.Fin {
 			message.Fin = true
@@ -43,14 +51,42 @@ func Assemble(up, down Sink) (Sink, Sink) {
 	return onUp, down
 }
 
+// stride is the most that is read at once into a message: what is unmasked and
+// checked right afterwards should still be in the processor's cache.
+const stride = 256 << 10
+
+// nook is too little room to read into.
+const nook = 8 << 10
+
+// roomIn is where the next bytes of a message belong, of which rest are to come.
+func roomIn(message *frame.Frame, rest int) []byte {
+	if message == nil || rest == 0 {
+		return nil
+	}
+	n := len(message.Payload)
+	if free := cap(message.Payload) - n; free < min(rest, nook) {
+		message.Grow(n+nook, n+rest)
+	}
+	return message.Payload[n:min(n+rest, n+stride, cap(message.Payload))]
+}
+
+// inPlace reports whether next was read to where payload has room for it.
+func inPlace(payload, next []byte) bool {
+	n := len(payload)
+	return len(next) > 0 && cap(payload) >= n+len(next) && &payload[:n+1][n] == &next[0]
+}
+
 // Stream takes the place of Assemble for messages that need not be whole: every
 // piece goes up as it arrives, copied, so that its payload belongs to the
 // receiver. The first has the message's opcode, the last has Fin; a piece may be
 // empty.
 func Stream(up, down Sink) (Sink, Sink) {
 	onUp := func(item any) {
-		if f, ok := item.(*frame.Frame); ok {
-			item = own(f)
+		switch m := item.(type) {
+		case *frame.Frame:
+			item = own(m)
+		case *Room:
+			return
 		}
 		up(item)
 	}

@@ -184,8 +184,13 @@ func (c *closer) late() {
 	}
 }
 
-// settled: the handler has worked through all it got, or has had its time.
+// settled: the handler has worked through all it got, or has had its time. What
+// stages above keep back is to go out before our Close.
 func (c *closer) settled() {
+	if c.verdict == nil && (c.sent || !c.rcvd) {
+		return
+	}
+	c.up(&Settled{})
 	if c.verdict != nil {
 		c.fail(c.verdict)
 		return
@@ -261,7 +266,7 @@ func (c *closer) orphaned(err error) {
 		c.settled()
 	case c.rcvd && !c.sent:
 		c.account.Err = err
-		c.answer()
+		c.settled()
 	case !c.failed && !c.rcvd:
 		c.fail(frame.Failure(frame.InternalError, "handler failed"))
 		if err != nil {

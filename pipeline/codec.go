@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"crypto/rand"
+	"math"
 
 	"github.com/spindrift-go/spindrift/frame"
 )
@@ -27,6 +28,11 @@ func (o Codec) Stage() Stage {
 		onUp := func(item any) {
 			in, ok := item.(*Input)
 			if !ok {
+				if m, asks := item.(*Room); asks {
+					if m.Max = int(min(d.Rest(), math.MaxInt32)); m.Max == 0 || spent {
+						return
+					}
+				}
 				up(item)
 				return
 			}
@@ -48,9 +54,10 @@ func (o Codec) Stage() Stage {
 		onDown := func(item any) {
 			switch m := item.(type) {
 			case *frame.Frame:
+				was := out.f // a wire that writes before it takes one frame may be given another
 				out.f = m
 				down(out)
-				out.f = nil
+				out.f = was
 				m.Sent()
 			case *Limits:
 				set(&d.MaxFrame, m.Frame)

@@ -94,6 +94,10 @@ func (d *deflate) onUp(item any) {
 			d.in.data(m)
 			return
 		}
+	case *Room:
+		if d.in.compressed {
+			return // what comes is not what goes up
+		}
 	case *Closed, *Lost:
 		d.in.end()
 		d.out.end()

@@ -20,6 +20,15 @@ type (
 		Pause bool // set by the driver while the pipeline runs: decode no more for now
 	}
 
+	// Room asks, before the driver reads, where to: the stage that will keep the
+	// bytes of a large payload in the end sets Buf to where they belong, and saves
+	// copying them there. It goes up only inside such a payload, and Buf is no
+	// longer than what is left of it. Without a Buf the driver uses its own.
+	Room struct {
+		Max int // of Buf
+		Buf []byte
+	}
+
 	// Ended says that the peer will send no more: it has closed its half of the
 	// stream, and may still read.
 	Ended struct{}
@@ -28,11 +37,12 @@ type (
 	// orderly end. It is the last item up from the wire.
 	Lost struct{ Err error }
 
-	// Settled answers a Settle.
+	// Settled answers a Settle. Closing sends one up when it is about to answer the
+	// peer's Close or violation: who keeps output back lets it go.
 	Settled struct{}
 
-	// Flushed says that a wire which did not take all it was given has now
-	// taken it (see Status.Blocked).
+	// Flushed says that the wire has now taken all it was given, after it had not at
+	// once, or after a Status has said that output was waiting.
 	Flushed struct{}
 
 	// Stalled says that the wire has made no progress with waiting output for too long.

@@ -1,6 +1,10 @@
 package pipeline
 
-import "github.com/spindrift-go/spindrift/frame"
+import (
+	"slices"
+
+	"github.com/spindrift-go/spindrift/frame"
+)
 
 // Policy is what happens to output when more of it waits than may.
 type Policy byte
@@ -17,14 +21,24 @@ const (
 // control frames pass, and a Close goes out behind all that waits. The handler is
 // told what was dropped, by Dropped: the first one at once, others when the wire
 // has caught up or the connection ends.
+//
+// What may neither wait nor be dropped ends the connection with 1008: the rest of
+// a message that has begun to go out, and a flood of the handler's own control
+// frames.
 type Outbox struct {
-	Limit  int    // bytes of messages that may wait; 0: no limit
-	High   int    // bytes that the wire may have waiting before messages are kept back
+	Limit  int    // bytes of messages that may wait, each counted with its frames' own size; 0: no limit
+	High   int    // bytes that the wire may have waiting before messages are kept back; 0: none
 	Policy Policy // DropNewest or DropOldest
 }
 
 // Dropped tells a handler of messages that will not go out, since it was last told.
 type Dropped struct{ Messages, Bytes int }
+
+// frameCost is what a frame takes that waits, beside its payload: so that empty
+// ones are bounded as well.
+const frameCost = 64
+
+func cost(f *frame.Frame) int { return frameCost + len(f.Payload) }
 
 // Stage returns the outbox as a stage.
 func (o Outbox) Stage() Stage {
@@ -36,46 +50,80 @@ func (o Outbox) Stage() Stage {
 
 type outbox struct {
 	Outbox
-	up, down Sink
-	queue    []*frame.Frame // wait, oldest first
-	size     int            // bytes of them
-	open     bool           // a message has gone out in part
-	partial  bool           // the newest message that waits is not complete
-	dropping bool           // what comes down continues a message that was dropped
-	told     bool           // of Backpressure, and not of Drained
-	dropped  Dropped        // not told yet
-	silent   bool           // the first drop of this time was told
+	up, down  Sink
+	queue     []*frame.Frame // wait, oldest first
+	size      int            // what they cost
+	control   int            // what control frames have cost since the wire last had room
+	open      bool           // a message has gone out in part
+	partial   bool           // the newest message that waits is not complete
+	dropping  bool           // what comes down continues a message that was dropped
+	leaving   bool           // a Close goes down: nothing waits any more
+	failed    bool           // for want of room: nothing is taken any more
+	releasing bool           // what the wire has room for is being sent on
+	pressed   bool           // the wire has said Backpressure, and not Drained
+	told      bool           // the handler of Backpressure, and not of Drained
+	dropped   Dropped        // not told yet
+	silent    bool           // the first drop of this time was told
 }
 
 func (b *outbox) onUp(item any) {
 	switch item.(type) {
 	case *Flushed:
 		b.release()
+		b.up(item)
+		b.calm(nil)
+	case *Settled: // the peer's Close, or its mistake, is about to be answered
+		b.flush()
+		b.up(item)
 	case *Backpressure:
-		if b.told {
-			return
+		b.pressed = true
+		if !b.told {
+			b.told = true
+			b.up(item)
 		}
-		b.told = true
 	case *Drained:
-		if b.release(); len(b.queue) > 0 {
-			return
-		}
-		b.told = false
-		b.report()
-		b.silent = false
+		b.pressed = false
+		b.release()
+		b.calm(item)
 	case *Closed:
+		b.abandon()
 		b.report()
+		b.up(item)
+	default:
+		b.up(item)
 	}
-	b.up(item)
+}
+
+// calm tells the handler that the time of waiting is over, if it is. drained is
+// what the wire said, nil if it said it before.
+func (b *outbox) calm(drained any) {
+	if b.pressed || len(b.queue) > 0 {
+		return
+	}
+	b.report()
+	b.silent = false
+	if b.told {
+		b.told = false
+		if drained == nil {
+			drained = &Drained{}
+		}
+		b.up(drained)
+	}
 }
 
 func (b *outbox) onDown(item any) {
 	switch m := item.(type) {
 	case *frame.Frame:
 		switch {
+		case b.leaving:
 		case m.Opcode == frame.OpClose:
 			b.flush()
-		case !m.Opcode.Control():
+		case m.Opcode.Control():
+			if !b.affordable(m) {
+				b.fail()
+				return
+			}
+		default:
 			b.take(m)
 			return
 		}
@@ -87,24 +135,41 @@ func (b *outbox) onDown(item any) {
 	b.down(item)
 }
 
+// affordable counts a control frame.
+func (b *outbox) affordable(f *frame.Frame) bool {
+	if b.room() {
+		b.control = 0
+		return true
+	}
+	b.control += cost(f)
+	return b.Limit <= 0 || b.control <= b.Limit
+}
+
 // take sends a frame of a message on, keeps it, or drops it.
 func (b *outbox) take(f *frame.Frame) {
-	begins := f.Opcode != frame.OpContinuation
-	if begins {
+	if f.Opcode != frame.OpContinuation {
 		b.dropping = false
 	}
-	if b.dropping {
-		b.drop(f, 0)
+	if b.dropping || b.failed {
+		if !b.dropping {
+			b.dropped.Messages, b.dropping = b.dropped.Messages+1, true
+		}
+		b.dropped.Bytes += len(f.Payload)
+		f.Sent()
 		return
 	}
-	if len(b.queue) == 0 && (b.open || b.room()) {
+	if len(b.queue) == 0 && b.room() {
 		b.pass(f)
 		return
 	}
 	b.queue = append(b.queue, f)
-	b.size += len(f.Payload)
+	b.size += cost(f)
 	b.partial = !f.Fin
-	for b.Limit > 0 && b.size > b.Limit && b.makeRoom() {
+	for b.Limit > 0 && b.size > b.Limit {
+		if !b.makeRoom() {
+			b.fail()
+			return
+		}
 	}
 }
 
@@ -116,6 +181,9 @@ func (b *outbox) makeRoom() bool {
 			first++
 		}
 	}
+	if first == len(b.queue) {
+		return false
+	}
 	if b.Policy == DropNewest {
 		for i := len(b.queue) - 1; i > first; i-- {
 			if b.queue[i].Opcode != frame.OpContinuation {
@@ -124,32 +192,45 @@ func (b *outbox) makeRoom() bool {
 			}
 		}
 	}
-	last := first
-	for last < len(b.queue) && (last == first || b.queue[last].Opcode == frame.OpContinuation) {
+	last := first + 1
+	for last < len(b.queue) && b.queue[last].Opcode == frame.OpContinuation {
 		last++
-	}
-	if last == first {
-		return false
 	}
 	if last == len(b.queue) && b.partial { // the rest of it is still to come
 		b.dropping, b.partial = true, false
 	}
-	for i, f := range b.queue[first:last] {
-		b.size -= len(f.Payload)
-		b.drop(f, 1-min(i, 1))
-	}
-	b.queue = append(b.queue[:first], b.queue[last:]...)
-	return true
-}
-
-func (b *outbox) drop(f *frame.Frame, messages int) {
-	b.dropped.Messages += messages
-	b.dropped.Bytes += len(f.Payload)
-	f.Sent()
-	if !b.silent && messages > 0 {
+	b.dropped.Messages++
+	b.forget(first, last)
+	if !b.silent {
 		b.silent = true
 		b.report()
 	}
+	return true
+}
+
+// forget takes frames out of the queue that will not go out.
+func (b *outbox) forget(first, last int) {
+	for _, f := range b.queue[first:last] {
+		b.size -= cost(f)
+		b.dropped.Bytes += len(f.Payload)
+		f.Sent()
+	}
+	if first == 0 { // the usual way to drop the oldest moves nothing
+		clear(b.queue[:last])
+		b.queue = b.queue[last:]
+	} else {
+		b.queue = slices.Delete(b.queue, first, last)
+	}
+}
+
+// abandon: what still waits at the end will not go out.
+func (b *outbox) abandon() {
+	for i, f := range b.queue {
+		if i == 0 || f.Opcode != frame.OpContinuation {
+			b.dropped.Messages++
+		}
+	}
+	b.forget(0, len(b.queue))
 }
 
 func (b *outbox) report() {
@@ -160,15 +241,26 @@ func (b *outbox) report() {
 	}
 }
 
+func (b *outbox) fail() {
+	b.failed = true
+	b.down(frame.Failure(frame.PolicyViolation, "slow consumer"))
+}
+
 // release sends on what the wire has room for.
 func (b *outbox) release() {
+	if b.releasing { // the wire took something at once
+		return
+	}
+	b.releasing = true
 	for len(b.queue) > 0 && b.room() {
 		b.shift()
 	}
+	b.releasing = false
 }
 
-// flush sends all on that waits: a close is to follow it.
+// flush sends all on that waits: a Close is to follow it.
 func (b *outbox) flush() {
+	b.leaving = true
 	for len(b.queue) > 0 {
 		b.shift()
 	}
@@ -180,7 +272,7 @@ func (b *outbox) shift() {
 	if b.queue = b.queue[1:]; len(b.queue) == 0 {
 		b.queue = nil
 	}
-	b.size -= len(f.Payload)
+	b.size -= cost(f)
 	b.pass(f)
 }
 
@@ -192,5 +284,5 @@ func (b *outbox) pass(f *frame.Frame) {
 func (b *outbox) room() bool {
 	var s Status
 	b.down(&s)
-	return s.Waiting < b.High
+	return s.Waiting <= b.High
 }
