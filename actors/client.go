@@ -3,6 +3,7 @@ package actors
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -41,8 +42,8 @@ type client struct {
 	Connect
 	source io.LimitedReader // Conn, as much as one exchange may send
 	reader *bufio.Reader
-	busy   bool
-	queue  []asked // while busy
+	asking *asked  // whose exchange is under way; nil: nobody's
+	queue  []asked // those who wait for it to end
 }
 
 // asked is a message that wants an exchange, and who to answer.
@@ -70,38 +71,49 @@ func (c *client) receive(ctx actor.Context) {
 	case *http.Request, ClientUpgrader:
 		c.queue = append(c.queue, asked{m, ctx.Sender()})
 	case *exchanged:
-		c.busy = false
+		c.asking = nil
 		c.exchanged(m)
 	}
-	if c.side == side(c) && !c.busy && len(c.queue) > 0 {
+	if c.side == side(c) && c.asking == nil && len(c.queue) > 0 {
 		next := c.queue[0]
 		c.queue = c.queue[1:]
-		c.busy = true
+		c.asking = &next
 		go c.exchange(next)
 	}
 }
 
-// maxHead bounds the header of a response, maxRefusal what is kept of the body
-// of a response that refuses an upgrade.
+// maxHead bounds the header of a response; maxRefusal is what is kept of the
+// body of a response that refuses an upgrade, refusal how long that may take.
 const (
 	maxHead    = 64 << 10
 	maxRefusal = 1 << 10
+	refusal    = time.Second
 )
 
 // exchange runs beside the actor, which touches neither socket nor reader until
 // it has been told the outcome.
 func (c *client) exchange(a asked) {
 	out := &exchanged{asked: a}
+	defer func() {
+		if reason := recover(); reason != nil { // the asker's code: no supervisor is looking
+			out.err = fmt.Errorf("panic: %v", reason)
+		}
+		c.rt.system.Root.Send(c.ctx.Self(), out)
+	}()
 	if c.Timeout > 0 {
 		c.Conn.SetDeadline(time.Now().Add(c.Timeout))
 	}
 	out.response, out.err = c.roundTrip(a.message)
+	if out.err != nil && c.source.N <= 0 {
+		out.err = errTooLong
+	}
 	c.Conn.SetDeadline(time.Time{})
-	c.rt.system.Root.Send(c.ctx.Self(), out)
 }
 
+var errTooLong = errors.New("response is too long")
+
 func (c *client) roundTrip(message any) (*http.Response, error) {
-	request, maxBody := (*http.Request)(nil), c.MaxBody
+	request, maxBody, upgrading := (*http.Request)(nil), c.MaxBody, false
 	switch m := message.(type) {
 	case *http.Request:
 		request = m
@@ -110,7 +122,7 @@ func (c *client) roundTrip(message any) (*http.Response, error) {
 		if request, err = m.Handshake(c.Base); err != nil {
 			return nil, err
 		}
-		maxBody = maxRefusal
+		maxBody, upgrading = maxRefusal, true
 	}
 	if err := request.Write(c.Conn); err != nil {
 		return nil, err
@@ -123,6 +135,10 @@ func (c *client) roundTrip(message any) (*http.Response, error) {
 		}
 		switch code := response.StatusCode; {
 		case code == http.StatusSwitchingProtocols:
+			return response, nil
+		case code >= 200 && upgrading: // as much of the body as there is
+			c.Conn.SetReadDeadline(time.Now().Add(refusal))
+			keepBody(response, maxBody)
 			return response, nil
 		case code >= 200:
 			return response, keepBody(response, maxBody)
@@ -151,7 +167,7 @@ func (c *client) exchanged(m *exchanged) {
 	if !upgrading {
 		c.reply(m.sender, m.response)
 		if m.response.Close {
-			c.stop()
+			c.part(net.ErrClosed)
 			c.end()
 		}
 		return
@@ -175,15 +191,23 @@ func (c *client) reply(to *actor.PID, message any) {
 // fail ends the connection: after a failed exchange nobody knows what is in the socket.
 func (c *client) fail(who *actor.PID, err error) {
 	c.reply(who, err)
+	c.part(err)
+	c.end()
+}
+
+// part closes the connection and tells those who wait for it.
+func (c *client) part(err error) {
+	c.Conn.Close()
+	if c.asking != nil {
+		c.queue = append(c.queue, *c.asking)
+	}
 	for _, a := range c.queue {
 		c.reply(a.sender, fmt.Errorf("connection ended: %w", err))
 	}
-	c.queue = nil
-	c.stop()
-	c.end()
+	c.asking, c.queue = nil, nil
 }
 
 func (c *client) signalled(uint32)  {}
 func (c *client) settle()           {}
-func (c *client) stop()             { c.Conn.Close() }
+func (c *client) stop()             { c.part(ErrStopped) }
 func (c *client) crashed(err error) { c.fail(nil, err) }

@@ -106,6 +106,7 @@ var endings = []ending{
 		name: "peer resets in the middle of a frame",
 		play: func(p *peer, h *handler) {
 			p.send(masked(frame.Text("whole")), huge)
+			h.greeted()
 			h.text("whole")
 			p.reset()
 		},
@@ -159,6 +160,7 @@ var endings = []ending{
 		name: "connection is stopped in the middle of a frame",
 		play: func(p *peer, h *handler) {
 			p.send(masked(frame.Text("whole")), huge)
+			h.greeted()
 			h.text("whole")
 			p.system.Root.Stop(p.pid)
 			p.closes(frame.GoingAway)
@@ -343,9 +345,8 @@ func TestStoppedInTheMiddleOfATurn(t *testing.T) {
 		p.send(masked(frame.Text("wait")), masked(frame.Text("and see")))
 		await(w.T, inside, "the turn")
 		w.system.Root.Stop(p.pid)
-		p.tell(frame.Text("late"))
 		close(leave)
-		expect[*hello](h)
+		h.greeted()
 		h.text("wait")
 		h.text("and see")
 		require.ErrorIs(w, expect[*pipeline.Closed](h).Err, ErrStopped)

@@ -73,8 +73,8 @@ var theSystem = sync.OnceValue(func() *actor.ActorSystem {
 	)
 })
 
-// world is what one test starts, on a runtime of its own. At its end nothing may
-// be left of it, and every handler must have been told a whole story.
+// world is what one test starts. At its end nothing may be left of it, and every
+// handler must have been told a whole story.
 type world struct {
 	*testing.T
 	setting
@@ -87,9 +87,14 @@ type world struct {
 
 func newWorld(t *testing.T, s setting) *world {
 	w := &world{T: t, setting: s, system: theSystem()}
+	if w.rt = RuntimeOf(w.system); s.virtual {
+		w.rt = newRuntime(w.system)                   // with the bubble's clock
+		w.rt.sentinel.system = new(actor.ActorSystem) // theSystem's channel is not the bubble's
+	}
 	certificate()
-	w.rt = newRuntime(w.system)
-	w.system.Root.Stop(w.rt.Spawn()) // makes what is made once
+	warm := w.rt.Spawn() // makes what is made once
+	w.system.Root.StopFuture(w.rt.spawnHandler(warm, actor.PropsFromFunc(func(actor.Context) {}))).Wait()
+	w.system.Root.StopFuture(warm).Wait()
 	w.before = w.census()
 	t.Cleanup(w.over)
 	return w
@@ -165,7 +170,6 @@ func (w *world) drained() {
 		assert.Nil(w, s.held)
 		assert.Nil(w, s.out.buf, "an out buffer")
 		assert.Nil(w, s.out.promised)
-		assert.Nil(w, s.credit.marks)
 	}
 	assert.Zero(w, w.rt.wheel.alarms(), "alarms on the wheel")
 	assert.False(w, w.rt.wheel.wound(), "the wheel's timer")
@@ -275,6 +279,12 @@ func echo(ctx actor.Context) {
 	if f, ok := ctx.Message().(*frame.Frame); ok {
 		ctx.Respond(f)
 	}
+}
+
+// greeted waits for the first message.
+func (h *handler) greeted() {
+	h.Helper()
+	expect[*hello](h)
 }
 
 // next waits for what the handler is told next.

@@ -35,13 +35,13 @@ func (o AutoPing) Stage() Stage {
 		o.Memory = 16
 	}
 	return func(up, down Sink) (Sink, Sink) {
-		p := &pinger{AutoPing: o, up: up, down: down}
+		p := &pinger{AutoPing: &o, up: up, down: down}
 		return p.onUp, p.onDown
 	}
 }
 
 type pinger struct {
-	AutoPing
+	*AutoPing  // the recipe, until its times are changed
 	up, down   Sink
 	sent       []ping // unanswered, oldest first
 	count      uint32
@@ -77,6 +77,8 @@ func (p *pinger) onDown(item any) {
 		}
 	case *Limits:
 		if m.PingInterval != 0 || m.PingTimeout != 0 {
+			own := *p.AutoPing
+			p.AutoPing = &own
 			set(&p.Interval, m.PingInterval)
 			set(&p.Timeout, m.PingTimeout)
 			p.asked = time.Time{}

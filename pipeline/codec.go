@@ -22,53 +22,65 @@ type Codec struct {
 // Stage returns the codec as a stage.
 func (o Codec) Stage() Stage {
 	return func(up, down Sink) (Sink, Sink) {
-		d := frame.Decoder{FromServer: o.Client, RSV: o.RSV, MaxFrame: o.MaxFrame, MaxFragments: o.Fragments}
-		piece := new(frame.Frame)
-		spent := false
-		onUp := func(item any) {
-			in, ok := item.(*Input)
-			if !ok {
-				if m, asks := item.(*Room); asks {
-					if m.Max = int(min(d.Rest(), math.MaxInt32)); m.Max == 0 || spent {
-						return
-					}
-				}
-				up(item)
-				return
-			}
-			for len(in.Data) > 0 && !in.Pause && !spent {
-				n, whole, err := d.Next(in.Data, piece)
-				in.Data = in.Data[n:]
-				if err != nil {
-					spent = true
-					up(err)
-				} else if whole {
-					up(piece)
-				}
-			}
-			if spent {
-				in.Data = nil
-			}
-		}
-		out := &outgoing{masked: o.Client, gen: o.MaskGen}
-		onDown := func(item any) {
-			switch m := item.(type) {
-			case *frame.Frame:
-				was := out.f // a wire that writes before it takes one frame may be given another
-				out.f = m
-				down(out)
-				out.f = was
-				m.Sent()
-			case *Limits:
-				set(&d.MaxFrame, m.Frame)
-				set(&d.MaxFragments, m.Fragments)
-				down(item)
-			default:
-				down(item)
-			}
-		}
-		return onUp, onDown
+		c := &codec{up: up, down: down}
+		c.decoder = frame.Decoder{FromServer: o.Client, RSV: o.RSV, MaxFrame: o.MaxFrame, MaxFragments: o.Fragments}
+		c.out = outgoing{masked: o.Client, gen: o.MaskGen}
+		return c.onUp, c.onDown
 	}
+}
+
+type codec struct {
+	up, down Sink
+	decoder  frame.Decoder
+	piece    frame.Frame // goes up, again and again
+	out      outgoing    // goes down, again and again
+	spent    bool        // after a violation
+}
+
+func (c *codec) onUp(item any) {
+	switch m := item.(type) {
+	case *Input:
+		c.decode(m)
+	case *Room:
+		if m.Max = int(min(c.decoder.Rest(), math.MaxInt32)); m.Max > 0 && !c.spent {
+			c.up(m)
+		}
+	default:
+		c.up(item)
+	}
+}
+
+func (c *codec) decode(in *Input) {
+	for len(in.Data) > 0 && !in.Pause && !c.spent {
+		n, whole, err := c.decoder.Next(in.Data, &c.piece)
+		in.Data = in.Data[n:]
+		if err != nil {
+			c.spent = true
+			c.up(err)
+		} else if whole {
+			c.up(&c.piece)
+			c.piece.Payload = nil // it was borrowed
+		}
+	}
+	if c.spent {
+		in.Data = nil
+	}
+}
+
+func (c *codec) onDown(item any) {
+	switch m := item.(type) {
+	case *frame.Frame:
+		was := c.out.f // a wire that writes before it takes one frame may be given another
+		c.out.f = m
+		c.down(&c.out)
+		c.out.f = was
+		m.Sent()
+		return
+	case *Limits:
+		set(&c.decoder.MaxFrame, m.Frame)
+		set(&c.decoder.MaxFragments, m.Fragments)
+	}
+	c.down(item)
 }
 
 // outgoing is the frame that is on its way into the out buffer.

@@ -147,21 +147,24 @@ func (b *outbox) affordable(f *frame.Frame) bool {
 
 // take sends a frame of a message on, keeps it, or drops it.
 func (b *outbox) take(f *frame.Frame) {
-	if f.Opcode != frame.OpContinuation {
-		b.dropping = false
-	}
-	if b.dropping || b.failed {
-		if !b.dropping {
-			b.dropped.Messages, b.dropping = b.dropped.Messages+1, true
-		}
-		b.dropped.Bytes += len(f.Payload)
-		f.Sent()
-		return
-	}
-	if len(b.queue) == 0 && b.room() {
+	begins := f.Opcode != frame.OpContinuation
+	switch b.dropping = b.dropping && !begins; {
+	case b.dropping:
+		b.refuse(f, 0)
+	case b.failed, begins && b.Limit > 0 && cost(f) > b.Limit && !b.idle(): // dropping others would not help it
+		b.dropping = true
+		b.refuse(f, 1)
+		b.tell()
+	case b.idle():
 		b.pass(f)
-		return
+	default:
+		b.keep(f)
 	}
+}
+
+func (b *outbox) idle() bool { return len(b.queue) == 0 && b.room() }
+
+func (b *outbox) keep(f *frame.Frame) {
 	b.queue = append(b.queue, f)
 	b.size += cost(f)
 	b.partial = !f.Fin
@@ -171,6 +174,12 @@ func (b *outbox) take(f *frame.Frame) {
 			return
 		}
 	}
+}
+
+func (b *outbox) refuse(f *frame.Frame, messages int) {
+	b.dropped.Messages += messages
+	b.dropped.Bytes += len(f.Payload)
+	f.Sent()
 }
 
 // makeRoom drops one message that waits; false if there is none that may be.
@@ -201,10 +210,7 @@ func (b *outbox) makeRoom() bool {
 	}
 	b.dropped.Messages++
 	b.forget(first, last)
-	if !b.silent {
-		b.silent = true
-		b.report()
-	}
+	b.tell()
 	return true
 }
 
@@ -212,8 +218,7 @@ func (b *outbox) makeRoom() bool {
 func (b *outbox) forget(first, last int) {
 	for _, f := range b.queue[first:last] {
 		b.size -= cost(f)
-		b.dropped.Bytes += len(f.Payload)
-		f.Sent()
+		b.refuse(f, 0)
 	}
 	if first == 0 { // the usual way to drop the oldest moves nothing
 		clear(b.queue[:last])
@@ -231,6 +236,14 @@ func (b *outbox) abandon() {
 		}
 	}
 	b.forget(0, len(b.queue))
+}
+
+// tell reports the first drop of a time at once.
+func (b *outbox) tell() {
+	if !b.silent {
+		b.silent = true
+		b.report()
+	}
 }
 
 func (b *outbox) report() {

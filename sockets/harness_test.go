@@ -380,9 +380,20 @@ func (w *world) run(s server) string {
 	return l.Addr().String()
 }
 
+// respond is a listener that answers each request.
+func respond(to func(r *http.Request) any) func(ctx actor.Context) {
+	return func(ctx actor.Context) {
+		if r, ok := ctx.Message().(*http.Request); ok {
+			ctx.Respond(to(r))
+		}
+	}
+}
+
+var silent = log.New(io.Discard, "", 0)
+
 // quiet is an http.Server that logs nothing and has a certificate.
 func quiet(h http.Handler) http.Server {
-	return http.Server{Handler: h, TLSConfig: serverTLS(), ErrorLog: log.New(io.Discard, "", 0)}
+	return http.Server{Handler: h, TLSConfig: serverTLS(), ErrorLog: silent}
 }
 
 // dropIn serves plain HTTP with our server.
@@ -415,7 +426,7 @@ func (w *world) websocket(u *UpgradeServer) (addr string) {
 func (w *world) listening(s *Server, listener func(ctx actor.Context)) string {
 	pid := w.system.Root.Spawn(actor.PropsFromFunc(listener))
 	w.Cleanup(func() { w.system.Root.StopFuture(pid).Wait() })
-	s.Server, s.System, s.Listener = quiet(nil), w.system, pid
+	s.TLSConfig, s.ErrorLog, s.System, s.Listener = serverTLS(), silent, w.system, pid
 	return w.run(s)
 }
 
@@ -442,7 +453,7 @@ var hosts = []host{
 	}},
 	{"httptest", func(w *world, u *UpgradeServer) string {
 		s := httptest.NewUnstartedServer(w.foreign(u))
-		s.Config.ErrorLog = log.New(io.Discard, "", 0)
+		s.Config.ErrorLog = silent
 		if w.tls {
 			s.TLS = serverTLS()
 			s.StartTLS()

@@ -128,9 +128,9 @@ func TestRequestThatIsOver(t *testing.T) {
 	require.NoError(t, err)
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
-	silent := w.system.Root.Spawn(actor.PropsFromFunc(func(actor.Context) {}))
-	defer w.system.Root.StopFuture(silent).Wait()
-	s := &Server{System: w.system, Listener: silent}
+	mute := w.system.Root.Spawn(actor.PropsFromFunc(func(actor.Context) {}))
+	defer w.system.Root.StopFuture(mute).Wait()
+	s := &Server{System: w.system, Listener: mute}
 	rec := httptest.NewRecorder()
 	s.ask(rec, r.WithContext(over))
 	assert.Equal(t, http.StatusServiceUnavailable, rec.Code)

@@ -3,10 +3,10 @@ package sockets
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -23,6 +23,22 @@ type UpgradeServer struct {
 	Stages       []pipeline.Stage // extra ones, from handler to wire, below AutoPong and AutoPing
 	Header       http.Header      // added to the 101
 	Options      *Options         // nil: the defaults
+
+	recipe *recipe // made once by a Handler; nil: make it
+}
+
+// recipe is what the connections of one Handler have in common.
+type recipe struct {
+	top, core pipeline.Stage // core without compression
+	limits    actors.Limits
+}
+
+func (u *UpgradeServer) prepare() *recipe {
+	if u.recipe != nil {
+		return u.recipe
+	}
+	o := u.Options.orDefault()
+	return &recipe{top: o.top(u.Stages), core: o.core(false, nil), limits: o.limits()}
 }
 
 // Upgrade makes UpgradeServer an actors.Upgrader.
@@ -48,14 +64,19 @@ func (u *UpgradeServer) Upgrade(r *http.Request) (*actors.Plan, *http.Response) 
 		return nil, refusal(http.StatusServiceUnavailable, "too many connections", "Retry-After", "10")
 	}
 	params, extension := o.accept(r.Header["Sec-Websocket-Extensions"])
+	recipe := u.prepare()
+	core := recipe.core
+	if params != nil {
+		core = o.core(false, params)
+	}
 	plan := &actors.Plan{
 		Greeting: u.greeting(key, protocol, extension),
-		Top:      o.top(u.Stages),
-		Core:     o.core(false, params),
+		Top:      recipe.top,
+		Core:     core,
 		Handler:  u.FrameHandler,
 		Spawn:    u.Spawn,
 		Hello:    &Upgraded{Request: r, Subprotocol: protocol, Compressed: params != nil},
-		Limits:   o.limits(),
+		Limits:   recipe.limits,
 		Portable: o.Portable,
 		Leave:    leave,
 	}
@@ -79,16 +100,16 @@ func (o *Options) accept(offers []string) (*pipeline.DeflateParams, string) {
 
 // greeting is the 101, RFC 6455 4.2.2.
 func (u *UpgradeServer) greeting(key, protocol, extension string) []byte {
-	b := new(bytes.Buffer)
-	b.Grow(256)
-	b.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
-	fmt.Fprintf(b, "Sec-WebSocket-Accept: %s\r\n", AcceptKey(key))
+	b := make([]byte, 0, 256)
+	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	b = append(b, AcceptKey(key)...)
 	if protocol != "" {
-		fmt.Fprintf(b, "Sec-WebSocket-Protocol: %s\r\n", protocol)
+		b = append(append(b, "\r\nSec-WebSocket-Protocol: "...), protocol...)
 	}
 	if extension != "" {
-		fmt.Fprintf(b, "Sec-WebSocket-Extensions: %s\r\n", extension)
+		b = append(append(b, "\r\nSec-WebSocket-Extensions: "...), extension...)
 	}
+	b = append(b, "\r\n"...)
 	if len(u.Header) > 0 {
 		extra := make(http.Header, len(u.Header))
 		for name, values := range u.Header {
@@ -96,10 +117,11 @@ func (u *UpgradeServer) greeting(key, protocol, extension string) []byte {
 				extra[name] = values
 			}
 		}
-		extra.Write(b) // makes line breaks in values harmless and leaves out bad names
+		w := bytes.NewBuffer(b)
+		extra.Write(w) // makes line breaks in values harmless and leaves out bad names
+		b = w.Bytes()
 	}
-	b.WriteString("\r\n")
-	return b.Bytes()
+	return append(b, "\r\n"...)
 }
 
 // ours are the headers of a 101 that nobody else may set.
@@ -142,7 +164,7 @@ func (room *room) admit(r *http.Request) (leave func(), ok bool) {
 
 // Handler upgrades the requests of any http.Handler's route, under any server
 // whose ResponseWriter can be hijacked: sockets.Server, http.Server, httptest.
-// Use it by pointer.
+// Use it by pointer, and do not change it after its first request.
 type Handler struct {
 	System       *actor.ActorSystem
 	FrameHandler *actor.PID       // as in UpgradeServer
@@ -150,27 +172,27 @@ type Handler struct {
 	Stages       []pipeline.Stage // as in UpgradeServer
 	Options      *Options         // nil: the defaults
 
-	room room // of connections that came in by other servers than ours
+	room   room // of connections that came in by other servers than ours
+	once   sync.Once
+	recipe *recipe
 }
 
 // ServeHTTP upgrades r or refuses it. It returns when that is decided; the
 // connection then lives on as an actor.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	Upgrade(h.System, w, r.WithContext(h.placed(r)), &UpgradeServer{
+	h.once.Do(func() {
+		h.recipe = (&UpgradeServer{Stages: h.Stages, Options: h.Options}).prepare()
+	})
+	if r.Context().Value(placeKey{}) == nil { // another server's: connections are members of our own room
+		r = r.WithContext(context.WithValue(r.Context(), placeKey{}, &place{room: &h.room}))
+	}
+	Upgrade(h.System, w, r, &UpgradeServer{
 		FrameHandler: h.FrameHandler,
 		Spawn:        h.Spawn,
 		Stages:       h.Stages,
 		Options:      h.Options,
+		recipe:       h.recipe,
 	})
-}
-
-// placed makes connections of other servers members of the handler's own group.
-func (h *Handler) placed(r *http.Request) context.Context {
-	ctx := r.Context()
-	if ctx.Value(placeKey{}) != nil {
-		return ctx
-	}
-	return context.WithValue(ctx, placeKey{}, &place{room: &h.room})
 }
 
 // Shutdown closes the handler's connections with 1001, and cuts those that have
