@@ -83,11 +83,11 @@ func (c *client) receive(ctx actor.Context) {
 }
 
 // maxHead bounds the header of a response; maxRefusal is what is kept of the
-// body of a response that refuses an upgrade, refusal how long that may take.
+// body of a response that refuses an upgrade, refusalTime how long that may take.
 const (
-	maxHead    = 64 << 10
-	maxRefusal = 1 << 10
-	refusal    = time.Second
+	maxHead     = 64 << 10
+	maxRefusal  = 1 << 10
+	refusalTime = time.Second
 )
 
 // exchange runs beside the actor, which touches neither socket nor reader until
@@ -137,7 +137,7 @@ func (c *client) roundTrip(message any) (*http.Response, error) {
 		case code == http.StatusSwitchingProtocols:
 			return response, nil
 		case code >= 200 && upgrading: // as much of the body as there is
-			c.Conn.SetReadDeadline(time.Now().Add(refusal))
+			c.Conn.SetReadDeadline(time.Now().Add(refusalTime))
 			keepBody(response, maxBody)
 			return response, nil
 		case code >= 200:

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"fmt"
+	"net"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -69,8 +70,9 @@ func (c *conn) rescue() {
 	}
 }
 
-// end stops the actor: its turn is over for good.
-func (c *conn) end() { c.ctx.Stop(c.ctx.Self()) }
+// end stops the actor when it has read what was sent to it until now: whoever
+// waits for an answer gets one.
+func (c *conn) end() { c.ctx.Poison(c.ctx.Self()) }
 
 // tell sends with the connection as sender, so that the receiver can respond.
 func (c *conn) tell(to *actor.PID, message any) {
@@ -80,11 +82,15 @@ func (c *conn) tell(to *actor.PID, message any) {
 // gone is the side of a connection that has ended, until the actor has.
 type gone struct{}
 
-func (gone) receive(actor.Context) {}
-func (gone) signalled(uint32)      {}
-func (gone) settle()               {}
-func (gone) stop()                 {}
-func (gone) crashed(error)         {}
+func (gone) receive(ctx actor.Context) {
+	if _, ok := ctx.Message().(*Flush); ok && ctx.Sender() != nil {
+		ctx.Respond(&Flushed{Err: net.ErrClosed})
+	}
+}
+func (gone) signalled(uint32) {}
+func (gone) settle()          {}
+func (gone) stop()            {}
+func (gone) crashed(error)    {}
 
 // yield ends the present turn of m early, so that others get theirs.
 func (m *Mailbox) yield() { m.hurry.Store(true) }

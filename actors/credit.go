@@ -48,6 +48,16 @@ func (s *stream) charge(weight int) {
 	}
 }
 
+// recount applies limits that have changed. What was handed over may be more than
+// they allow and yet too little for a Touch so far.
+func (s *stream) recount() {
+	c := &s.credit
+	if c.spent(&s.limits) && len(c.marks) == 0 {
+		s.touch(false)
+	}
+	s.resume()
+}
+
 func (s *stream) touch(settle bool) {
 	c := &s.credit
 	c.marks = append(c.marks, mark{c.recent, settle})

@@ -18,6 +18,7 @@ type Group struct {
 	size    int
 	coming  int             // about to join
 	leaving *pipeline.Leave // what those who join late are told at once
+	cutting bool            // or that they are cut
 	empty   chan struct{}   // closed when the last has left, if somebody waits for that
 }
 
@@ -39,8 +40,11 @@ func (g *Group) join(s *stream) {
 	}
 	g.first = s
 	g.size++
-	if g.leaving != nil {
-		s.ctx.Send(s.ctx.Self(), g.leaving)
+	switch {
+	case g.cutting:
+		s.ctx.Stop(s.self)
+	case g.leaving != nil:
+		s.ctx.Send(s.self, g.leaving)
 	}
 }
 
@@ -103,6 +107,14 @@ func (g *Group) ask(leave *pipeline.Leave) []*actor.PID {
 	return g.members()
 }
 
+// cut has those who join from now on cut. It returns who is there.
+func (g *Group) cut() []*actor.PID {
+	g.mu.Lock()
+	g.cutting = true
+	g.mu.Unlock()
+	return g.members()
+}
+
 func (g *Group) members() []*actor.PID {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -131,17 +143,19 @@ func (rt *Runtime) Drain(ctx context.Context, g *Group, leave *pipeline.Leave, b
 		t := time.NewTimer(every)
 		select {
 		case <-t.C:
+		case <-empty:
+			members = nil
 		case <-ctx.Done():
-			t.Stop()
 			members = nil
 		}
+		t.Stop()
 	}
 	select {
 	case <-empty:
 		return asked, 0
 	case <-ctx.Done():
 	}
-	for _, pid := range g.members() {
+	for _, pid := range g.cut() {
 		rt.system.Root.Stop(pid)
 		cut++
 	}

@@ -25,6 +25,7 @@ var spare = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }
 type output struct {
 	buf      *[]byte // nil: nothing waits
 	start    int     // what lies before was written
+	urgent   int     // bytes that were taken beyond the limit
 	blocked  bool    // the wire did not take all: writable will be signalled
 	asked    bool    // a stage knows that output waits: it will be told Flushed
 	shut     bool    // our half is closed
@@ -39,6 +40,12 @@ func (o *output) waiting() int {
 		return 0
 	}
 	return len(*o.buf) - o.start
+}
+
+// full reports whether there is no room for m. One that finds nothing waiting may
+// be larger than the limit.
+func (o *output) full(m pipeline.Appender, limit int) bool {
+	return limit > 0 && o.waiting() > 0 && o.waiting()+m.Size() > limit
 }
 
 func (o *output) take() *[]byte {
@@ -61,7 +68,7 @@ func (o *output) release() {
 		*o.buf = (*o.buf)[:0]
 		spare.Put(o.buf)
 	}
-	o.buf, o.start = nil, 0
+	o.buf, o.start, o.urgent = nil, 0, 0
 }
 
 // compact makes room at the front of a buffer that has been written in part.
@@ -80,14 +87,14 @@ func (s *stream) write(m pipeline.Appender) {
 	if s.hung != nil || o.shut {
 		return
 	}
-	limit := l.Out
-	if m.Urgent() {
-		limit += fill
-	}
-	if l.Out > 0 && o.waiting() > 0 && o.waiting()+m.Size() > limit {
-		if s.flush(); o.waiting() > 0 && o.waiting()+m.Size() > limit {
-			s.onUp(&pipeline.Overflow{})
-			return
+	if o.full(m, l.Out) {
+		if s.flush(); o.full(m, l.Out) {
+			if !m.Urgent() || o.urgent+m.Size() > fill {
+				o.urgent = 0 // for the Close that this brings
+				s.onUp(&pipeline.Overflow{})
+				return
+			}
+			o.urgent += m.Size()
 		}
 	}
 	if !s.writeDirect(m) {
@@ -201,10 +208,7 @@ func (s *stream) unblock() {
 func (s *stream) writeFailed(err error) {
 	s.out.release()
 	s.out.blocked, s.out.shut = false, true
-	if !s.eof && !s.cut && s.hung == nil {
-		s.read()
-	}
-	s.breaks(err)
+	s.failed = err // the turn's end sees to it: this may be the middle of a read
 }
 
 // keepPromises answers those who wait for a Flush.

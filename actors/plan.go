@@ -41,7 +41,7 @@ func (p *Plan) comeToNothing() {
 type Limits struct {
 	CreditFrames int           // handed over to the handler and not worked through
 	CreditBytes  int           // likewise; then the socket is not read
-	Out          int           // bytes of output that may wait
+	Out          int           // bytes of output that may wait; negative: a stage sees to that
 	High, Low    int           // bytes of waiting output: Backpressure above, Drained below
 	Stall        time.Duration // without progress while output waits
 	Linger       time.Duration // for the peer's end after ours

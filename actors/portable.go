@@ -19,7 +19,7 @@ type portable struct {
 	readErr error
 	closed  bool
 
-	out      []byte // what the writer writes; its own while writing
+	out      []byte // what the writer writes next
 	writing  bool
 	writeErr error
 }
@@ -70,24 +70,31 @@ func (p *portable) write(buf []byte) (int, error) {
 	switch {
 	case p.writeErr != nil:
 		return 0, p.writeErr
-	case p.writing:
-		return 0, errAgain
-	case len(buf) == 0:
+	case len(buf) == 0 && !p.writing:
 		return 0, nil
 	}
-	n := min(len(buf), record)
-	p.out = append(p.out[:0], buf[:n]...)
-	p.writing = true
-	go p.writer()
+	n := min(len(buf), record-len(p.out))
+	p.out = append(p.out, buf[:n]...)
+	if !p.writing {
+		p.writing = true
+		go p.writer()
+	}
 	return n, errAgain
 }
 
 func (p *portable) writev(head, body []byte) (int, error) { return writeBoth(p, head, body) }
 
 func (p *portable) writer() {
-	_, err := p.nc.Write(p.out)
+	var own []byte
 	p.mu.Lock()
-	p.writing, p.writeErr = false, err
+	for p.writeErr == nil && len(p.out) > 0 {
+		own, p.out = p.out, own[:0]
+		p.mu.Unlock()
+		_, err := p.nc.Write(own)
+		p.mu.Lock()
+		p.writeErr = err
+	}
+	p.writing = false
 	if p.closed {
 		p.shut()
 	}

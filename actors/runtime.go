@@ -50,7 +50,7 @@ func RuntimeOf(system *actor.ActorSystem) *Runtime {
 
 func newRuntime(system *actor.ActorSystem) *Runtime {
 	rt := &Runtime{system: system, crew: NewCrew(), wheel: newWheel()}
-	rt.sentinel.system = system
+	rt.sentinel.system, rt.sentinel.stopped = system, system.IsStopped
 	rt.guardian = &guardian{rt}
 	rt.props = actor.PropsFromProducer(func() actor.Actor { return &conn{rt: rt} }, rt.crew.Option())
 	return rt

@@ -14,10 +14,11 @@ const glance = time.Second
 // sentinel notices that the actor system was shut down, which proto.actor tells
 // nobody, and has every connection leave.
 type sentinel struct {
-	system *actor.ActorSystem
-	mu     sync.Mutex
-	groups map[*Group]struct{} // those that have connections
-	timer  *time.Timer
+	system  *actor.ActorSystem
+	stopped func() bool // the system's
+	mu      sync.Mutex
+	groups  map[*Group]struct{} // those that have connections
+	timer   *time.Timer
 }
 
 // watch and forget are called with the group's lock held.
@@ -28,12 +29,11 @@ func (w *sentinel) watch(g *Group) {
 		w.groups = make(map[*Group]struct{})
 	}
 	w.groups[g] = struct{}{}
-	if len(w.groups) == 1 {
-		if w.timer == nil {
-			w.timer = time.AfterFunc(glance, w.look)
-		} else {
-			w.timer.Reset(glance)
-		}
+	switch {
+	case w.timer == nil:
+		w.timer = time.AfterFunc(glance, w.look)
+	case len(w.groups) == 1 || w.stopped(): // it does not run
+		w.timer.Reset(glance)
 	}
 }
 
@@ -52,7 +52,7 @@ func (w *sentinel) look() {
 		w.mu.Unlock()
 		return
 	}
-	if !w.system.IsStopped() {
+	if !w.stopped() {
 		w.timer.Reset(glance)
 		w.mu.Unlock()
 		return

@@ -1,7 +1,9 @@
 package actors
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -61,12 +63,14 @@ type stream struct {
 	hung  *pipeline.Hangup // nil until asked for
 	cut   bool             // the end is due at the end of the turn
 	cause error            // of the end, if not asked for
+
+	failed error // of the last write
 }
 
 // become makes c the driver of p over w, whose first bytes were read already,
 // within the present turn.
 func (c *conn) become(p *Plan, w wire, first []byte) {
-	s := &stream{conn: c, self: c.ctx.Self(), limits: p.Limits, group: p.Group, depart: p.Leave, lastRead: c.rt.now()}
+	s := &stream{conn: c, self: c.ctx.Self(), limits: p.Limits, depart: p.Leave, lastRead: c.rt.now()}
 	s.timers.alarm.mailbox = c.mailbox
 	s.wire = w
 	c.side = s
@@ -75,16 +79,14 @@ func (c *conn) become(p *Plan, w wire, first []byte) {
 		s.handler, s.own = c.rt.spawnHandler(c.ctx.Self(), p.Spawn), true
 	}
 	c.ctx.Watch(s.handler)
-	if s.group == nil {
-		s.group = &c.rt.loose
-	}
+	s.group = cmp.Or(p.Group, &c.rt.loose)
 	s.group.join(s)
-	s.onUp, s.coreTop = p.Core(func(item any) { s.topUp(item) }, s.emit)
-	s.topUp, s.onDown = p.Top(s.deliver, s.coreTop)
-	s.out.add(p.Greeting)
 	if p.Hello != nil {
 		s.tell(s.handler, p.Hello)
 	}
+	s.onUp, s.coreTop = p.Core(func(item any) { s.topUp(item) }, s.emit)
+	s.topUp, s.onDown = p.Top(s.deliver, s.coreTop)
+	s.out.add(p.Greeting)
 	s.onUp(&pipeline.Start{})
 	if p.Options != nil {
 		s.onDown(p.Options)
@@ -113,7 +115,10 @@ func (s *stream) receive(ctx actor.Context) {
 		s.topUp(&pipeline.Start{})
 	case *SetLimits:
 		m.Limits(&s.limits)
-		s.onDown(m.Options)
+		s.recount()
+		if m.Options != nil {
+			s.onDown(m.Options)
+		}
 	case *Flush:
 		s.out.promised = append(s.out.promised, ctx.Sender())
 	case *Exchange, *abandoned, *hijacked:
@@ -152,9 +157,9 @@ func (s *stream) settle() {
 }
 
 func (s *stream) stop() {
+	defer s.finish(ErrStopped) // also if a stage panics
 	s.onDown(&pipeline.Leave{})
 	s.flush()
-	s.finish(ErrStopped)
 }
 
 // crashed ends the connection after a panic in a stage; a second panic while
@@ -171,6 +176,9 @@ func (s *stream) crashed(err error) {
 		}
 	}()
 	s.onUp(&pipeline.Orphaned{Err: err})
+	if s.hung == nil { // the panic kept it from us
+		s.hangup(&pipeline.Hangup{})
+	}
 	s.flush()
 	s.conclude()
 }
@@ -358,6 +366,12 @@ func (s *stream) conclude() {
 		}
 		s.resume() // to see the peer's end
 	}
+	if s.failed != nil { // what the peer said before counts
+		if s.hung == nil && !s.cut {
+			s.read()
+		}
+		s.breaks(s.failed)
+	}
 	if s.cut {
 		s.finish(s.cause)
 	}
@@ -369,28 +383,49 @@ func (s *stream) finish(err error) {
 		return
 	}
 	s.side = gone{}
-	s.flush()
-	func() {
-		defer func() { recover() }() // a stage that panics cannot keep Closed from the handler
-		s.onUp(&pipeline.Lost{Err: err})
-	}()
-	if !s.closed {
-		s.deliver(pipeline.Crashed(err))
-	}
+	s.tellClosed(err)
 	s.drop()
 	s.wire.close()
 	s.out.release()
 	s.rt.wheel.set(&s.timers.alarm, 0)
 	s.keepPromises(net.ErrClosed)
-	s.group.leave(s)
+	if s.group != nil {
+		s.group.leave(s)
+	}
 	if s.depart != nil {
 		s.depart()
 	}
-	s.ctx.Unwatch(s.handler)
+	if s.handler != nil {
+		s.ctx.Unwatch(s.handler)
+	}
 	if s.own {
 		s.ctx.Poison(s.handler) // after Closed
 	}
 	s.end()
+}
+
+// tellClosed has the pipeline close its account. A stage that panics, or keeps
+// Closed to itself, cannot keep it from the handler.
+func (s *stream) tellClosed(err error) {
+	var account *pipeline.Closed
+	top := s.topUp
+	s.topUp = func(item any) {
+		if c, ok := item.(*pipeline.Closed); ok {
+			account = c
+		}
+		top(item)
+	}
+	defer func() {
+		if reason := recover(); reason != nil && err == nil {
+			err = fmt.Errorf("panic: %v", reason)
+		}
+		if account == nil {
+			account = pipeline.Crashed(err)
+		}
+		s.deliver(account)
+	}()
+	s.flush()
+	s.onUp(&pipeline.Lost{Err: err})
 }
 
 // deliver takes what leaves the top: it is the handler's.
@@ -398,15 +433,11 @@ func (s *stream) deliver(item any) {
 	switch item.(type) {
 	case *pipeline.Start, *pipeline.Flushed, *pipeline.Settled, *pipeline.Input, *pipeline.Room, *pipeline.Ended, *pipeline.Lost:
 		return // meant for stages
-	case *pipeline.Closed:
-		if s.closed {
-			return
-		}
-		s.closed = true
 	}
-	if s.orphan || s.timers.firing(item) {
+	if s.closed || s.orphan || s.handler == nil || s.timers.firing(item) {
 		return
 	}
+	_, s.closed = item.(*pipeline.Closed)
 	s.hand(item)
 	s.charge(pipeline.Weight(item))
 }

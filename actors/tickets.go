@@ -11,7 +11,12 @@ type tickets struct {
 // Admit counts a connection from ip if there are fewer than total, and fewer than
 // perIP from there; 0 is no cap. Where it returns true, leave must be called once
 // when the connection has ended or come to nothing.
+//
+// Whoever has one IPv6 address has 2^64 of them: they count as one.
 func (g *Group) Admit(ip netip.Addr, total, perIP int) (leave func(), ok bool) {
+	if ip = ip.Unmap(); ip.Is6() && !ip.IsLinkLocalUnicast() {
+		ip = netip.PrefixFrom(ip, 64).Masked().Addr()
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	t := &g.tickets

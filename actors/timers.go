@@ -28,7 +28,7 @@ type (
 
 func (s *stream) after(d time.Duration, event any) {
 	t := &s.timers
-	at := s.rt.now() + max(d, 0)
+	at := s.rt.now() + max(d, 1) // never in the turn that asks
 	i := len(t.list)
 	for i > 0 && t.list[i-1].at > at {
 		i--
@@ -42,6 +42,7 @@ func (s *stream) after(d time.Duration, event any) {
 // fire sends what is due where it belongs.
 func (s *stream) fire() {
 	t := &s.timers
+	defer t.wind(s.rt.wheel) // also if a stage panics
 	now := s.rt.now()
 	for len(t.list) > 0 && t.list[0].at <= now {
 		event := t.list[0].event
@@ -57,8 +58,12 @@ func (s *stream) fire() {
 			t.fired = nil
 		}
 	}
+}
+
+func (t *timers) wind(w *wheel) {
+	t.fired = nil
 	if len(t.list) > 0 {
-		s.rt.wheel.set(&t.alarm, t.list[0].at)
+		w.set(&t.alarm, t.list[0].at)
 	}
 }
 

@@ -41,7 +41,7 @@ var errAgain error = again{}
 
 // writeBoth is writev for wires that have nothing better.
 func writeBoth(w wire, head, body []byte) (n int, err error) {
-	if n, err = w.write(head); err != nil {
+	if n, err = w.write(head); err != nil || n < len(head) {
 		return n, err
 	}
 	m, err := w.write(body)

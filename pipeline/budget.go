@@ -6,15 +6,15 @@ import (
 	"github.com/spindrift-go/spindrift/frame"
 )
 
-// Budget bounds the memory that messages take which have arrived in part, over
-// all connections that share it. The connection that would go over it is ended
-// with 1013. Use it by pointer.
+// Budget bounds what has arrived of messages that are not whole yet, over all
+// connections that share it. The connection that would go over it is ended with
+// 1013. Memory can be up to five times as much, see Assemble. Use it by pointer.
 type Budget struct {
-	Max  int64 // bytes
+	Max  int64 // bytes; 0: only count
 	used atomic.Int64
 }
 
-// Used is the number of bytes that messages in part take now.
+// Used is the number of bytes that have arrived of messages not whole yet.
 func (b *Budget) Used() int64 { return b.used.Load() }
 
 // Stage counts the pieces that go up to an Assemble above it.
@@ -33,10 +33,12 @@ func (b *Budget) Stage() Stage {
 					break
 				}
 				n := int64(len(m.Payload))
-				if held += n; b.used.Add(n) > b.Max {
+				if used := b.used.Add(n); b.Max > 0 && used > b.Max {
+					b.used.Add(-n) // it is not kept
 					down(frame.Failure(frame.TryAgainLater, "out of memory for messages"))
 					return
 				}
+				held += n
 			case *Closed:
 				b.used.Add(-held)
 				held = 0

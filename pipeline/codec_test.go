@@ -93,6 +93,39 @@ func TestCodecUrgent(t *testing.T) {
 	assert.Equal(t, []bool{false, true, false, true, true}, urgent)
 }
 
+// A driver that writes what waits before it takes a frame may bring about another
+// one: a Pong that was owed, a message that was kept back.
+func TestCodecIsGivenAFrameInTheMiddleOfAnother(t *testing.T) {
+	var out []byte
+	var onDown Sink
+	written := false
+	_, onDown = Codec{}.Stage()(nil, func(item any) {
+		m := item.(Appender)
+		if !written {
+			written = true
+			onDown(frame.Pong(nil))
+		}
+		out = m.Append(out)
+	})
+	onDown(frame.Text("hello"))
+	assert.Equal(t, "\x8a\x00\x81\x05hello", string(out))
+}
+
+// A frame that was handed over is released when it was written, and no other.
+func TestCodecReleases(t *testing.T) {
+	for _, client := range []bool{false, true} {
+		_, onDown := Codec{Client: client}.Stage()(nil, func(item any) {
+			assert.Greater(t, len(item.(Appender).Append(nil)), 2, "not before")
+		})
+		kept, given := frame.New(frame.OpBinary, 8<<10), frame.New(frame.OpBinary, 8<<10)
+		kept.Payload, given.Payload = append(kept.Payload, 1), append(given.Payload, 2)
+		onDown(kept)
+		onDown(given.Handover())
+		assert.Equal(t, []byte{1}, kept.Payload)
+		assert.Nil(t, given.Payload)
+	}
+}
+
 // A driver that writes a payload from where it lies writes the same bytes.
 func TestCodecSplit(t *testing.T) {
 	for _, f := range []*frame.Frame{

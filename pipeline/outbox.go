@@ -58,7 +58,7 @@ type outbox struct {
 	partial   bool           // the newest message that waits is not complete
 	dropping  bool           // what comes down continues a message that was dropped
 	leaving   bool           // a Close goes down: nothing waits any more
-	failed    bool           // for want of room: nothing is taken any more
+	failed    bool           // the connection has: nothing goes out any more
 	releasing bool           // what the wire has room for is being sent on
 	pressed   bool           // the wire has said Backpressure, and not Drained
 	told      bool           // the handler of Backpressure, and not of Drained
@@ -129,6 +129,8 @@ func (b *outbox) onDown(item any) {
 		}
 	case *Leave:
 		b.flush()
+	case *frame.Error:
+		b.failed = true
 	case *Limits:
 		set(&b.Limit, m.Out)
 	}
@@ -170,6 +172,7 @@ func (b *outbox) keep(f *frame.Frame) {
 	b.partial = !f.Fin
 	for b.Limit > 0 && b.size > b.Limit {
 		if !b.makeRoom() {
+			b.dropping = true
 			b.fail()
 			return
 		}
@@ -261,7 +264,7 @@ func (b *outbox) fail() {
 
 // release sends on what the wire has room for.
 func (b *outbox) release() {
-	if b.releasing { // the wire took something at once
+	if b.releasing || b.failed { // the wire took something at once, or Closing takes nothing more
 		return
 	}
 	b.releasing = true

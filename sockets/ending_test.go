@@ -257,7 +257,7 @@ var endings = []ending{
 			l.closes(frame.InternalError)
 			l.part()
 		},
-		want: Closed{Code: frame.Abnormal, By: Local},
+		want: Closed{Code: frame.InternalError, Reason: "handler failed", By: Local},
 		err:  errPanic,
 	},
 	{
@@ -335,17 +335,7 @@ func TestEndings(t *testing.T) {
 				h := w.handler()
 				l := w.connect(ours, h, e.terms)
 				e.play(l)
-				m := h.next().message
-				for skip := true; skip; { // what came before
-					switch m.(type) {
-					case *Backpressure, *Drained, *frame.Frame:
-						m = h.next().message
-					default:
-						skip = false
-					}
-				}
-				got, ok := m.(*Closed)
-				require.True(w, ok, "told %T", m)
+				got := h.untilClosed()
 				want := e.want
 				want.Err = got.Err
 				assert.Equal(w, &want, got)

@@ -69,7 +69,7 @@ func validKey(key string) bool {
 		return false
 	}
 	var b [18]byte
-	n, err := base64.StdEncoding.Strict().Decode(b[:], []byte(key))
+	n, err := base64.StdEncoding.Decode(b[:], []byte(key))
 	return err == nil && n == 16
 }
 

@@ -259,11 +259,21 @@ func (h *handler) next() told {
 	}
 }
 
-// expect waits for the next message, which must be a T.
+// expect waits for the next message, which must be a T. How full the buffers of
+// the network are is passed over.
 func expect[T any](h *handler) T {
 	h.Helper()
 	m := h.next().message
 	got, ok := m.(T)
+	for pressed := true; !ok && pressed; {
+		switch m.(type) {
+		case *Backpressure, *Drained:
+			m = h.next().message
+			got, ok = m.(T)
+		default:
+			pressed = false
+		}
+	}
 	require.True(h, ok, "told %T %+v, want %T", m, m, got)
 	return got
 }
@@ -282,6 +292,16 @@ func (h *handler) text(want string) {
 	h.Helper()
 	f := expect[*frame.Frame](h)
 	require.Equal(h, want, f.String())
+}
+
+// untilClosed passes over everything up to the last message of a connection.
+func (h *handler) untilClosed() *Closed {
+	h.Helper()
+	for {
+		if c, ok := h.next().message.(*Closed); ok {
+			return c
+		}
+	}
 }
 
 // judge: first Upgraded, last Closed, and one of each, by connection.

@@ -110,7 +110,7 @@ func (o *Options) core(client bool, params *pipeline.DeflateParams) pipeline.Sta
 	if o.WhenFull != CloseSlow {
 		stages = append(stages, pipeline.Outbox{
 			Limit:  or(o.MaxOut, defaultMaxOut),
-			High:   or(o.HighWater, defaultHighWater),
+			High:   or(max(o.HighWater, 0), defaultHighWater), // there is always one: a negative one only keeps the handler in peace
 			Policy: o.WhenFull,
 		}.Stage())
 	}
@@ -158,7 +158,7 @@ func (o *Options) limits() actors.Limits {
 		Linger:       or(o.CloseTimeout, defaultCloseTimeout),
 	}
 	if o.WhenFull != CloseSlow {
-		l.Out = 0 // the outbox has the limit
+		l.Out = -1 // for good: the outbox has the limit
 	}
 	return l
 }
@@ -167,7 +167,7 @@ func (o *Options) limits() actors.Limits {
 func (o *Options) change(l *actors.Limits) {
 	l.CreditFrames = or(o.CreditFrames, l.CreditFrames)
 	l.CreditBytes = or(o.CreditBytes, l.CreditBytes)
-	if l.Out > 0 || o.WhenFull == CloseSlow {
+	if l.Out >= 0 {
 		l.Out = or(o.MaxOut, l.Out)
 	}
 	l.High = or(o.HighWater, l.High)

@@ -3,6 +3,7 @@ package sockets
 import (
 	"bufio"
 	"bytes"
+	"crypto/subtle"
 	"crypto/tls"
 	"encoding/binary"
 	"fmt"
@@ -200,8 +201,8 @@ func readFrame(r io.Reader) (*frame.Frame, error) {
 		return nil, err
 	}
 	f.Payload = payload.Bytes()
-	for i := range f.Payload {
-		f.Payload[i] ^= f.Key[i%4]
+	if f.Masked {
+		subtle.XORBytes(f.Payload, f.Payload, bytes.Repeat(f.Key[:], len(f.Payload)/4+1))
 	}
 	return f, nil
 }

@@ -36,7 +36,7 @@ type Server struct {
 	AnswerTimeout time.Duration      // actor mode: for the Listener's answer, then 503; 0: 30 s, negative: none
 	Drain         DrainOptions       // how Shutdown treats upgraded connections
 	MaxConns      int                // upgraded connections at a time, one more gets 503; 0: any
-	MaxConnsPerIP int                // likewise from one address: a proxy has one; 0: any
+	MaxConnsPerIP int                // likewise from one IPv4 address or IPv6 /64: a proxy has one; 0: any
 
 	once  sync.Once
 	room  room

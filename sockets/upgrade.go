@@ -159,7 +159,7 @@ func (room *room) admit(r *http.Request) (leave func(), ok bool) {
 		return nil, true
 	}
 	from, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return room.group.Admit(from.Addr().Unmap(), room.total, room.perIP)
+	return room.group.Admit(from.Addr(), room.total, room.perIP)
 }
 
 // Handler upgrades the requests of any http.Handler's route, under any server

@@ -10,13 +10,20 @@ import (
 )
 
 // patient is a listener that waits while the system has no descriptor or memory
-// for another connection. It says so once, where net/http would at every try.
+// for another connection. It says so once, where net/http would at every try, and
+// not again for a while: under load, connections that end make room for one.
 type patient struct {
 	net.Listener
 	log    *log.Logger // nil: the standard one
 	closed chan struct{}
 	once   sync.Once
+
+	mu   sync.Mutex
+	said time.Time // that it waits
 }
+
+// hush is how long a listener that has said that it waits does not repeat it.
+const hush = time.Minute
 
 func (s *Server) patient(l net.Listener) net.Listener {
 	return &patient{Listener: l, log: s.ErrorLog, closed: make(chan struct{})}
@@ -25,15 +32,17 @@ func (s *Server) patient(l net.Listener) net.Listener {
 // Accept returns connections as the listener below makes them.
 func (p *patient) Accept() (net.Conn, error) {
 	const first, longest = 5 * time.Millisecond, time.Second
+	said := false
 	for pause := first; ; pause = min(2*pause, longest) {
 		nc, err := p.Listener.Accept()
 		if !exhausted(err) {
-			if pause > first {
+			if err == nil && said {
 				p.say("sockets: accepting connections again")
 			}
 			return nc, err
 		}
-		if pause == first {
+		if pause == first && p.mayComplain() {
+			said = true
 			p.say("sockets: no connection can be accepted for now: " + err.Error())
 		}
 		t := time.NewTimer(pause)
@@ -41,6 +50,7 @@ func (p *patient) Accept() (net.Conn, error) {
 		case <-t.C:
 		case <-p.closed:
 			t.Stop()
+			return nil, net.ErrClosed
 		}
 	}
 }
@@ -49,6 +59,16 @@ func (p *patient) Accept() (net.Conn, error) {
 func (p *patient) Close() error {
 	p.once.Do(func() { close(p.closed) })
 	return p.Listener.Close()
+}
+
+func (p *patient) mayComplain() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.said.IsZero() && time.Since(p.said) < hush {
+		return false
+	}
+	p.said = time.Now()
+	return true
 }
 
 func (p *patient) say(line string) {

@@ -1,0 +1,304 @@
+package actors
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
+	"github.com/stretchr/testify/require"
+)
+
+// sized is a text message of n bytes, n more than one.
+func sized(n int) *frame.Frame { return frame.Text(strings.Repeat("x", n)) }
+
+// unmasked is a server's frames.
+func unmasked(frames ...*frame.Frame) string {
+	var b []byte
+	for _, f := range frames {
+		b = frame.Append(b, f)
+	}
+	return string(b)
+}
+
+// goodbye is the peer's part of an end.
+func (f *fake) goodbye() {
+	f.arrives(masked(frame.Close(frame.Normal, "")))
+	f.ends()
+}
+
+// A peer that never reads: Backpressure once, then 1008 at the limit, and Closed
+// once; what is held stays near the limit.
+func TestOutputOverTheLimit(t *testing.T) {
+	for _, recovers := range []bool{false, true} {
+		t.Run(fmt.Sprintf("recovers=%v", recovers), func(t *testing.T) {
+			virtually(t, func(w *world) {
+				h := w.handler()
+				p, f := w.startFake(w.plan(h))
+				f.accepts(100)
+				h.greeted()
+				message := sized(1000)
+				for range 3000 {
+					p.tell(message)
+				}
+				synctest.Wait()
+				got := expect[*pipeline.Backpressure](h)
+				require.Greater(w, got.Waiting, usual.High)
+				require.LessOrEqual(w, got.Waiting, usual.High+1004)
+				require.Equal(w, 1, told[*pipeline.Backpressure](h))
+				require.LessOrEqual(w, p.waiting(), usual.Out+fill)
+				fit := usual.Out / 1004
+				whole := strings.Repeat(unmasked(message), fit) + unmasked(frame.Close(frame.PolicyViolation, "slow consumer"))
+				if recovers {
+					f.accepts(-1)
+					synctest.Wait()
+					require.Equal(w, len(whole), len(f.written()))
+					require.True(w, whole == f.written())
+					f.goodbye()
+				}
+				end := h.closed()
+				require.Equal(w, frame.PolicyViolation, end.Code)
+				require.Equal(w, "slow consumer", end.Reason)
+				require.Equal(w, pipeline.Local, end.By)
+				require.ErrorContains(w, end.Err, "slow consumer")
+				if !recovers {
+					require.Equal(w, 100, len(f.written()))
+				}
+			})
+		})
+	}
+}
+
+// Backpressure and Drained come in turns, once each.
+func TestBackpressureAndDrained(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		p, f := w.startFake(w.plan(h))
+		h.greeted()
+		sent := 0
+		for range 3 {
+			f.accepts(0)
+			for range 100 {
+				p.tell(sized(1000))
+				sent++
+			}
+			synctest.Wait()
+			require.Greater(w, expect[*pipeline.Backpressure](h).Waiting, usual.High)
+			f.accepts(100*1004 - usual.Low) // not less than the low mark yet
+			synctest.Wait()
+			require.Equal(w, h.seen, len(h.all))
+			f.accepts(1)
+			require.Equal(w, usual.Low-1, expect[*pipeline.Drained](h).Waiting)
+			f.accepts(-1)
+			synctest.Wait()
+		}
+		require.Equal(w, sent*1004, len(f.written()))
+		require.Equal(w, h.seen, len(h.all))
+		f.goodbye()
+		h.closed()
+	})
+}
+
+// One message may be larger than the limit if nothing else waits.
+func TestMessageLargerThanTheLimit(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		p, f := w.startFake(w.plan(h))
+		f.accepts(10)
+		large := sized(3 << 20)
+		p.tell(large)
+		synctest.Wait()
+		require.Zero(w, told[*pipeline.Closed](h))
+		f.accepts(-1)
+		synctest.Wait()
+		require.True(w, unmasked(large) == f.written())
+		f.accepts(10)
+		p.tell(large, sized(10))
+		synctest.Wait()
+		f.accepts(-1)
+		synctest.Wait()
+		require.True(w, unmasked(large, large, frame.Close(frame.PolicyViolation, "slow consumer")) == f.written())
+		f.goodbye()
+		h.closed()
+	})
+}
+
+// What is urgent finds room when nothing else does, in its place.
+func TestUrgentOutput(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		p, f := w.startFake(w.plan(h))
+		f.accepts(10)
+		full := sized(usual.Out - 100)
+		p.tell(full, frame.Ping([]byte(strings.Repeat("?", 100))), frame.Close(4000, "full"))
+		synctest.Wait()
+		f.accepts(-1)
+		synctest.Wait()
+		require.True(w, unmasked(full, frame.Ping([]byte(strings.Repeat("?", 100))), frame.Close(4000, "full")) == f.written())
+		f.goodbye()
+		require.Equal(w, "full", h.closed().Reason)
+	})
+}
+
+// A flood of what is urgent has its limit too.
+func TestUrgentFlood(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		p, f := w.startFake(w.plan(h))
+		f.accepts(0)
+		ping := frame.Ping([]byte(strings.Repeat("?", 100)))
+		for range 2 * usual.Out / 102 {
+			p.tell(ping)
+		}
+		synctest.Wait()
+		require.LessOrEqual(w, p.waiting(), usual.Out+2*fill)
+		require.Equal(w, frame.PolicyViolation, h.closed().Code)
+	})
+}
+
+// While the wire takes nothing, one pong is owed: the latest ping's.
+func TestOnePongIsOwed(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		p, f := w.startFake(w.plan(h))
+		f.accepts(0)
+		p.tell(sized(2 * pongRoom))
+		synctest.Wait()
+		for i := range 1000 {
+			f.arrives(masked(frame.Ping([]byte(fmt.Sprint(i)))))
+			synctest.Wait()
+		}
+		f.accepts(-1)
+		synctest.Wait()
+		require.True(w, unmasked(sized(2*pongRoom), frame.Pong([]byte("999"))) == f.written())
+		f.goodbye()
+		h.closed()
+	})
+}
+
+// Output that makes no progress ends the connection; output that makes little
+// does not.
+func TestStall(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		p, f := w.startFake(w.plan(h))
+		f.accepts(0)
+		p.tell(frame.Text("hello"))
+		for range 6 {
+			time.Sleep(usual.Stall * 9 / 10)
+			f.accepts(1)
+			synctest.Wait()
+			require.False(w, p.ended())
+		}
+		require.Equal(w, "\x81\x05hell", f.written())
+		time.Sleep(2*usual.Stall + coarse)
+		synctest.Wait()
+		require.True(w, p.ended())
+		end := h.closed()
+		require.Equal(w, frame.PolicyViolation, end.Code)
+		require.False(w, end.Clean)
+		require.ErrorContains(w, end.Err, "no progress")
+	})
+}
+
+// The same over a connection that blocks: its writer is set free.
+func TestStallOfAPipe(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		p := w.link(w.plan(h)) // and nobody reads
+		p.tell(frame.Text("hello"))
+		require.Equal(w, frame.PolicyViolation, h.closed().Code)
+	})
+}
+
+// A burst is one write.
+func TestOneWriteABurst(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		plan := w.plan(h)
+		plan.Top = burst(100)
+		_, f := w.startFake(plan)
+		synctest.Wait()
+		before := f.op
+		f.arrives(masked(frame.Text("go")))
+		synctest.Wait()
+		require.Equal(w, strings.Repeat(unmasked(frame.Text("go")), 100), f.written())
+		require.Equal(w, 2+1, f.op-before, "two reads, a write")
+		f.goodbye()
+		h.closed()
+	})
+}
+
+// burst answers a message n times.
+func burst(n int) pipeline.Stage {
+	return func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
+		return func(item any) {
+			if m, ok := item.(*frame.Frame); ok {
+				for range n {
+					down(m)
+				}
+				return
+			}
+			up(item)
+		}, down
+	}
+}
+
+// A wire that takes bits now and then gets everything in order, small and large.
+func TestOutputInBits(t *testing.T) {
+	for seed := range uint64(8) {
+		virtually(t, func(w *world) {
+			random := rand.New(rand.NewPCG(seed, 0))
+			h := w.handler()
+			plan := w.plan(h)
+			plan.Limits.Out = 0
+			p, f := w.startFake(plan)
+			f.accepts(0)
+			var want strings.Builder
+			for range 100 {
+				for range random.IntN(4) {
+					m := sized(2 + random.IntN([]int{100, direct, 3 * direct, 3 * fill}[random.IntN(4)]))
+					m.Payload[0] = byte('a' + random.IntN(26))
+					want.WriteString(unmasked(m))
+					p.tell(m)
+				}
+				if random.IntN(2) == 0 {
+					synctest.Wait()
+				}
+				f.accepts(random.IntN([]int{10, direct, 3 * fill}[random.IntN(3)]))
+				if random.IntN(2) == 0 {
+					synctest.Wait()
+				}
+			}
+			f.accepts(-1)
+			synctest.Wait()
+			require.Equal(w, want.Len(), len(f.written()))
+			require.True(w, want.String() == f.written())
+			f.goodbye()
+			h.closed()
+		})
+	}
+}
+
+// An out buffer that has grown is not kept, one of ordinary size is given back.
+func TestOutBufferIsGivenBack(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		p, f := w.startFake(w.plan(h))
+		for _, size := range []int{10, 500 << 10} {
+			f.accepts(0)
+			p.tell(sized(size))
+			synctest.Wait()
+			p.look(func(s *stream) { require.NotNil(w, s.out.buf) })
+			f.accepts(-1)
+			synctest.Wait()
+			p.look(func(s *stream) { require.Nil(w, s.out.buf) })
+		}
+		f.goodbye()
+		h.closed()
+	})
+}

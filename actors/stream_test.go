@@ -1,0 +1,400 @@
+package actors
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
+	"github.com/stretchr/testify/require"
+)
+
+// event is a test's own, asked for with After.
+type event struct{ name string }
+
+// timed asks for events at the start and gives those that come to ring.
+func timed(ring func(e *event, down pipeline.Sink), events map[string]time.Duration) pipeline.Stage {
+	return func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
+		return func(item any) {
+			switch m := item.(type) {
+			case *pipeline.Start:
+				for name, d := range events {
+					down(&pipeline.After{Delay: d, Event: &event{name}})
+				}
+			case *event:
+				ring(m, down)
+				return
+			}
+			up(item)
+		}, down
+	}
+}
+
+func TestEventsComeInOrder(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		plan := w.plan(h)
+		var came []string
+		start := time.Now()
+		plan.Top = timed(func(e *event, down pipeline.Sink) {
+			came = append(came, e.name+" "+time.Since(start).String())
+			if e.name == "b" {
+				down(&pipeline.After{Delay: time.Second, Event: &event{"d"}})
+				down(&pipeline.After{Delay: -time.Second, Event: &event{"c"}})
+			}
+		}, map[string]time.Duration{"a": time.Second, "b": 2 * time.Second, "z": time.Minute, "now": 0})
+		p, f := w.startFake(plan)
+		time.Sleep(10 * time.Second)
+		f.arrives(masked(frame.Close(frame.Normal, "")))
+		f.ends()
+		w.eventually(p.ended, "the end")
+		require.Equal(t, []string{"now 10ms", "a 1s", "b 2s", "c 2.01s", "d 3s"}, came)
+	})
+}
+
+// A stage that panics in one of its events does not silence the clock: the end
+// that follows has its time.
+func TestPanicInAnEvent(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		plan := w.plan(h)
+		plan.Top = timed(func(e *event, _ pipeline.Sink) {
+			if e.name == "bad" {
+				panic("event")
+			}
+		}, map[string]time.Duration{"bad": time.Second, "other": 3 * time.Second})
+		p, f := w.startFake(plan)
+		time.Sleep(time.Minute)
+		require.True(t, p.ended(), "the peer is silent, the linger time is over")
+		require.Equal(t, 1, f.closes)
+		got := h.closed()
+		require.Equal(t, frame.InternalError, got.Code)
+		require.EqualError(t, got.Err, "panic: event")
+	})
+}
+
+// An event that asks for itself again, at once, does not hold the turn.
+func TestEventThatComesAtOnce(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		plan := w.plan(h)
+		n := 0
+		plan.Top = timed(func(e *event, down pipeline.Sink) {
+			if n++; n < 1000 {
+				down(&pipeline.After{Event: e})
+			}
+		}, map[string]time.Duration{"again": 0})
+		p, f := w.startFake(plan)
+		f.arrives(masked(frame.Close(frame.Normal, "")))
+		f.ends()
+		w.eventually(p.ended, "the end")
+		require.Less(t, n, 10)
+	})
+}
+
+// tantrum is a stage that panics at every item of a kind.
+func tantrum(when func(item any) bool) pipeline.Stage {
+	look := func(item any) {
+		if when(item) {
+			panic("tantrum")
+		}
+	}
+	return pipeline.Tap(look, look)
+}
+
+func isA[T any](item any) bool {
+	_, ok := item.(T)
+	return ok
+}
+
+// Stages that panic when everything ends, the panic's own end included.
+func TestTantrums(t *testing.T) {
+	starting := true
+	afterStart := func(item any) bool {
+		if starting && isA[*pipeline.Start](item) {
+			starting = false
+			return false
+		}
+		return true
+	}
+	for name, test := range map[string]struct {
+		when func(any) bool
+		play func(w *world, p *peer, f *fake)
+		code frame.Code // 0: any
+	}{
+		"at Closed": {isA[*pipeline.Closed], func(w *world, p *peer, f *fake) {
+			f.arrives(masked(frame.Close(frame.Normal, "")))
+			f.ends()
+		}, frame.Normal},
+		"at Lost": {isA[*pipeline.Lost], func(w *world, p *peer, f *fake) { f.ends() }, 0},
+		"at Leave, stopped": {isA[*pipeline.Leave], func(w *world, p *peer, f *fake) {
+			w.system.Root.Stop(p.pid)
+		}, 0},
+		"at Leave, drained": {isA[*pipeline.Leave], func(w *world, p *peer, f *fake) {
+			p.tell(&pipeline.Leave{})
+		}, frame.InternalError},
+		"at Drained, stopped": {isA[*pipeline.Drained], func(w *world, p *peer, f *fake) {
+			f.accepts(0)
+			p.tell(frame.Text(strings.Repeat("x", 100<<10)))
+			synctest.Wait()
+			f.mu.Lock()
+			f.room = -1
+			f.mu.Unlock()
+			w.system.Root.Stop(p.pid)
+		}, 0},
+		"at Start":       {isA[*pipeline.Start], func(w *world, p *peer, f *fake) {}, frame.InternalError},
+		"at Orphaned":    {isA[*pipeline.Orphaned], func(w *world, p *peer, f *fake) { w.system.Root.Stop(p.pid) }, 0},
+		"at Overflow":    {isA[*pipeline.Overflow], func(w *world, p *peer, f *fake) { f.ends() }, 0},
+		"at everything":  {func(any) bool { return true }, func(w *world, p *peer, f *fake) {}, 0},
+		"after Start":    {afterStart, func(w *world, p *peer, f *fake) { f.ends() }, 0},
+		"at Close, down": {isA[*frame.Frame], func(w *world, p *peer, f *fake) { p.tell(frame.Close(frame.Normal, "")) }, frame.InternalError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(w *world) {
+				h := w.handler()
+				plan := w.plan(h)
+				plan.Top = pipeline.Chain(tantrum(test.when), plan.Top)
+				p, f := w.startFake(plan)
+				synctest.Wait()
+				test.play(w, p, f)
+				time.Sleep(time.Minute)
+				require.True(w, p.ended(), "the connection has not ended")
+				require.Equal(w, 1, f.closes)
+				require.Empty(w, f.abuse)
+				got := h.closed()
+				if test.code != 0 {
+					require.Equal(w, test.code, got.Code, "%+v", got)
+				}
+			})
+		})
+	}
+}
+
+// A recipe, or the producer of a handler, that panics leaves nothing either.
+func TestUpgradeThatPanics(t *testing.T) {
+	broken := func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) { panic("recipe") }
+	for name, spoil := range map[string]func(*Plan){
+		"core": func(p *Plan) { p.Core = broken },
+		"top":  func(p *Plan) { p.Top = broken },
+		"producer": func(p *Plan) {
+			p.Handler, p.Spawn = nil, actor.PropsFromProducer(func() actor.Actor { panic("producer") })
+		},
+		"nobody": func(p *Plan) { p.Handler = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(w *world) {
+				h := w.spawned()
+				h.mortal = true
+				h.pid = w.system.Root.Spawn(h.props)
+				left := 0
+				other := w.startOver(w.plan(h), &fake{room: -1}) // a member of the group
+				plan := w.plan(h)
+				plan.Leave = func() { left++ }
+				spoil(plan)
+				p, f := w.startFake(plan)
+				time.Sleep(time.Minute)
+				require.True(w, p.ended(), "the connection has not ended")
+				require.Equal(w, 1, f.closes)
+				require.Equal(w, 1, left, "calls of Leave")
+				require.Equal(w, 1, w.rt.loose.Len(), "the other one")
+				w.system.Root.Stop(other.pid)
+				w.system.Root.StopFuture(h.pid).Wait()
+			})
+		})
+	}
+}
+
+// Nothing goes up behind Closed, whatever stages do.
+func TestNothingFollowsClosed(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		plan := w.plan(h)
+		plan.Top = func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
+			return func(item any) {
+				up(item)
+				if isA[*pipeline.Closed](item) {
+					up("and another thing")
+				}
+			}, down
+		}
+		_, f := w.startFake(plan)
+		f.arrives(masked(frame.Close(frame.Normal, "")))
+		f.ends()
+		h.closed()
+		synctest.Wait()
+		require.Len(t, h.all, 2)
+	})
+}
+
+// What came before a write failed is handed over, in order and whole, also when
+// the write was made in the middle of reading it.
+func TestWriteFailsInTheMiddleOfInput(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		plan := w.plan(h)
+		plan.Limits.CreditFrames, plan.Limits.CreditBytes = 0, 0
+		p, f := w.startFake(plan)
+		synctest.Wait()
+		// Pongs fill the out buffer while the first read is decoded; more to read
+		// is there already.
+		ping := masked(frame.Ping([]byte(strings.Repeat("p", 125))))
+		var sent []string
+		for i := range 600 {
+			text := strings.Repeat("x", 40) + string(rune('a'+i%26))
+			sent = append(sent, text)
+			f.in += ping + masked(frame.Text(text))
+		}
+		f.in += masked(frame.Close(frame.Normal, "bye"))
+		f.fault = fault{hit: func(w *fake, read bool, n int) (int, error) {
+			if read {
+				return n, nil
+			}
+			return 0, syscall.EPIPE
+		}}
+		f.fault.at = f.op + 2 // the first write behind the read
+		f.ends()
+		time.Sleep(time.Minute)
+		require.True(w, p.ended())
+		require.True(w, f.struck)
+		h.greeted()
+		for i, want := range sent {
+			m := h.next()
+			got, ok := m.(*frame.Frame)
+			require.True(w, ok, "after %d of %d: %+v", i, len(sent), m)
+			require.Equal(w, want, got.String(), i)
+		}
+		got := expect[*pipeline.Closed](h)
+		require.Equal(w, frame.Normal, got.Code)
+		require.Equal(w, "bye", got.Reason)
+	})
+}
+
+// An error of the wire does not overtake what was read before it, even if there
+// is no credit for that at the moment.
+func TestEndWaitsForCredit(t *testing.T) {
+	everywhere(t, func(w *world) {
+		gate := make(chan struct{})
+		h := w.handler(func(actor.Context) { <-gate })
+		plan := w.plan(h)
+		plan.Limits.CreditFrames = 4
+		p := w.link(plan)
+		p.send(strings.Repeat(masked(frame.Text("x")), 1000), masked(frame.Close(frame.Normal, "bye")))
+		p.half()
+		close(gate)
+		got := h.closed()
+		require.Equal(w, "bye", got.Reason)
+		require.Equal(w, 1000, h.frames())
+		p.drain()
+	})
+}
+
+// drain reads to the end, whatever comes.
+func (p *peer) drain() {
+	for {
+		if _, err := readFrame(p.in); err != nil {
+			return
+		}
+	}
+}
+
+func TestFlush(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		answers := w.handler()
+		answers.bystander = true
+		p, f := w.startFake(w.plan(h))
+		ask := func() { w.system.Root.RequestWithCustomSender(p.pid, &Flush{}, answers.pid) }
+		ask()
+		require.NoError(w, expect[*Flushed](answers).Err, "nothing waits")
+		f.accepts(3)
+		p.tell(frame.Text("hello"))
+		ask()
+		synctest.Wait()
+		require.Equal(w, 1, told[*Flushed](answers), "two bytes of a header are not all")
+		f.accepts(-1)
+		require.NoError(w, expect[*Flushed](answers).Err)
+		require.Equal(w, "\x81\x05hello", f.written())
+		f.accepts(0)
+		p.tell(frame.Text("lost"))
+		ask()
+		ask()
+		synctest.Wait()
+		w.system.Root.Stop(p.pid)
+		require.Error(w, expect[*Flushed](answers).Err)
+		require.Error(w, expect[*Flushed](answers).Err)
+	})
+}
+
+// Stages are replaced between two frames, and those above the codec alone.
+func TestSetTop(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		p, f := w.startFake(w.plan(h))
+		shout := func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
+			return func(item any) {
+				if m, ok := item.(*frame.Frame); ok && m.Opcode == frame.OpText {
+					item = frame.Text(strings.ToUpper(m.String()))
+				}
+				up(item)
+			}, down
+		}
+		h.greeted()
+		f.arrives(masked(frame.Text("one"))[:3])
+		synctest.Wait()
+		p.tell(&SetTop{shout})
+		synctest.Wait()
+		f.arrives(masked(frame.Text("one"))[3:])
+		h.text("ONE")
+		p.tell(&SetTop{pipeline.Chain()})
+		synctest.Wait()
+		f.arrives(masked(frame.Text("two")))
+		h.text("two")
+		f.arrives(masked(frame.Close(frame.Normal, "")))
+		f.ends()
+		h.closed()
+	})
+}
+
+// Credit that is lowered below what was handed over is not a dead end.
+func TestLowerCredit(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		p, f := w.startFake(w.plan(h))
+		f.arrives(strings.Repeat(masked(frame.Text("x")), 20)) // too few for a Touch
+		synctest.Wait()
+		require.Equal(w, 20, h.frames())
+		p.tell(&SetLimits{Limits: func(l *Limits) { l.CreditFrames = 10 }})
+		f.arrives(strings.Repeat(masked(frame.Text("y")), 20))
+		synctest.Wait()
+		require.Equal(w, 40, h.frames())
+		f.arrives(masked(frame.Close(frame.Normal, "")))
+		f.ends()
+		h.closed()
+	})
+}
+
+// Credit that is raised counts at once.
+func TestRaiseCredit(t *testing.T) {
+	virtually(t, func(w *world) {
+		gate := make(chan struct{})
+		h := w.handler(func(ctx actor.Context) { <-gate })
+		plan := w.plan(h)
+		plan.Limits.CreditFrames = 10
+		p, f := w.startFake(plan)
+		f.arrives(strings.Repeat(masked(frame.Text("x")), 100))
+		synctest.Wait()
+		require.Equal(w, 10, p.handed())
+		p.tell(&SetLimits{Limits: func(l *Limits) { l.CreditFrames = 50 }})
+		synctest.Wait()
+		require.Equal(w, 50, p.handed())
+		close(gate)
+		f.arrives(masked(frame.Close(frame.Normal, "")))
+		f.ends()
+		h.closed()
+		require.Equal(w, 100, h.frames())
+	})
+}

@@ -1,0 +1,96 @@
+package actors
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Whoever comes is let in or not, and gives the ticket back in the end.
+func TestTickets(t *testing.T) {
+	for _, tt := range []struct {
+		name         string
+		total, perIP int
+		comes        []string
+		in           []bool
+	}{
+		{"no cap", 0, 0, []string{"10.0.0.1", "10.0.0.1", "10.0.0.1"}, []bool{true, true, true}},
+		{"in total", 2, 0, []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"}, []bool{true, true, false}},
+		{"of one address", 0, 2, []string{"10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.2"}, []bool{true, true, false, true}},
+		{"both", 3, 2, []string{"10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.3"}, []bool{true, true, false, true, false}},
+		{"who is refused takes nothing", 2, 1, []string{"10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.2"}, []bool{true, false, false, true}},
+		{"IPv4 as IPv6", 0, 1, []string{"10.0.0.1", "::ffff:10.0.0.1", "::ffff:10.0.0.2"}, []bool{true, false, true}},
+		{"an IPv6 network", 0, 1, []string{"2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1"}, []bool{true, false, true}},
+		{"the local link is many networks", 0, 1, []string{"fe80::1%eth0", "fe80::2%eth0", "fe80::1%eth0"}, []bool{true, true, false}},
+		{"no address at all", 0, 1, []string{"", ""}, []bool{true, false}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			g := new(Group)
+			for range 2 { // given back, all are there again
+				var leave []func()
+				for i, s := range tt.comes {
+					ip, _ := netip.ParseAddr(s)
+					f, ok := g.Admit(ip, tt.total, tt.perIP)
+					assert.Equal(t, tt.in[i], ok, "%d: %s", i, s)
+					assert.Equal(t, ok, f != nil)
+					if ok {
+						leave = append(leave, f)
+					}
+				}
+				assert.Equal(t, len(leave), g.tickets.total)
+				for _, f := range leave {
+					f()
+				}
+				assert.Zero(t, g.tickets.total)
+				assert.Empty(t, g.tickets.byIP, "an address that has gone takes no memory")
+			}
+		})
+	}
+}
+
+// From many goroutines the caps hold, and everything comes back.
+func TestTicketsConcurrently(t *testing.T) {
+	const total, perIP = 20, 6
+	g := new(Group)
+	var all sync.WaitGroup
+	var inside atomic.Int32
+	var from [5]atomic.Int32
+	for worker := range 8 {
+		all.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(worker), 0))
+			var leave []func()
+			for range 2000 {
+				if n := len(leave); n > 0 && random.IntN(2) == 0 {
+					leave[n-1]()
+					leave = leave[:n-1]
+					continue
+				}
+				who := random.IntN(len(from))
+				f, ok := g.Admit(netip.MustParseAddr(fmt.Sprintf("10.0.0.%d", who)), total, perIP)
+				if !ok {
+					continue
+				}
+				if inside.Add(1) > total || from[who].Add(1) > perIP {
+					assert.Fail(t, "over a cap")
+				}
+				leave = append(leave, func() {
+					inside.Add(-1)
+					from[who].Add(-1)
+					f()
+				})
+			}
+			for _, f := range leave {
+				f()
+			}
+		})
+	}
+	all.Wait()
+	require.Zero(t, g.tickets.total)
+	require.Empty(t, g.tickets.byIP)
+}

@@ -1,0 +1,57 @@
+// Opens the page of examples/echo at a URL, uses it as a visitor would, and
+// reports each step. After "opens again" it waits for the server to be shut down.
+// A second argument is where to put a picture of the page.
+import { open } from './browser.mjs'
+
+const say = (step, error = '') => process.stdout.write(JSON.stringify({ step, error }) + '\n')
+const [url, picture] = process.argv.slice(2)
+const browser = await open()
+process.stdin.resume().on('end', () => browser.close().finally(() => process.exit(1)))
+const page = await browser.newPage({ viewport: { width: 900, height: 600 } })
+const complaints = []
+page.on('pageerror', err => complaints.push(err.message))
+page.on('console', line => { if (line.type() === 'error') complaints.push(line.text()) })
+
+const rows = () => page.$$eval('#log tr', all => all.map(tr => [...tr.cells].slice(1).map(td => td.textContent)))
+const state = () => page.textContent('#state')
+
+// until waits for the page to come to what is wanted, and says what it has come to if it does not.
+async function until(step, look, wanted) {
+  const end = Date.now() + 10000
+  let got
+  do {
+    got = await look()
+    if (wanted(got)) { say(step); return }
+    await page.waitForTimeout(50)
+  } while (Date.now() < end)
+  throw new Error(`the page shows ${JSON.stringify(got)}`)
+}
+
+const trip = /^\d+\.\d\d ms$/
+const has = (what, payload) => all => all.some(r => r[0] === what && r[1] === payload && (what.endsWith(' in') ? trip.test(r[2]) : true))
+
+try {
+  await page.goto(url, { timeout: 10000 })
+  await until('opens', state, s => s === 'open: ' + url.replace('http', 'ws'))
+  await until('compresses', rows, all => all.some(r => r[0] === 'open' && r[1].startsWith('permessage-deflate')))
+  await until('echoes hello by itself', rows, all => has('text out', 'hello')(all) && has('text in', 'hello')(all))
+  await page.fill('#text', 'grüße, 世界')
+  await page.click('text="Send"')
+  await until('echoes what was typed, with a round trip', rows, has('text in', 'grüße, 世界'))
+  await page.click('#binary')
+  await until('echoes 64 KiB', rows, has('binary in', '65536 bytes'))
+  await page.click('#close')
+  // The reason is the server's, which answers with the code alone.
+  await until('shows the close', state, s => s === 'closed: code 1000, clean. Send opens it again.')
+  await until('lists the close', rows, all => all[0][0] === 'close' && all[0][1] === 'code 1000, clean')
+  if (picture) await page.screenshot({ path: picture })
+  await page.click('text="Send"')
+  await until('opens again', rows, all => all.filter(r => r[0] === 'open').length === 2)
+  await until('is told that the server leaves', state, s => s === 'closed: code 1001, clean. Send opens it again.')
+  if (complaints.length > 0) throw new Error('the console says ' + complaints.join('; '))
+  say('leaves the console empty')
+} catch (err) {
+  say('', err.message.split('\n')[0])
+}
+await browser.close()
+process.exit(0)

@@ -1,0 +1,224 @@
+package sockets
+
+import (
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// capped is a server that upgrades everything, up to its caps.
+func (w *world) capped(s *Server, u *UpgradeServer) (addr string) {
+	s.Server, s.System = quiet(w.upgrading(u)), w.system
+	return w.run(s)
+}
+
+// knock asks for a WebSocket and returns the status.
+func (w *world) knock(addr string, lines ...string) (*peer, int) {
+	w.Helper()
+	p := w.dial(addr)
+	p.send(handshake(addr, lines...))
+	r := p.answer("GET")
+	if r.StatusCode == http.StatusServiceUnavailable {
+		assert.Equal(w, "too many connections\n", r.body)
+		assert.Equal(w, "10", r.Header.Get("Retry-After"))
+		assert.True(w, r.Close)
+		p.eof()
+	}
+	return p, r.StatusCode
+}
+
+// admitted knocks until it is let in, as it must be when somebody has left.
+func (w *world) admitted(addr string) *peer {
+	w.Helper()
+	for late := time.Now().Add(patience); time.Now().Before(late); time.Sleep(time.Millisecond) {
+		if p, status := w.knock(addr); status == http.StatusSwitchingProtocols {
+			return p
+		}
+	}
+	require.FailNow(w, "nobody is let in any more")
+	return nil
+}
+
+// Whatever ends a connection, another one may come for it.
+func TestMaxConns(t *testing.T) {
+	endings := map[string]func(w *world, p *peer, conn *actor.PID){
+		"close": func(_ *world, p *peer, _ *actor.PID) {
+			p.send(masked(frame.Close(frame.Normal, "")))
+			p.closes(frame.Normal)
+			p.eof()
+			p.Close()
+		},
+		"end":   func(_ *world, p *peer, _ *actor.PID) { p.Close() },
+		"reset": func(_ *world, p *peer, _ *actor.PID) { p.reset() },
+		"violation": func(_ *world, p *peer, _ *actor.PID) {
+			p.send("\xff\xff")
+			p.closes(frame.ProtocolError)
+			p.eof()
+			p.Close()
+		},
+		"leave": func(w *world, p *peer, conn *actor.PID) {
+			w.system.Root.Send(conn, &Leave{})
+			p.closes(frame.GoingAway)
+			p.Close()
+		},
+		"stopped": func(w *world, p *peer, conn *actor.PID) { w.system.Root.Stop(conn); p.closes(frame.GoingAway); p.eof() },
+	}
+	everywhere(t, func(w *world) {
+		h := w.handler()
+		addr := w.capped(&Server{MaxConns: 2}, &UpgradeServer{FrameHandler: h.pid})
+		stays, status := w.knock(addr)
+		require.Equal(w, http.StatusSwitchingProtocols, status)
+		h.upgraded()
+		for name, ending := range endings {
+			p := w.admitted(addr)
+			conn, _ := h.upgraded()
+			for range 3 {
+				_, status = w.knock(addr)
+				require.Equal(w, http.StatusServiceUnavailable, status, name)
+			}
+			ending(w, p, conn)
+			expect[*Closed](h)
+		}
+		stays.Close()
+		expect[*Closed](h)
+	})
+}
+
+func TestMaxConnsPerIP(t *testing.T) {
+	w := newWorld(t, bare)
+	h := w.handler()
+	addr := w.capped(&Server{MaxConnsPerIP: 1, MaxConns: 2}, &UpgradeServer{FrameHandler: h.pid})
+	from := func(ip string) int {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
+		nc, err := d.Dial("tcp", addr)
+		if err != nil {
+			t.Skip("this system has one loopback address: ", err)
+		}
+		p := (&peer{world: w, Conn: nc, tcp: nc.(*net.TCPConn)}).ready()
+		p.send(handshake(addr))
+		return p.answer("GET").StatusCode
+	}
+	assert.Equal(t, http.StatusSwitchingProtocols, from("127.0.0.1"))
+	assert.Equal(t, http.StatusServiceUnavailable, from("127.0.0.1"))
+	assert.Equal(t, http.StatusSwitchingProtocols, from("127.0.0.2"))
+	assert.Equal(t, http.StatusServiceUnavailable, from("127.0.0.3"), "two are all")
+}
+
+// Who is not upgraded takes no place, whatever the reason.
+func TestRefusalsTakeNoPlace(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.handler()
+		terms := &UpgradeServer{FrameHandler: h.pid, Options: &Options{RequireSubprotocol: true, Subprotocols: []string{"chat"}}}
+		upgrading := w.upgrading(terms)
+		s := &Server{Server: quiet(nil), System: w.system, MaxConns: 1}
+		s.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("X-Sealed") != "" {
+				rw = sealed{rw} // cannot be hijacked
+			}
+			upgrading.ServeHTTP(rw, r)
+		})
+		addr := w.run(s)
+		const chat = "Sec-WebSocket-Protocol: chat"
+		for _, tt := range []struct {
+			lines  []string
+			status int
+		}{
+			{[]string{"Origin: http://elsewhere.example", chat}, http.StatusForbidden},
+			{[]string{"Sec-WebSocket-Protocol: other"}, http.StatusBadRequest},
+			{[]string{"Sec-WebSocket-Version: 8", chat}, http.StatusUpgradeRequired},
+			{[]string{"X-Sealed: yes", chat}, http.StatusInternalServerError},
+		} {
+			for range 2 {
+				_, status := w.knock(addr, tt.lines...)
+				require.Equal(w, tt.status, status, "%s", tt.lines)
+			}
+		}
+		p, status := w.knock(addr, chat)
+		require.Equal(w, http.StatusSwitchingProtocols, status)
+		h.upgraded()
+		_, status = w.knock(addr, chat)
+		require.Equal(w, http.StatusServiceUnavailable, status)
+		p.Close()
+		expect[*Closed](h)
+	})
+}
+
+// Who leaves before the answer has come takes no place either.
+func TestAbandonedUpgradeTakesNoPlace(t *testing.T) {
+	w := newWorld(t, bare)
+	h := w.handler()
+	type question struct {
+		conn *actor.PID
+		done <-chan struct{}
+	}
+	asked := make(chan question, 1)
+	s := &Server{MaxConns: 1}
+	addr := w.listening(s, func(ctx actor.Context) {
+		if r, ok := ctx.Message().(*http.Request); ok {
+			asked <- question{ctx.Sender(), r.Context().Done()}
+		}
+	})
+	upgrade := w.terms(&UpgradeServer{FrameHandler: h.pid})
+	for range 5 {
+		p := w.dial(addr)
+		p.send(handshake(addr))
+		q := <-asked
+		p.reset()
+		select { // the answer comes at the moment when it is no longer wanted, or later
+		case <-q.done:
+		case <-time.After(patience):
+			require.Fail(t, "request is not given up")
+		}
+		w.system.Root.Send(q.conn, upgrade)
+		gone(w, q.conn)
+	}
+	p := w.dial(addr)
+	p.send(handshake(addr))
+	w.system.Root.Send((<-asked).conn, upgrade)
+	p.bytes(switched())
+	h.upgraded()
+	p.Close()
+	expect[*Closed](h)
+}
+
+// All at once they are as many as may be, and plain requests are none of them.
+func TestCapsUnderRush(t *testing.T) {
+	w := newWorld(t, bare)
+	h := w.handler()
+	const many, most = 40, 10
+	s := &Server{MaxConns: most}
+	addr := w.capped(s, &UpgradeServer{FrameHandler: h.pid})
+	var in, out atomic.Int32
+	var all sync.WaitGroup
+	for range many {
+		p := w.dial(addr)
+		all.Go(func() {
+			p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+			if assert.Equal(t, http.StatusUpgradeRequired, p.answer("GET").StatusCode) {
+				p.Close()
+			}
+		})
+		q := w.dial(addr)
+		all.Go(func() {
+			q.send(handshake(addr))
+			switch q.answer("GET").StatusCode {
+			case http.StatusSwitchingProtocols:
+				in.Add(1)
+			case http.StatusServiceUnavailable:
+				out.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	assert.Equal(t, int32(most), in.Load())
+	assert.Equal(t, int32(many-most), out.Load())
+	assert.Equal(t, most, s.Connections())
+}

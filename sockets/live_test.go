@@ -1,0 +1,347 @@
+package sockets
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// prefix is a stage that puts s in front of texts, both ways.
+func prefix(s string) pipeline.Stage {
+	mark := func(next pipeline.Sink) pipeline.Sink {
+		return func(item any) {
+			if f, ok := item.(*frame.Frame); ok && f.Opcode == frame.OpText {
+				item = frame.Text(s + f.String())
+			}
+			next(item)
+		}
+	}
+	return func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) { return mark(up), mark(down) }
+}
+
+// pong requires that a Ping is answered: nothing in front of it is lost.
+func (l *link) pong(payload string) {
+	l.Helper()
+	l.write(frame.Ping([]byte(payload)))
+	f := l.frame()
+	require.Equal(l, "pong "+payload, f.Opcode.String()+" "+f.String())
+}
+
+func TestSetStages(t *testing.T) {
+	bothRoles(t, func(w *world, ours role) {
+		h := w.handler()
+		l := w.connect(ours, h, terms{stages: []pipeline.Stage{prefix("a")}})
+		l.write(frame.Text("1"))
+		h.text("a1")
+		l.tell(SetStages(nil, prefix("b"), prefix("c")))
+		l.tell(frame.Text("2"))
+		require.Equal(w, "cb2", l.frame().String())
+		l.write(frame.Text("3"))
+		h.text("bc3")
+		l.pong("b")
+		// In the middle of a message, which was begun below them.
+		l.write(frame.Fragment(frame.OpText, false, []byte("4")))
+		l.tell(SetStages(nil))
+		l.tell(frame.Text("5"))
+		require.Equal(w, "5", l.frame().String())
+		l.write(frame.Fragment(frame.OpContinuation, true, []byte("6")))
+		h.text("46")
+		l.pong("none")
+		l.Close()
+		expect[*Closed](h)
+	})
+}
+
+// Extra stages are below AutoPong and never in its place, whatever they do.
+func TestStagesDoNotRemoveAutoPong(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.handler()
+		l := w.connect(asServer, h, terms{stages: []pipeline.Stage{
+			pipeline.AutoPing{}.Stage(),
+			prefix(""),
+			pipeline.Tap(nil, nil),
+		}})
+		l.pong("x")
+		l.tell(SetStages(&Options{NoAutoPong: true}))
+		l.tell(frame.Text("now"))
+		require.Equal(w, "now", l.frame().String())
+		l.write(frame.Ping([]byte("y")))
+		assert.Equal(w, frame.OpPing, expect[*frame.Frame](h).Opcode, "the handler's to answer")
+		l.Close()
+		expect[*Closed](h)
+	})
+}
+
+func TestSetOptions(t *testing.T) {
+	bothRoles(t, func(w *world, ours role) {
+		h := w.handler(echo)
+		l := w.connect(ours, h, terms{options: Options{MaxMessage: 8, MaxFrame: 8}})
+		l.write(frame.Text("12345678"))
+		require.Equal(w, "12345678", l.frame().String())
+		h.text("12345678")
+		long := strings.Repeat("x", 100_000)
+		l.tell(SetOptions(&Options{MaxMessage: -1, MaxFrame: 1 << 20}))
+		l.tell(frame.Text("set"))
+		require.Equal(w, "set", l.frame().String())
+		l.write(frame.Text(long))
+		require.Equal(w, long, l.frame().String())
+		h.text(long)
+		l.tell(SetOptions(&Options{PingInterval: soon, PingTimeout: 10 * soon}))
+		for range 2 {
+			f := l.frame()
+			require.Equal(w, frame.OpPing, f.Opcode)
+			l.write(frame.Pong(f.Payload))
+			expect[*RoundTripTime](h)
+		}
+		l.tell(SetOptions(&Options{PingInterval: -1, MaxMessage: 4}))
+		l.tell(frame.Close(frame.Normal, ""))
+		for f := l.frame(); f.Opcode != frame.OpClose; f = l.frame() {
+			require.Equal(w, frame.OpPing, f.Opcode)
+		}
+		l.Close()
+		h.untilClosed()
+	})
+}
+
+// Flush is answered when all that was sent before has gone to the socket.
+func TestFlush(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.handler()
+		l := w.connect(asServer, h, terms{options: Options{MaxOut: -1}})
+		require.NoError(w, l.tcp.SetReadBuffer(256<<10))
+		const n = 8
+		for range n {
+			l.tell(frame.Binary(make([]byte, 1<<20)))
+		}
+		flushed := w.system.Root.RequestFuture(l.conn, &Flush{}, patience)
+		assert.Empty(w, w.registered(flushed), "before anybody has read")
+		for range n {
+			require.Len(w, l.frame().Payload, 1<<20)
+		}
+		result, err := flushed.Result()
+		require.NoError(w, err)
+		assert.Equal(w, &Flushed{}, result)
+		again := w.ask(l.conn, &Flush{})
+		assert.Equal(w, &Flushed{}, again, "nothing waits")
+
+		// The connection ends first.
+		for range n {
+			l.tell(frame.Binary(make([]byte, 1<<20)))
+		}
+		flushed = w.system.Root.RequestFuture(l.conn, &Flush{}, patience)
+		l.frame()
+		l.reset()
+		h.untilClosed()
+		result, err = flushed.Result()
+		require.NoError(w, err)
+		assert.Error(w, result.(*Flushed).Err)
+	})
+}
+
+// registered is what there is to say of a future that has been answered already.
+func (w *world) registered(f *actor.Future) string {
+	if _, ok := w.system.ProcessRegistry.GetLocal(f.PID().Id); ok {
+		return ""
+	}
+	return "answered"
+}
+
+// One frame goes to many connections, and is not changed by it.
+func TestBroadcast(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.handler()
+		var links []*link
+		for i := range 20 {
+			ours := asServer
+			if i%2 == 1 { // a client masks its own copy
+				ours = asClient
+			}
+			links = append(links, w.connect(ours, h, terms{}))
+		}
+		news := frame.Text(strings.Repeat("news ", 1000))
+		want := *news
+		payload := bytes.Clone(news.Payload)
+		for _, l := range links {
+			l.tell(news)
+		}
+		for _, l := range links {
+			require.Equal(w, string(payload), l.frame().String())
+		}
+		assert.Equal(w, want.Header, news.Header)
+		assert.Equal(w, payload, news.Payload)
+		for _, l := range links {
+			l.Close()
+			expect[*Closed](h)
+		}
+	})
+}
+
+// A compressed broadcast is the same for all.
+func TestBroadcastCompressed(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.handler()
+		addr := w.websocket(&UpgradeServer{FrameHandler: h.pid, Options: &Options{Compression: new(pipeline.Compression)}})
+		mine := w.handler()
+		var conns []*actor.PID
+		for range 5 {
+			u := w.client(mine)
+			u.Options.Compression = new(pipeline.Compression)
+			conn, err := Dial(w.Context(), w.system, w.url(addr), u)
+			require.NoError(w, err)
+			mine.upgraded()
+			defer w.ended(conn)
+			theirs, up := h.upgraded()
+			require.True(w, up.Compressed)
+			conns = append(conns, theirs)
+		}
+		for i := range 3 {
+			text := strings.Repeat(fmt.Sprint("news ", i), 1000)
+			news := frame.Text(text)
+			for _, conn := range conns {
+				w.system.Root.Send(conn, news)
+			}
+			for range conns {
+				mine.text(text)
+			}
+		}
+	})
+}
+
+// 1 MiB, the most that the defaults allow, both ways.
+func TestLargeMessages(t *testing.T) {
+	bothRoles(t, func(w *world, ours role) {
+		h := w.handler(echo)
+		l := w.connect(ours, h, terms{})
+		large := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+		for range 3 {
+			sent := make(chan struct{})
+			go func() { // neither end has room for all of it
+				defer close(sent)
+				l.Conn.Write([]byte(l.encode(frame.Binary(large))))
+			}()
+			require.True(w, bytes.Equal(large, l.frame().Payload))
+			<-sent
+		}
+		l.write(frame.Binary(append(large, 0)))
+		l.closes(frame.TooBig)
+		l.Close()
+		h.untilClosed()
+	})
+}
+
+// Bursts keep their order, and what is answered goes out in few writes.
+func TestBurst(t *testing.T) {
+	bothRoles(t, func(w *world, ours role) {
+		h := w.handler(echo)
+		l := w.connect(ours, h, terms{})
+		n := 0
+		for range 20 {
+			var burst []*frame.Frame
+			for range 32 {
+				burst = append(burst, frame.Text(fmt.Sprint(n)))
+				n++
+			}
+			l.write(burst...)
+			for _, f := range burst {
+				require.Equal(w, f.String(), l.frame().String())
+			}
+		}
+		for i := range n {
+			h.text(fmt.Sprint(i))
+		}
+		l.Close()
+		expect[*Closed](h)
+	})
+}
+
+// A handler that is slow holds its peer up, and nothing is lost.
+func TestSlowHandler(t *testing.T) {
+	bothRoles(t, func(w *world, ours role) {
+		open := make(chan struct{})
+		h := w.handler(func(ctx actor.Context) {
+			if _, ok := ctx.Message().(*frame.Frame); ok {
+				<-open
+			}
+			echo(ctx)
+		})
+		l := w.connect(ours, h, terms{options: Options{CreditFrames: 4}})
+		const n = 200
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			for i := range n {
+				l.Conn.Write([]byte(l.encode(frame.Text(fmt.Sprint(i)))))
+			}
+		}()
+		<-sent
+		close(open)
+		for i := range n {
+			require.Equal(w, fmt.Sprint(i), l.frame().String())
+		}
+		for i := range n {
+			h.text(fmt.Sprint(i))
+		}
+		l.Close()
+		expect[*Closed](h)
+	})
+}
+
+// Pieces of a message as they arrive, for who asks for them.
+func TestStream(t *testing.T) {
+	bothRoles(t, func(w *world, ours role) {
+		h := w.handler()
+		l := w.connect(ours, h, terms{options: Options{Stream: true, MaxFrame: -1, MaxMessage: -1}})
+		const size = 8 << 20
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			l.Conn.Write([]byte(l.encode(frame.Binary(make([]byte, size)))))
+		}()
+		got, first := 0, true
+		for {
+			f := expect[*frame.Frame](h)
+			assert.Equal(w, first, f.Opcode == frame.OpBinary)
+			first = false
+			if got += len(f.Payload); f.Fin {
+				break
+			}
+		}
+		<-sent
+		assert.Equal(w, size, got)
+		// Outbound fragments are frames that are not final.
+		l.tell(frame.Fragment(frame.OpText, false, []byte("he")))
+		l.tell(frame.Fragment(frame.OpContinuation, true, []byte("llo")))
+		a, b := l.frame(), l.frame()
+		assert.Equal(w, "he llo false true", fmt.Sprint(a, " ", b, " ", a.Fin, " ", b.Fin))
+		l.Close()
+		expect[*Closed](h)
+	})
+}
+
+// The poller is for those settings that say so: what the tests of this package
+// run over is what they think.
+func TestSettings(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.handler()
+		before := w.count()
+		l := w.connect(asServer, h, terms{})
+		readers := w.count().goroutines - before.goroutines
+		// The server's own, and the poller's; a portable connection's reader is one more.
+		_ = actors.RuntimeOf(w.system)
+		want := 2
+		if w.portable {
+			want = 3
+		}
+		assert.Equal(w, want, readers)
+		l.Close()
+		expect[*Closed](h)
+	})
+}

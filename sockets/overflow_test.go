@@ -1,0 +1,284 @@
+package sockets
+
+import (
+	"bytes"
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A flood is more than the kernel holds for a peer that does not read.
+const (
+	floods    = 600
+	floodSize = 16 << 10
+)
+
+// flood is what a handler sends: numbered messages, every other one handed over.
+func flood(w *world, conn *actor.PID) {
+	for i := range floods {
+		f := frame.New(frame.OpBinary, floodSize)
+		f.Payload = append(f.Payload, make([]byte, floodSize)...)
+		binary.BigEndian.PutUint32(f.Payload, uint32(i))
+		if i%2 == 0 {
+			f.Handover()
+		}
+		w.system.Root.Send(conn, f)
+	}
+}
+
+// deaf opens a WebSocket as a client that does not read for now.
+func (w *world) deaf(h *handler, o *Options) (*peer, *actor.PID) {
+	p := w.upgrade(w.websocket(&UpgradeServer{FrameHandler: h.pid, Options: w.terms(&UpgradeServer{Options: o}).Options}))
+	require.NoError(w, p.tcp.SetReadBuffer(256<<10)) // or the kernel holds ever more
+	conn, _ := h.upgraded()
+	return p, conn
+}
+
+// account is what a peer has read at last.
+type account struct {
+	numbers []int    // of the flood's messages
+	pongs   []string // payloads
+	last    *frame.Frame
+}
+
+// readAll reads until a Close, or the end of all things.
+func (p *peer) readAll() (a account) {
+	for {
+		f, err := readFrame(p.in)
+		if !assert.NoError(p, err) {
+			return a
+		}
+		switch f.Opcode {
+		case frame.OpBinary:
+			if !assert.Len(p, f.Payload, floodSize) || !assert.Zero(p, bytes.Trim(f.Payload[4:], "\x00"), "payload was written over") {
+				return a
+			}
+			a.numbers = append(a.numbers, int(binary.BigEndian.Uint32(f.Payload)))
+		case frame.OpPong:
+			a.pongs = append(a.pongs, f.String())
+		default:
+			a.last = f
+			return a
+		}
+	}
+}
+
+// pinged waits for a Ping, and sums up what was dropped before.
+func (h *handler) pinged(payload string, lost Dropped) Dropped {
+	h.Helper()
+	for {
+		switch m := h.next().message.(type) {
+		case *Dropped:
+			lost.Messages += m.Messages
+			lost.Bytes += m.Bytes
+		case *frame.Frame:
+			if m.Opcode == frame.OpPing && m.String() == payload {
+				return lost
+			}
+		}
+	}
+}
+
+// until waits for the end, and sums up what was dropped.
+func (h *handler) until(lost Dropped) (Dropped, *Closed) {
+	h.Helper()
+	for {
+		switch m := h.next().message.(type) {
+		case *Dropped:
+			lost.Messages += m.Messages
+			lost.Bytes += m.Bytes
+		case *Closed:
+			return lost, m
+		case *Backpressure, *Drained:
+		default:
+			require.FailNow(h, "unexpected", "%T", m)
+		}
+	}
+}
+
+// Each policy, for a peer that begins to read when messages have been dropped. Its
+// Pings are answered, and a Close that is hasty comes behind all that waits.
+func TestWhenFull(t *testing.T) {
+	everywhere(t, func(w *world) {
+		for _, tt := range []struct {
+			name   string
+			policy Policy
+			hasty  bool
+		}{
+			{"newest", DropNewest, false},
+			{"oldest", DropOldest, false},
+			{"newest, closed in between", DropNewest, true},
+			{"oldest, closed in between", DropOldest, true},
+		} {
+			w.in(tt.name, func(w *world) {
+				h := w.handler()
+				p, conn := w.deaf(h, &Options{WhenFull: tt.policy, MaxOut: 512 << 10, ShowControl: true})
+				flood(w, conn)
+				expect[*Backpressure](h)
+				first := expect[*Dropped](h)
+				assert.Equal(w, Dropped{Messages: 1, Bytes: floodSize}, *first, "the first one is told at once")
+
+				lost := *first
+				if !tt.hasty {
+					p.send(masked(frame.Ping([]byte("first"))), masked(frame.Ping([]byte("last"))))
+					lost = h.pinged("last", lost)
+				}
+				flushed := w.system.Root.RequestFuture(conn, &Flush{}, patience)
+				leave := func() { w.system.Root.Send(conn, frame.Close(frame.Normal, "enough")) }
+				if tt.hasty {
+					leave()
+				}
+				read := make(chan account, 1)
+				go func() { read <- p.readAll() }()
+				result, err := flushed.Result()
+				require.NoError(w, err)
+				assert.Equal(w, &Flushed{}, result)
+				if !tt.hasty {
+					leave()
+				}
+				got := <-read
+				require.NotNil(w, got.last)
+				require.Equal(w, frame.OpClose, got.last.Opcode)
+				p.send(masked(frame.Close(frame.Normal, "")))
+				p.eof()
+				p.Close()
+
+				lost, end := h.until(lost)
+				assert.Equal(w, floods-len(got.numbers), lost.Messages)
+				assert.Equal(w, lost.Messages*floodSize, lost.Bytes)
+				require.NotEmpty(w, got.numbers)
+				assert.IsIncreasing(w, got.numbers)
+				assert.Zero(w, got.numbers[0], "what had begun to go out")
+				if tt.policy == DropOldest {
+					assert.Equal(w, floods-1, got.numbers[len(got.numbers)-1], "the newest stay")
+				}
+				if !tt.hasty {
+					require.NotEmpty(w, got.pongs)
+					assert.Equal(w, "last", got.pongs[len(got.pongs)-1], "the latest Ping is owed an answer")
+				}
+				assert.True(w, end.Clean, "%+v", end)
+				assert.Equal(w, Local, end.By)
+			})
+		}
+	})
+}
+
+// A peer that goes away, or is cut: the messages that waited are counted, too.
+func TestWhenFullAtTheEnd(t *testing.T) {
+	w := newWorld(t, bare)
+	for _, policy := range []Policy{DropNewest, DropOldest} {
+		h := w.handler()
+		p, conn := w.deaf(h, &Options{WhenFull: policy, MaxOut: 512 << 10})
+		flood(w, conn)
+		expect[*Backpressure](h)
+		first := expect[*Dropped](h)
+		flushed := w.system.Root.RequestFuture(conn, &Flush{}, patience)
+		p.reset()
+		_, err := flushed.Result()
+		require.NoError(t, err)
+		lost, _ := h.until(*first)
+		assert.Greater(t, lost.Messages, floods-(6<<20)/floodSize, "the kernel holds 4 MiB or a little more")
+		assert.Equal(t, lost.Messages*floodSize, lost.Bytes)
+	}
+}
+
+// Without a policy a slow peer is closed with 1008, which stands behind whole messages.
+func TestCloseSlow(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.handler()
+		p, conn := w.deaf(h, &Options{MaxOut: 512 << 10})
+		flood(w, conn)
+		expect[*Backpressure](h)
+		got := p.readAll()
+		require.NotNil(w, got.last)
+		code, reason := got.last.Close()
+		assert.Equal(w, frame.PolicyViolation, code)
+		assert.Equal(w, "slow consumer", reason)
+		assert.Less(w, len(got.numbers), floods)
+		for i, n := range got.numbers {
+			require.Equal(w, i, n, "none is missing before the end")
+		}
+		p.Close()
+		_, end := h.until(Dropped{})
+		assert.Equal(w, frame.PolicyViolation, end.Code)
+		assert.Equal(w, Local, end.By)
+	})
+}
+
+// SetOptions changes the limit of a policy, and not the policy.
+func TestSetOptionsWhenFull(t *testing.T) {
+	w := newWorld(t, bare)
+	h := w.handler()
+	p, conn := w.deaf(h, &Options{WhenFull: DropOldest})
+	w.system.Root.Send(conn, SetOptions(&Options{MaxOut: 32 << 10, HighWater: 1 << 10}))
+	flood(w, conn)
+	w.system.Root.Send(conn, frame.Close(frame.Normal, ""))
+	got := p.readAll()
+	require.NotNil(t, got.last)
+	code, _ := got.last.Close()
+	assert.Equal(t, frame.Normal, code)
+	assert.Equal(t, floods-1, got.numbers[len(got.numbers)-1])
+	p.send(masked(frame.Close(frame.Normal, "")))
+	p.eof()
+	p.Close()
+	lost, _ := h.until(Dropped{})
+	assert.Equal(t, floods-len(got.numbers), lost.Messages)
+}
+
+// A handler that wants no Backpressure gets none, and its messages all the same.
+func TestWhenFullWithoutMarks(t *testing.T) {
+	w := newWorld(t, bare)
+	h := w.handler()
+	p, conn := w.deaf(h, &Options{WhenFull: DropNewest, MaxOut: -1, HighWater: -1, LowWater: -1})
+	flood(w, conn)
+	w.system.Root.Send(conn, frame.Close(frame.Normal, ""))
+	got := p.readAll()
+	assert.Len(t, got.numbers, floods)
+	p.send(masked(frame.Close(frame.Normal, "")))
+	p.eof()
+	p.Close()
+	expect[*Closed](h)
+}
+
+// A memory budget is of all connections that share it.
+func TestBudget(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.handler()
+		const part, few = 10_000, 3
+		budget := &pipeline.Budget{Max: few*part + part/2}
+		u := &UpgradeServer{FrameHandler: h.pid, Options: &Options{Budget: budget}}
+		addr := w.websocket(u)
+		var peers []*peer
+		for i := range few {
+			p := w.upgrade(addr)
+			h.upgraded()
+			p.send(masked(frame.Fragment(frame.OpBinary, false, make([]byte, part))))
+			require.Eventually(w, func() bool { return budget.Used() == int64(i+1)*part }, patience, time.Millisecond)
+			peers = append(peers, p)
+		}
+		late := w.upgrade(addr)
+		h.upgraded()
+		late.send(masked(frame.Text("a whole one")))
+		h.text("a whole one")
+		late.send(masked(frame.Fragment(frame.OpBinary, false, make([]byte, part))))
+		late.closes(frame.TryAgainLater)
+		late.eof()
+		late.Close()
+		assert.Equal(w, frame.TryAgainLater, expect[*Closed](h).Code)
+
+		peers[0].send(masked(frame.Fragment(frame.OpContinuation, true, nil)))
+		assert.Len(w, expect[*frame.Frame](h).Payload, part)
+		assert.Equal(w, int64((few-1)*part), budget.Used())
+		for _, p := range peers {
+			p.Close()
+			expect[*Closed](h)
+		}
+		assert.Zero(w, budget.Used())
+	})
+}
