@@ -37,7 +37,7 @@ idle: ## memory and goroutines of idle connections
 soak: ## thousands of connections with churn and random kills, for a minute: make soak TIME=10m
 	go run ./examples/soak -time $(or $(TIME),1m)
 
-interop: ## our server and client against those of browsers and other languages
-	cd examples/interop && ./install.sh && go run .
+interop: ## our server and client against other implementations: make interop PEERS=node CASES=text,tls
+	@cd examples/interop && ./install.sh && go run . $(if $(PEERS),-peers '$(PEERS)') $(if $(CASES),-cases '$(CASES)')
 
 .PHONY: help run test fuzz autobahn bench idle soak interop

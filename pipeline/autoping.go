@@ -130,7 +130,7 @@ func (p *pinger) ask(now time.Time) {
 	p.onDown(frame.Ping(payload))
 	if p.Timeout > 0 {
 		p.asked = now
-		p.lookIn(p.Timeout)
+		p.lookIn(min(p.Interval, p.Timeout)) // a Pong may come soon
 	} else {
 		p.lookIn(p.Interval)
 	}

@@ -193,8 +193,17 @@ func TestCloseSlow(t *testing.T) {
 	everywhere(t, func(w *world) {
 		h := w.handler()
 		p, conn := w.deaf(h, &Options{MaxOut: 512 << 10})
+		passed, all := 0, make(chan struct{})
+		w.system.Root.Send(conn, SetStages(nil, pipeline.Tap(nil, func(item any) {
+			if f, ok := item.(*frame.Frame); ok && f.Opcode == frame.OpBinary {
+				if passed++; passed == floods {
+					close(all)
+				}
+			}
+		})))
 		flood(w, conn)
 		expect[*Backpressure](h)
+		<-all // before the peer reads
 		got := p.readAll()
 		require.NotNil(w, got.last)
 		code, reason := got.last.Close()

@@ -166,7 +166,7 @@ func (r *run) results(dir string, tables []*table) error {
 			return err
 		}
 		name := filepath.Join(dir, "results.md")
-		if err := os.WriteFile(name, bytes.TrimRight(file.Bytes(), "\n"), 0o644); err != nil {
+		if err := os.WriteFile(name, append(bytes.TrimRight(file.Bytes(), "\n"), '\n'), 0o644); err != nil {
 			return err
 		}
 		fmt.Fprintln(r.out, "written to", name)
