@@ -15,28 +15,29 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// secured is TLS of one version over sockets with small buffers, so that every
-// record takes more than one system call. The client speaks through tamper.
+// secured is TLS of one version over sockets. The client speaks through tamper.
 func (w *world) secured(version uint16, tamper func(net.Conn) net.Conn) (server *tls.Conn, client *tls.Conn) {
 	a, b := w.sockets()
-	for _, c := range []*net.TCPConn{a, b} {
-		require.NoError(w, c.SetReadBuffer(4<<10))
-		require.NoError(w, c.SetWriteBuffer(4<<10))
-	}
 	config := clientTLS()
 	config.MinVersion, config.MaxVersion = version, version
 	server, client = tls.Server(&Lane{TCPConn: a}, serverTLS()), tls.Client(tamper(b), config)
 	shaken := make(chan error, 1)
 	go func() { shaken <- server.Handshake() }()
+	require.NoError(w, b.SetDeadline(time.Now().Add(impatience)))
 	require.NoError(w, client.Handshake())
+	if l, ok := client.NetConn().(*lumps); ok {
+		require.NoError(w, l.flush())
+	}
 	require.NoError(w, <-shaken)
-	require.NoError(w, client.SetDeadline(time.Now().Add(impatience)))
 	return server, client
 }
 
 // overTLS makes a polled connection.
-func (w *world) overTLS(plan *Plan, version uint16, tamper func(net.Conn) net.Conn) (far *tls.Conn) {
+func (w *world) overTLS(plan *Plan, version uint16, tight bool, tamper func(net.Conn) net.Conn) (far *tls.Conn) {
 	near, far := w.secured(version, tamper)
+	if tight { // a record takes more than one write
+		require.NoError(w, near.NetConn().(*Lane).SetWriteBuffer(4<<10))
+	}
 	w.start(plan, func(m *Mailbox) wire {
 		s, ok := w.rt.newWire(near, m, false).(*secure)
 		require.True(w, ok, "not polled")
@@ -72,11 +73,16 @@ func (l *lumps) Write(p []byte) (int, error) {
 }
 
 func (l *lumps) Read(p []byte) (int, error) {
-	if _, err := l.Conn.Write(l.pending); err != nil {
+	if err := l.flush(); err != nil {
 		return 0, err
 	}
-	l.pending = nil
 	return l.Conn.Read(p)
+}
+
+func (l *lumps) flush() error {
+	_, err := l.Conn.Write(l.pending)
+	l.pending = nil
+	return err
 }
 
 func TestSecure(t *testing.T) {
@@ -91,7 +97,7 @@ func TestSecure(t *testing.T) {
 			t.Run(name+"/"+how, func(t *testing.T) {
 				w := newWorld(t, onPoller)
 				h := w.handler(echo)
-				far := w.overTLS(w.plan(h), version, tamper)
+				far := w.overTLS(w.plan(h), version, true, tamper)
 				defer far.NetConn().Close()
 				sizes := []int{1, 100, 5000, 16 << 10, 16<<10 + 1, 40_000}
 				if how == "byte by byte" {
@@ -143,7 +149,7 @@ func TestSecureEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, onPoller)
 			h := w.handler(echo)
-			far := w.overTLS(w.plan(h), tls.VersionTLS13, intact)
+			far := w.overTLS(w.plan(h), tls.VersionTLS13, true, intact)
 			defer far.NetConn().Close()
 			io.WriteString(far, masked(frame.Text("hello")))
 			f, err := readFrame(far)
@@ -187,7 +193,7 @@ func TestSecureEchoToASlowReader(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, onPoller)
 			h := w.handler(echo).forgetful()
-			far := w.overTLS(w.plan(h), version, intact)
+			far := w.overTLS(w.plan(h), version, true, intact)
 			defer far.NetConn().Close()
 			message := make([]byte, 1<<20)
 			for i := range message {
@@ -234,7 +240,7 @@ func TestSecureLargeBehindMany(t *testing.T) {
 					up(item)
 				}, down
 			}
-			far := w.overTLS(plan, tls.VersionTLS13, intact)
+			far := w.overTLS(plan, tls.VersionTLS13, false, intact)
 			io.WriteString(far, masked(frame.Text("go")))
 			for i, want := range burst {
 				f, err := readFrame(far)

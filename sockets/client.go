@@ -94,7 +94,7 @@ func dial(ctx context.Context, system *actor.ActorSystem, address string, u *Upg
 		}
 		return pid, nil
 	case <-ctx.Done():
-		system.Root.Stop(pid)
+		system.Root.Poison(pid) // not Stop, which would overtake u and leave the future without an answer
 		return nil, ctx.Err()
 	}
 }

@@ -341,6 +341,22 @@ func TestServerThatNeverAnswers(t *testing.T) {
 	}
 }
 
+// A context that is over already leaves nothing behind, however far Dial has come.
+func TestDialGivenUp(t *testing.T) {
+	w := newWorld(t, bare)
+	h := w.handler()
+	h.mortal = true // some come too far
+	addr := w.websocket(&UpgradeServer{FrameHandler: h.pid})
+	mine := w.handler()
+	for i := range 100 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*10*time.Microsecond)
+		if conn, err := Dial(ctx, w.system, w.url(addr), w.client(mine)); err == nil {
+			w.ended(conn)
+		}
+		cancel()
+	}
+}
+
 // A body that stalls does not hide the answer.
 func TestRefusalWhoseBodyStalls(t *testing.T) {
 	w := newWorld(t, bare)
@@ -552,7 +568,7 @@ func TestConnectEnds(t *testing.T) {
 		}{
 			{"by the server", func(_ *world, _ *actor.PID, p *peer) { p.Close() }},
 			{"by a reset", func(_ *world, _ *actor.PID, p *peer) { p.reset() }},
-			{"by a stop", func(w *world, conn *actor.PID, _ *peer) { w.system.Root.Stop(conn) }},
+			{"by its user", func(w *world, conn *actor.PID, _ *peer) { w.system.Root.Poison(conn) }}, // Stop would overtake
 			{"by garbage", func(_ *world, _ *actor.PID, p *peer) { p.send("garbage\r\n\r\n") }},
 			{"by an answer that closes", func(_ *world, _ *actor.PID, p *peer) {
 				p.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")

@@ -119,6 +119,19 @@ func (w *world) in(name string, test func(w *world)) {
 	})
 }
 
+// until looks until what is true, for as long as a test is patient. Unlike
+// assert.Eventually it starts no goroutine, which some tests count.
+func until(what func() bool) bool {
+	late := time.Now().Add(patience)
+	for pause := time.Millisecond; !what(); pause = min(2*pause, 100*time.Millisecond) {
+		if time.Now().After(late) {
+			return false
+		}
+		time.Sleep(pause)
+	}
+	return true
+}
+
 // census is what a leak would add to.
 type census struct{ goroutines, descriptors, actors int }
 
@@ -154,22 +167,17 @@ func (w *world) over() {
 	if w.Failed() {
 		return
 	}
-	// Not assert.Eventually: it looks from a goroutine of its own.
-	now, late := w.count(), time.Now().Add(patience)
-	for pause := time.Millisecond; now.more(w.before); pause *= 2 {
-		if time.Now().After(late) {
-			var b strings.Builder
-			pprof.Lookup("goroutine").WriteTo(&b, 1)
-			for _, bucket := range w.system.ProcessRegistry.LocalPIDs.LocalPIDs {
-				for _, id := range bucket.Keys() {
-					fmt.Fprintln(&b, "actor", id)
-				}
+	var now census
+	if !until(func() bool { now = w.count(); return !now.more(w.before) }) {
+		var b strings.Builder
+		pprof.Lookup("goroutine").WriteTo(&b, 1)
+		for _, bucket := range w.system.ProcessRegistry.LocalPIDs.LocalPIDs {
+			for _, id := range bucket.Keys() {
+				fmt.Fprintln(&b, "actor", id)
 			}
-			w.Errorf("left behind: %+v before, %+v after\n%s", w.before, now, &b)
-			return
 		}
-		time.Sleep(pause)
-		now = w.count()
+		w.Errorf("left behind: %+v before, %+v after\n%s", w.before, now, &b)
+		return
 	}
 	for _, h := range *w.handlers {
 		h.judge()

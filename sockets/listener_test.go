@@ -92,10 +92,10 @@ func TestClientLeavesWhileTheListenerThinks(t *testing.T) {
 
 // gone waits until an actor is no more.
 func gone(w *world, pid *actor.PID) {
-	require.Eventually(w, func() bool {
+	require.True(w, until(func() bool {
 		_, alive := w.system.ProcessRegistry.GetLocal(pid.Id)
 		return !alive
-	}, patience, time.Millisecond)
+	}))
 }
 
 // A listener that stops has been asked for the last time.

@@ -248,14 +248,14 @@ func (s *states) hook(c net.Conn, state http.ConnState) {
 // only is the states of the one connection that there was, when it has come to
 // the last.
 func (s *states) only(w *world, last http.ConnState) (got []http.ConnState) {
-	require.Eventually(w, func() bool {
+	require.True(w, until(func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, all := range s.all {
 			got = append([]http.ConnState(nil), all...)
 		}
 		return len(s.all) == 1 && got[len(got)-1] == last
-	}, patience, time.Millisecond)
+	}))
 	return got
 }
 
