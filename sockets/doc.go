@@ -8,6 +8,10 @@
 // once, *Closed. The sender of all of these is the connection: what the handler
 // responds, or sends there at any time, goes out.
 //
+// A handler also sees *actor.Touch now and then, which proto.actor answers for
+// it: that is how a connection learns what the handler has worked through. Like
+// any actor it should pass over messages that it does not know.
+//
 // The package speaks no HTTP itself (net/http does) and knows no frames beyond
 // composing the stages of package pipeline.
 package sockets
