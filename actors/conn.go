@@ -3,6 +3,7 @@ package actors
 import (
 	"fmt"
 	"net"
+	"net/http"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -43,7 +44,12 @@ func (c *conn) Receive(ctx actor.Context) {
 		}
 	case *actor.Stopping:
 		c.side.stop()
-	case *actor.Stopped, *actor.Restarting:
+	case *actor.Stopped: // nobody finds us any more
+		c.mailbox.abandon(func(message any) {
+			_, m, sender := actor.UnwrapEnvelope(message)
+			c.refuse(m, sender)
+		})
+	case *actor.Restarting:
 	case *Connect:
 		c.side = newClient(c, m)
 	default:
@@ -80,11 +86,25 @@ func (c *conn) tell(to *actor.PID, message any) {
 }
 
 // gone is the side of a connection that has ended, until the actor has.
-type gone struct{}
+type gone struct{ *conn }
 
-func (gone) receive(ctx actor.Context) {
-	if _, ok := ctx.Message().(*Flush); ok && ctx.Sender() != nil {
-		ctx.Respond(&Flushed{Err: net.ErrClosed})
+func (g gone) receive(ctx actor.Context) { g.refuse(ctx.Message(), ctx.Sender()) }
+
+// refuse answers a message that has come too late.
+func (c *conn) refuse(message any, sender *actor.PID) {
+	var answer any
+	switch m := message.(type) {
+	case *Flush:
+		answer = &Flushed{Err: net.ErrClosed}
+	case *http.Request, ClientUpgrader:
+		answer = fmt.Errorf("connection ended: %w", net.ErrClosed)
+	case *Exchange:
+		m.answer(plain(http.StatusServiceUnavailable, "shutting down"))
+	case *http.Response:
+		discard(m)
+	}
+	if answer != nil && sender != nil {
+		c.ctx.Send(sender, answer)
 	}
 }
 func (gone) signalled(uint32) {}

@@ -41,6 +41,9 @@ func (rt *Runtime) Hijacked(conn *actor.PID) { rt.system.Root.Send(conn, &hijack
 func (rt *Runtime) Serve(conn *actor.PID, ex *Exchange) {
 	ex.done = make(chan struct{})
 	rt.system.Root.Send(conn, ex)
+	if _, alive := rt.system.ProcessRegistry.GetLocal(conn.Id); !alive {
+		ex.answer(plain(http.StatusServiceUnavailable, "shutting down"))
+	}
 	var late <-chan time.Time
 	if ex.Timeout > 0 {
 		t := time.NewTimer(ex.Timeout)
@@ -77,7 +80,13 @@ func (ex *Exchange) answer(r *http.Response) {
 	if ex.claim() {
 		ex.response = r
 		close(ex.done)
-	} else if r.Body != nil {
+	} else {
+		discard(r)
+	}
+}
+
+func discard(r *http.Response) {
+	if r.Body != nil {
 		r.Body.Close()
 	}
 }
@@ -144,10 +153,13 @@ func (s *server) receive(ctx actor.Context) {
 }
 
 func (s *server) answer(r *http.Response) {
-	if ex := s.exchange; ex != nil {
-		ex.answer(r)
-		s.over()
+	ex := s.exchange
+	if ex == nil {
+		discard(r)
+		return
 	}
+	ex.answer(r)
+	s.over()
 }
 
 // over: the exchange is, and we wait for the next one if there can be one.

@@ -120,6 +120,12 @@ func (w *fake) write(p []byte) (int, error) {
 	return n, err
 }
 
+func (w *fake) moved() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return int64(len(w.out))
+}
+
 func (w *fake) writev(head, body []byte) (int, error) { return writeBoth(w, head, body) }
 
 func (w *fake) closeWrite() {

@@ -457,14 +457,14 @@ type peer struct {
 	stream *stream // the driver, for who has synchronised with it
 }
 
-// start makes a connection actor the driver of plan over the wire that make
-// makes in its first turn.
-func (w *world) start(plan *Plan, make func(m *Mailbox) wire) *peer {
-	return w.startWith(plan, make, nil)
+// start makes a connection actor the driver of plan over the wire that dial
+// dials in its first turn.
+func (w *world) start(plan *Plan, dial func(m *Mailbox) wire) *peer {
+	return w.startWith(plan, dial, nil)
 }
 
 // startWith gives it bytes that were read already.
-func (w *world) startWith(plan *Plan, make func(m *Mailbox) wire, first []byte) *peer {
+func (w *world) startWith(plan *Plan, dial func(m *Mailbox) wire, first []byte) *peer {
 	w.Helper()
 	p := &peer{world: w, conn: &conn{rt: w.rt}}
 	planted := *plan
@@ -473,19 +473,21 @@ func (w *world) startWith(plan *Plan, make func(m *Mailbox) wire, first []byte) 
 		return plan.Core(up, down)
 	}
 	grown := p.conn
-	done := w.signal()
+	done := make(chan struct{})
 	p.conn.side = &seed{grow: func() {
 		defer close(done)
-		grown.become(&planted, make(grown.mailbox), first)
+		grown.become(&planted, dial(grown.mailbox), first)
 	}}
-	p.pid = w.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return p.conn }, w.rt.crew.Option()))
+	p.pid = w.spawnConn(p.conn)
 	w.system.Root.Send(p.pid, &plant{})
 	<-done
 	w.peers = append(w.peers, p)
 	return p
 }
 
-func (w *world) signal() chan struct{} { return make(chan struct{}) }
+func (w *world) spawnConn(c *conn) *actor.PID {
+	return w.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return c }, w.rt.crew.Option()))
+}
 
 // link connects a peer to a connection that plan drives.
 func (w *world) link(plan *Plan) *peer {

@@ -87,6 +87,8 @@ func (s *secure) write(p []byte) (n int, err error) {
 
 func (s *secure) writev(head, body []byte) (int, error) { return writeBoth(s, head, body) }
 
+func (s *secure) moved() int64 { return s.lane.polled.moved() }
+
 // push writes ciphertext; errAgain if some is left.
 func (s *secure) push() error {
 	l := s.lane

@@ -78,6 +78,17 @@ func (m *Mailbox) Start() {
 	}
 }
 
+// abandon gives f the messages that nobody will handle any more, in the last turn of their actor.
+func (m *Mailbox) abandon(f func(message any)) {
+	for {
+		message, ok := m.user.pop()
+		if !ok {
+			return
+		}
+		f(message)
+	}
+}
+
 // UserMessageCount is the number of user messages that wait. Inside a turn, 0 means that none follows the present one yet.
 func (m *Mailbox) UserMessageCount() int { return int(m.user.count.Load()) }
 

@@ -31,7 +31,6 @@ type output struct {
 	shut     bool    // our half is closed
 	pressed  bool    // Backpressure was told, Drained not yet
 	watched  bool    // a stallCheck is on its way
-	progress uint64  // counts writes that took something
 	promised []*actor.PID
 }
 
@@ -128,9 +127,6 @@ func (s *stream) writeDirect(m pipeline.Appender) (done bool) {
 		s.writeFailed(err)
 		return true
 	}
-	if n > 0 {
-		o.progress++
-	}
 	if front := len(head) - o.start; n >= front {
 		head, body, o.start = head[:0], body[n-front:], 0
 	} else {
@@ -160,10 +156,7 @@ func (s *stream) flush() {
 			p = (*o.buf)[o.start:]
 		}
 		n, err := s.wire.write(p)
-		if n > 0 {
-			o.start += n
-			o.progress++
-		}
+		o.start += n
 		if err == errAgain {
 			s.block()
 			break

@@ -153,6 +153,7 @@ type polled struct {
 	poller *poller
 	fd     int
 	place  int32
+	sent   int64 // bytes
 }
 
 // newPolled takes over tcp, or returns nil and leaves it as it was.
@@ -223,6 +224,7 @@ func (w *polled) write(p []byte) (n int, err error) {
 			return n, os.NewSyscallError("write", err)
 		}
 		n += k
+		w.sent += int64(k)
 		p = p[k:]
 	}
 	return n, nil
@@ -236,12 +238,15 @@ func (w *polled) writev(head, body []byte) (n int, err error) {
 	r, _, errno := syscall.Syscall(syscall.SYS_WRITEV, uintptr(w.fd), uintptr(unsafe.Pointer(&vec)), uintptr(len(vec)))
 	switch errno {
 	case 0:
+		w.sent += int64(r)
 		return int(r), nil
 	case syscall.EINTR, syscall.EAGAIN:
 		return 0, nil // write will find out
 	}
 	return 0, os.NewSyscallError("writev", errno)
 }
+
+func (w *polled) moved() int64 { return w.sent }
 
 func (w *polled) closeWrite() { syscall.Shutdown(w.fd, syscall.SHUT_WR) }
 

@@ -70,12 +70,9 @@ func TestPollerReusesSlots(t *testing.T) {
 	p, err := newPoller(w.rt.crew)
 	require.NoError(t, err)
 	defer p.stop()
-	fd := func() int {
-		fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK, 0)
-		require.NoError(t, err)
-		return fd
-	}
-	first, second := fd(), fd()
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK, 0)
+	require.NoError(t, err)
+	first, second := pair[0], pair[1]
 	defer syscall.Close(second)
 	old, m := newWatcher(w.rt.crew)
 	place, err := p.add(first, m)

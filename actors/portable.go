@@ -22,6 +22,7 @@ type portable struct {
 	out      []byte // what the writer writes next
 	writing  bool
 	writeErr error
+	sent     int64 // bytes
 }
 
 func newPortable(nc net.Conn, m *Mailbox) *portable {
@@ -58,10 +59,13 @@ func (p *portable) read(buf []byte) (int, error) {
 		return n, nil
 	}
 	p.taken.Signal()
-	if p.readErr != nil {
-		return n, p.readErr
+	switch {
+	case p.readErr == nil:
+		return n, errAgain
+	case n > 0: // the error comes by itself: the connection may not read on now
+		return n, nil
 	}
-	return n, errAgain
+	return 0, p.readErr
 }
 
 func (p *portable) write(buf []byte) (int, error) {
@@ -82,16 +86,30 @@ func (p *portable) write(buf []byte) (int, error) {
 	return n, errAgain
 }
 
+func (p *portable) moved() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sent
+}
+
 func (p *portable) writev(head, body []byte) (int, error) { return writeBoth(p, head, body) }
 
+// piece is how much is written at once: each shows that the peer still reads.
+const piece = 16 << 10
+
 func (p *portable) writer() {
-	var own []byte
+	var own, rest []byte
 	p.mu.Lock()
-	for p.writeErr == nil && len(p.out) > 0 {
-		own, p.out = p.out, own[:0]
+	for p.writeErr == nil && len(rest)+len(p.out) > 0 {
+		if len(rest) == 0 {
+			own, p.out = p.out, own[:0]
+			rest = own
+		}
 		p.mu.Unlock()
-		_, err := p.nc.Write(own)
+		n, err := p.nc.Write(rest[:min(len(rest), piece)])
+		rest = rest[n:]
 		p.mu.Lock()
+		p.sent += int64(n)
 		p.writeErr = err
 	}
 	p.writing = false

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,7 @@ type scripted struct {
 	out    []byte
 	closes int
 	gone   chan struct{}
+	late   chan struct{}
 }
 
 type answer struct {
@@ -34,7 +36,7 @@ type answer struct {
 }
 
 func newScripted() *scripted {
-	return &scripted{reads: make(chan answer, 10), writes: make(chan int, 10), gone: make(chan struct{})}
+	return &scripted{reads: make(chan answer, 10), writes: make(chan int, 10), gone: make(chan struct{}), late: make(chan struct{})}
 }
 
 func (c *scripted) Read(p []byte) (int, error) {
@@ -53,6 +55,8 @@ func (c *scripted) Write(p []byte) (int, error) {
 		if n = min(n, len(p)); n < len(p) {
 			err = errors.New("cable cut")
 		}
+	case <-c.late:
+		err = os.ErrDeadlineExceeded
 	case <-c.gone:
 		err = net.ErrClosed
 	}
@@ -73,7 +77,7 @@ func (c *scripted) Close() error {
 
 // SetDeadline is that of a write that is under way.
 func (c *scripted) SetDeadline(at time.Time) error {
-	time.AfterFunc(time.Until(at), func() { c.Close() })
+	time.AfterFunc(time.Until(at), func() { close(c.late) })
 	return nil
 }
 
@@ -90,6 +94,7 @@ func portably(t *testing.T, test func(w *world, h *handler, p *peer, nc *scripte
 		p := w.start(w.plan(h), func(m *Mailbox) wire { return newPortable(nc, m) })
 		test(w, h, p, nc)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		require.True(w, p.ended(), "the connection has not ended")
 		require.Equal(w, 1, nc.closes)
 	})
@@ -202,4 +207,23 @@ func TestPortableParts(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A peer that takes a large write slowly has not stalled.
+func TestPortableIsSlow(t *testing.T) {
+	portably(t, func(w *world, h *handler, p *peer, nc *scripted) {
+		large := unmasked(sized(200 << 10))
+		p.tell(sized(200 << 10))
+		for len(nc.written()) < len(large) {
+			time.Sleep(usual.Stall * 9 / 10)
+			nc.writes <- piece
+			synctest.Wait()
+		}
+		require.True(w, large == nc.written())
+		time.Sleep(time.Minute)
+		require.False(w, p.ended(), "nothing waits")
+		nc.writes <- 100
+		nc.reads <- answer{masked(frame.Close(frame.Normal, "")), io.EOF}
+		require.Equal(w, frame.Normal, h.closed().Code)
+	})
 }

@@ -48,11 +48,13 @@ type stream struct {
 
 	input  pipeline.Input
 	room   pipeline.Room
-	held   []byte       // read, not yet decoded: the credit ran out
-	holder *[chunk]byte // the buffer that held lies in
-	paused bool         // no credit: the socket is not read
-	eof    bool         // the peer will send no more
-	ended  bool         // ... or so the poller says
+	held   []byte        // read, not yet decoded: the credit ran out
+	holder *[chunk]byte  // the buffer that held lies in
+	paused bool          // no credit: the socket is not read
+	since  time.Duration // it was paused, if it is
+	unread time.Duration // how long it was paused before
+	eof    bool          // the peer will send no more
+	ended  bool          // ... or so the poller says
 	credit credit
 
 	out      output
@@ -250,7 +252,9 @@ func (s *stream) feed(p []byte, buf *[chunk]byte) (kept bool) {
 	s.onUp(in)
 	rest := in.Data
 	in.Data = nil
-	s.paused = in.Pause
+	if s.paused = in.Pause; s.paused {
+		s.since = s.rt.now()
+	}
 	if len(rest) == 0 || s.hung != nil {
 		return false
 	}
@@ -267,6 +271,7 @@ func (s *stream) resume() {
 		return
 	}
 	s.paused = false
+	s.unread += s.rt.now() - s.since
 	held, holder := s.held, s.holder
 	s.held, s.holder = nil, nil
 	kept := false
@@ -382,7 +387,7 @@ func (s *stream) finish(err error) {
 	if s.side != side(s) {
 		return
 	}
-	s.side = gone{}
+	s.side = gone{s.conn}
 	s.tellClosed(err)
 	s.drop()
 	s.wire.close()
@@ -438,8 +443,9 @@ func (s *stream) deliver(item any) {
 		return
 	}
 	_, s.closed = item.(*pipeline.Closed)
+	weight := pipeline.Weight(item) // before the handler may release it
 	s.hand(item)
-	s.charge(pipeline.Weight(item))
+	s.charge(weight)
 }
 
 // emit takes what leaves the bottom.
@@ -462,8 +468,10 @@ func (s *stream) report(m *pipeline.Status) {
 	now := s.rt.now()
 	m.Now = s.rt.wheel.time(now)
 	m.LastRead = s.rt.wheel.time(s.lastRead)
+	m.Unread = s.unread
 	if s.paused {
 		m.LastRead = m.Now
+		m.Unread += now - s.since
 	}
 	m.Blocked = s.out.blocked && s.out.waiting() >= pongRoom
 	m.Waiting = s.out.waiting()

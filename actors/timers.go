@@ -22,8 +22,8 @@ type timer struct {
 
 // The driver's own events.
 type (
-	lingered   struct{}                  // the peer did not end in time
-	stallCheck struct{ progress uint64 } // has output moved since?
+	lingered   struct{}              // the peer did not end in time
+	stallCheck struct{ moved int64 } // has output moved since?
 )
 
 func (s *stream) after(d time.Duration, event any) {
@@ -83,7 +83,7 @@ func (s *stream) checkStall(m *stallCheck) {
 	s.out.watched = false
 	switch {
 	case !s.out.blocked:
-	case s.out.progress != m.progress:
+	case s.wire.moved() != m.moved:
 		s.watchStall()
 	default:
 		s.onUp(&pipeline.Stalled{})
@@ -94,6 +94,6 @@ func (s *stream) checkStall(m *stallCheck) {
 func (s *stream) watchStall() {
 	if s.limits.Stall > 0 && !s.out.watched {
 		s.out.watched = true
-		s.after(s.limits.Stall, &stallCheck{s.out.progress})
+		s.after(s.limits.Stall, &stallCheck{s.wire.moved()})
 	}
 }

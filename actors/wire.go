@@ -17,7 +17,7 @@ const (
 // all are called from the actor's turns. Readiness comes as signals.
 type wire interface {
 	// read returns what is there. errAgain, also beside n > 0, says that there is
-	// no more until the next readable signal.
+	// no more until the next readable signal. Any other error comes with n == 0.
 	read(p []byte) (n int, err error)
 	// write takes what it can of p. errAgain, also beside n == len(p), says that
 	// something waits: call again, with p empty if need be, at the next writable.
@@ -25,6 +25,9 @@ type wire interface {
 	// writev is write of head and body, in one system call where there is one. It
 	// may take less without errAgain.
 	writev(head, body []byte) (n int, err error)
+	// moved is how many bytes the socket has taken, also of those that write took
+	// before: a wire may keep some.
+	moved() int64
 	closeWrite()
 	close()
 }

@@ -84,8 +84,10 @@ type (
 	Status struct {
 		Now      time.Time
 		LastRead time.Time // when the peer last sent anything; Now while the driver is not reading
-		Blocked  bool      // the wire did not take all that it was given
-		Waiting  int       // bytes of output that it has not taken
+
+		Unread  time.Duration // how long the driver has not been reading, in all
+		Blocked bool          // the wire did not take all that it was given
+		Waiting int           // bytes of output that it has not taken
 	}
 
 	// Settle asks for a Settled, when the handler has worked through all that it

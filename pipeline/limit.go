@@ -11,7 +11,7 @@ import (
 // and holds nothing.
 type Limit struct {
 	Message     int64         // bytes of a message, inflated; 0: no limit; over it: 1009
-	Time        time.Duration // for a message to be complete; 0: no limit; over it: 1008
+	Time        time.Duration // for a message to be complete, while it is read; 0: no limit; over it: 1008
 	ControlRate int           // control frames a second; 0: no limit; sustained over it: 1008
 }
 
@@ -32,7 +32,7 @@ type limiter struct {
 	size     int64     // of the message, as far as it has come
 	rest     int64     // of its latest frame, still to come; 0 if that was inflated
 	open     bool      // inside a message
-	began    time.Time // the message did, if it came in pieces
+	began    time.Time // the message did, if it came in pieces, by the clock of time()
 	watched  bool      // an overdue is on its way
 	control  *bucket   // nil until the first control frame
 }
@@ -72,7 +72,7 @@ func (l *limiter) count(f *frame.Frame) bool {
 		return false
 	}
 	if !f.Fin && !l.open {
-		l.open, l.began = true, l.now()
+		l.open, l.began = true, l.time()
 		l.watch()
 	}
 	l.open = !f.Fin
@@ -85,13 +85,21 @@ func (l *limiter) watch() {
 	if !l.open || l.Time <= 0 || l.watched {
 		return
 	}
-	left := l.Time - l.now().Sub(l.began)
+	left := l.Time - l.time().Sub(l.began)
 	if left <= 0 {
 		l.down(frame.Failure(frame.PolicyViolation, "message not finished in time"))
 		return
 	}
 	l.watched = true
 	l.down(&After{Delay: left, Event: &overdue{}})
+}
+
+// time is a clock that stands still while the driver does not read: a peer is not
+// to blame for a slow handler.
+func (l *limiter) time() time.Time {
+	var s Status
+	l.down(&s)
+	return s.Now.Add(-s.Unread)
 }
 
 func (l *limiter) now() time.Time {

@@ -70,6 +70,7 @@ type rig struct {
 	onDown   Sink
 	now      time.Time
 	lastRead time.Time
+	unread   time.Duration
 	timers   []timer // by time
 	next     []any   // to go up when the present item is through
 
@@ -132,7 +133,7 @@ func (r *rig) bottom(item any) {
 		}
 		r.timers = slices.Insert(r.timers, i, timer{r.now.Add(m.Delay), m.Event})
 	case *Status:
-		*m = Status{Now: r.now, LastRead: r.lastRead, Blocked: r.blocked, Waiting: len(r.out)}
+		*m = Status{Now: r.now, LastRead: r.lastRead, Unread: r.unread, Blocked: r.blocked, Waiting: len(r.out)}
 	case *Settle:
 		if r.holding {
 			r.settles++

@@ -290,3 +290,29 @@ func TestListenerMakesLanes(t *testing.T) {
 	require.Error(w, err)
 	require.Nil(w, near)
 }
+
+// What TLS keeps of a write moves too, though no more of the output is taken.
+func TestSecureMoves(t *testing.T) {
+	w := newWorld(t, onPoller)
+	near, far := w.secured(tls.VersionTLS13, intact)
+	defer far.NetConn().Close()
+	lane := near.NetConn().(*Lane)
+	require.NoError(t, lane.SetWriteBuffer(4<<10))
+	require.NoError(t, far.NetConn().(*net.TCPConn).SetReadBuffer(4<<10))
+	_, m := newWatcher(w.rt.crew)
+	s := w.rt.newWire(near, m, false).(*secure)
+	defer s.close()
+	n, err := s.write(make([]byte, 2*record))
+	require.Equal(t, errAgain, err)
+	require.Equal(t, record, n)
+	before := s.moved()
+	require.Less(t, before, int64(record))
+	_, err = io.ReadFull(far, make([]byte, 16<<10))
+	require.NoError(t, err)
+	w.eventually(func() bool {
+		n, err := s.write(nil)
+		require.Zero(t, n)
+		require.True(t, err == nil || err == errAgain)
+		return s.moved() > before
+	}, "progress")
+}

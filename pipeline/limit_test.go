@@ -1,0 +1,29 @@
+package pipeline
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spindrift-go/spindrift/frame"
+)
+
+// What a script cannot say of Limit stands here; the rest is in
+// testdata/wire/10.4-limits.txt.
+
+// While the driver does not read, a message's time stands still.
+func TestMessageTimeWhileNotRead(t *testing.T) {
+	r := newRig(t, terms{ping: -1}.chain())
+	r.read(piece(frame.OpBinary, false, "half a", 0))
+	r.wait(50 * time.Second)
+	r.unread = 45 * time.Second // of these
+	r.wait(50 * time.Second)
+	require.Nil(t, r.hangup, "5 and 50 seconds are not 60")
+	r.wait(4 * time.Second)
+	require.Nil(t, r.hangup)
+	r.wait(time.Second)
+	require.NotNil(t, r.hangup)
+	assert.Equal(t, frame.PolicyViolation, r.end().Code)
+}
