@@ -241,8 +241,8 @@ func TestDrainWhileUpgrading(t *testing.T) {
 func TestDrainOfThousands(t *testing.T) {
 	for _, n := range []int{1000, 9000} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			if n > 1000 && testing.Short() {
-				t.Skip("18,000 descriptors")
+			if n > 1000 && (racing || testing.Short()) {
+				t.Skip("18,000 descriptors: make test runs this without the race detector")
 			}
 			w := newWorld(t, onPoller)
 			h := w.handler()
