@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/pipeline"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -109,41 +111,51 @@ func (m *metered) read(p []byte) (int, error) {
 	return n, err
 }
 
-// Over real sockets a peer that floods a slow handler is made to wait: what is
-// read ahead of the handler stays within the credit and a read buffer, and TLS's,
-// for as long as it takes.
+// Over real sockets a peer that floods a handler which is late is made to wait:
+// what is read ahead of the handler stays within the credit and a read buffer.
 func TestFloodIsNotReadAhead(t *testing.T) {
-	const size, count = 1 << 10, 12_000 // more than any socket buffers
+	const size, count, credit = 1 << 10, 600, 4 << 10
+	const soon = 200 << 10 // so much finds room in socket buffers
 	everywhere(t, func(w *world) {
-		var handled atomic.Int64
+		var handled, written atomic.Int64
+		late := make(chan struct{})
 		h := w.handler(func(ctx actor.Context) {
 			if f, ok := ctx.Message().(*frame.Frame); ok {
+				<-late
 				if got := fmt.Sprintf("%08d", handled.Load()/(size+8)); f.String()[:8] != got {
 					w.Errorf("%.8s, want %s", f.Payload, got)
 				}
 				handled.Add(size + 8) // with the header
 			}
 		}).forgetful()
+		plan := w.plan(h)
+		plan.Limits.CreditBytes = credit
 		near, far := w.pair()
+		defer far.Close()
 		var meter *metered
-		p := w.start(w.plan(h), func(m *Mailbox) wire {
+		p := w.start(plan, func(m *Mailbox) wire {
 			meter = &metered{wire: w.rt.newWire(near, m, w.portable), handled: &handled}
 			return meter
 		})
-		defer far.Close()
 		filler := strings.Repeat("x", size-8)
-		for i := range count {
-			_, err := io.WriteString(far, masked(frame.Text(fmt.Sprintf("%08d", i)+filler)))
-			require.NoError(w, err)
-		}
-		_, err := io.WriteString(far, masked(frame.Close(frame.Normal, "")))
-		require.NoError(w, err)
-		_, err = readFrame(far)
+		var all sync.WaitGroup
+		all.Go(func() {
+			for i := range count {
+				n, err := io.WriteString(far, masked(frame.Text(fmt.Sprintf("%08d", i)+filler)))
+				assert.NoError(w, err)
+				if written.Add(int64(n)) >= soon && written.Load()-int64(n) < soon {
+					close(late)
+				}
+			}
+			io.WriteString(far, masked(frame.Close(frame.Normal, "")))
+		})
+		all.Wait()
+		_, err := readFrame(far)
 		require.NoError(w, err)
 		far.Close()
 		require.Equal(w, frame.Normal, h.closed().Code)
 		require.Equal(w, count, h.frames())
-		require.LessOrEqual(w, int(meter.ahead.Load()), usual.CreditBytes+size+8+chunk)
+		require.LessOrEqual(w, int(meter.ahead.Load()), credit+size+8+chunk)
 		w.eventually(p.ended, "the end")
 	})
 }

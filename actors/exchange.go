@@ -154,7 +154,7 @@ func (s *server) receive(ctx actor.Context) {
 
 func (s *server) answer(r *http.Response) {
 	ex := s.exchange
-	if ex == nil {
+	if ex == nil || r.Request != nil && r.Request != ex.Request { // one that comes twice answers no other
 		discard(r)
 		return
 	}

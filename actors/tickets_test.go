@@ -3,6 +3,8 @@ package actors
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -93,4 +95,37 @@ func TestTicketsConcurrently(t *testing.T) {
 	all.Wait()
 	require.Zero(t, g.tickets.total)
 	require.Empty(t, g.tickets.byIP)
+}
+
+// tooLate is an upgrade that has its plan ready when nobody waits for it any more.
+type tooLate struct{ plan *Plan }
+
+func (u tooLate) Upgrade(*http.Request) (*Plan, *http.Response) { return u.plan, nil }
+
+// A plan that comes to nothing gives its ticket back: given up in the meantime,
+// or not to be hijacked.
+func TestPlanThatComesToNothing(t *testing.T) {
+	for _, givenUp := range []bool{true, false} {
+		w := newWorld(t, onPoller)
+		g, back := new(Group), make(chan struct{})
+		leave, ok := g.Admit(netip.MustParseAddr("10.0.0.1"), 1, 1)
+		require.True(t, ok)
+		plan := w.plan(w.handler())
+		plan.Leave = func() { leave(); close(back) }
+		ex := &Exchange{
+			Request: httptest.NewRequest("GET", "/", nil),
+			Writer:  httptest.NewRecorder(), // has no Hijack
+			Upgrade: tooLate{plan},
+			Last:    true,
+			done:    make(chan struct{}),
+		}
+		if givenUp {
+			require.True(t, ex.claim())
+		}
+		conn := w.rt.Spawn()
+		w.system.Root.Send(conn, ex)
+		await(t, back, "the ticket")
+		assert.Zero(t, g.tickets.total)
+		w.eventually(func() bool { _, alive := w.system.ProcessRegistry.GetLocal(conn.Id); return !alive })
+	}
 }

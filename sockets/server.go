@@ -25,7 +25,8 @@ import (
 //
 // Actor mode: set Listener, and that actor gets every request as an
 // *http.Request message and responds with an *http.Response or an
-// *UpgradeServer. Then ReadHeaderTimeout is 10 s and MaxHeaderBytes 16 KiB unless
+// *UpgradeServer. A response whose Request is set answers that request and no
+// other, should a listener ever answer twice. Then ReadHeaderTimeout is 10 s and MaxHeaderBytes 16 KiB unless
 // they are set.
 //
 // Upgraded connections are part of Shutdown and Close.

@@ -23,6 +23,7 @@ func main() {
 	base := flag.String("url", "ws://127.0.0.1:9001", "`URL` of the engine")
 	agent := flag.String("agent", "spindrift", "`NAME` in the reports")
 	portable := flag.Bool("portable", false, "a goroutine for each connection instead of the poller")
+	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: client [-url URL] [-agent NAME] [-portable]") }
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "client: unexpected argument %q\n", flag.Arg(0))

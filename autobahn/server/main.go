@@ -22,6 +22,7 @@ import (
 func main() {
 	addr := flag.String("addr", "127.0.0.1:9001", "`HOST:PORT` to listen on")
 	portable := flag.Bool("portable", false, "a goroutine for each connection instead of the poller")
+	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: server [-addr HOST:PORT] [-portable]") }
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "server: unexpected argument %q\n", flag.Arg(0))

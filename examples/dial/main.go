@@ -16,6 +16,7 @@ import (
 
 func main() {
 	url := flag.String("url", "ws://localhost:8080/", "`URL` of a WebSocket")
+	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: dial [-url URL]") }
 	flag.Parse()
 	if err := run(*url); err != nil {
 		fmt.Fprintln(os.Stderr, "dial:", err)

@@ -4,8 +4,10 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"log"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -17,6 +19,7 @@ import (
 func main() {
 	addr := flag.String("addr", ":8080", "`HOST:PORT` to serve")
 	messages := flag.Int("messages", 10, "messages a second that a peer may send")
+	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: stage [-addr HOST:PORT] [-messages N]") }
 	flag.Parse()
 	system := actor.NewActorSystem(actor.WithLoggerFactory(sockets.Quiet))
 	server := &sockets.Server{System: system, Server: http.Server{Addr: *addr}}

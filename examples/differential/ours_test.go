@@ -1,0 +1,71 @@
+package differential
+
+import (
+	"fmt"
+
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
+)
+
+// story is what an implementation makes of some bytes: what it hands over, and how
+// it ends.
+type story struct {
+	events []string
+	end    string // open, closed or failed, with a code
+	why    string // it failed
+}
+
+// The ends of a story.
+const open = "open"
+
+func closed(code int, reason string) string { return fmt.Sprintf("closed %d %q", code, reason) }
+func failed(code int) string                { return fmt.Sprintf("failed %d", code) }
+
+// handed is an event: what was handed over.
+func handed(what string, payload []byte) string { return fmt.Sprintf("%s %q", what, payload) }
+
+// ours tells Spindrift's story: the stages that make WebSocket, fed with pieces of
+// n bytes, n = 0: in one.
+func ours(p []byte, client bool, n int) (s story) {
+	var onUp pipeline.Sink
+	var settle bool
+	up := func(item any) {
+		switch m := item.(type) {
+		case *frame.Frame:
+			s.events = append(s.events, handed(m.Opcode.String(), m.Payload))
+		case *pipeline.Closed:
+			s.end = closed(int(m.Code), m.Reason)
+			if e, ok := m.Err.(*frame.Error); ok {
+				s.end, s.why = failed(int(e.Code)), e.Reason
+			}
+			if m.Code == frame.Abnormal {
+				s.end = open
+			}
+		}
+	}
+	down := func(item any) {
+		if _, ok := item.(*pipeline.Settle); ok {
+			settle = true
+		}
+	}
+	onUp, _ = pipeline.Chain(
+		pipeline.Assemble,
+		pipeline.Text,
+		pipeline.Closing{Client: client}.Stage(),
+		pipeline.Codec{Client: client}.Stage(),
+	)(up, down)
+	onUp(&pipeline.Start{})
+	for len(p) > 0 {
+		k := len(p)
+		if n > 0 {
+			k = min(n, k)
+		}
+		onUp(&pipeline.Input{Data: append([]byte(nil), p[:k]...)})
+		if p = p[k:]; settle {
+			settle = false
+			onUp(&pipeline.Settled{})
+		}
+	}
+	onUp(&pipeline.Lost{})
+	return s
+}
