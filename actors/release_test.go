@@ -27,7 +27,9 @@ func TestMessagesAreReleased(t *testing.T) {
 						done(ctx, f)
 					}
 				}).forgetful()
-				p := w.link(w.plan(h))
+				plan := w.plan(h)
+				plan.Limits.Out = 0 // the peer may be slow to read, here
+				p := w.link(plan)
 				go func() {
 					for i := range many {
 						p.Write([]byte(masked(frame.Binary(bytes.Repeat([]byte{byte(i)}, size+i%7*1000)))))
