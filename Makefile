@@ -25,6 +25,7 @@ fuzz: ## every fuzz target for FUZZTIME each: make fuzz FUZZTIME=10m
 	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package > fuzz.log 2>&1 || { cat fuzz.log; exit 1; }; \
 	  done; \
 	done; rm -f fuzz.log
+	cd examples/differential && go test -run '^$$' -fuzz FuzzDifferential -fuzztime $(FUZZTIME) -fuzzminimizetime 10x .
 
 autobahn: ## all Autobahn cases, server and client: make autobahn CASES='6.*'
 	@CASES='$(CASES)' go run ./autobahn/judge
@@ -35,8 +36,8 @@ bench: ## measure against the peers, side by side: make bench ROWS=echo64
 idle: ## memory and goroutines of idle connections
 	go test -run '^$$' -bench Idle -benchtime 1x ./sockets
 
-soak: ## thousands of connections with churn and random kills, for a minute: make soak TIME=10m
-	go run ./examples/soak -time $(or $(TIME),1m)
+soak: ## 9,000 connections with churn and random kills, back to the baseline: make soak SOAK='-time 10m'
+	go run ./examples/soak $(SOAK)
 
 interop: ## our server and client against other implementations: make interop PEERS=node CASES=text,tls
 	@cd examples/interop && ./install.sh && go run . $(if $(PEERS),-peers '$(PEERS)') $(if $(CASES),-cases '$(CASES)')
