@@ -178,8 +178,10 @@ func (c *client) exchanged(m *exchanged) {
 		return
 	}
 	first, _ := c.reader.Peek(c.reader.Buffered())
+	outcome := any(errors.New("upgrade failed"))
+	defer func() { c.reply(m.sender, outcome) }() // also if a stage panics
 	c.become(plan, c.rt.newWire(c.Conn, c.mailbox, plan.Portable), first)
-	c.reply(m.sender, &Connected{m.response})
+	outcome = &Connected{m.response}
 }
 
 func (c *client) reply(to *actor.PID, message any) {

@@ -129,9 +129,16 @@ func (q *quick) write(p []byte) (int, error) {
 func (q *quick) writev(head, body []byte) (int, error) { return writeBoth(q, head, body) }
 
 // A connection that floods does not starve the others of one core: between two
-// messages of another, it gets no more than a few times its credit.
+// messages of another, it gets no more than a few times its credit or, if that
+// has no limit, than a few times what one turn may read.
 func TestFloodStarvesNobody(t *testing.T) {
-	const others, rounds = 10, 200
+	const size, a = 4000, 4 // a few
+	t.Run("with credit", func(t *testing.T) { starve(t, usual, "x", a*usual.CreditFrames) })
+	t.Run("without", func(t *testing.T) { starve(t, Limits{}, strings.Repeat("x", size), a*chunksATurn*chunk/size) })
+}
+
+func starve(t *testing.T, limits Limits, message string, bound int) {
+	const others, rounds = 10, 50
 	single(t)
 	w := newWorld(t, onPoller)
 	rt := newRuntime(w.system)
@@ -150,8 +157,11 @@ func TestFloodStarvesNobody(t *testing.T) {
 			flooded.Add(1)
 		}
 	}).forgetful()
-	flood := &endless{&fake{room: -1}, strings.Repeat(masked(frame.Text("x")), chunk/7)}
-	p := w.start(w.plan(greedy), func(m *Mailbox) wire {
+	one := masked(frame.Text(message))
+	flood := &endless{&fake{room: -1}, strings.Repeat(one, chunk/len(one))}
+	plan := w.plan(greedy)
+	plan.Limits = limits
+	p := w.start(plan, func(m *Mailbox) wire {
 		flood.mailbox = m
 		m.Signal(readable)
 		return flood
@@ -181,7 +191,7 @@ func TestFloodStarvesNobody(t *testing.T) {
 	left.Wait()
 	t.Logf("the flood got %d messages, %d at most between two of another's %d", flooded.Load(), most.Load(), rounds)
 	require.Greater(t, flooded.Load(), int64(0))
-	require.LessOrEqual(t, most.Load(), int64(20*usual.CreditFrames))
+	require.LessOrEqual(t, most.Load(), int64(bound))
 	for _, p := range w.peers {
 		w.system.Root.Stop(p.pid)
 	}

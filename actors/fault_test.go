@@ -28,6 +28,7 @@ type fake struct {
 	eof    bool   // the peer has closed its half
 	out    []byte // written
 	room   int    // for so many bytes more; negative: any
+	broken error  // of every write
 	fault  fault
 	op     int // reads and writes so far
 	struck bool
@@ -108,6 +109,9 @@ func (w *fake) write(p []byte) (int, error) {
 	defer w.mu.Unlock()
 	if w.shuts > 0 && len(p) > 0 {
 		w.abuse = append(w.abuse, "written after closeWrite")
+	}
+	if w.broken != nil {
+		return 0, w.broken
 	}
 	n, err := w.strike(false, len(p))
 	if w.room >= 0 && n > w.room {

@@ -134,7 +134,7 @@ func TestSecure(t *testing.T) {
 
 // A peer that says goodbye in TLS alone has ended, and the other way round.
 func TestSecureEnds(t *testing.T) {
-	for name, end := range map[string]func(*tls.Conn){
+	for name, end := range map[string]func(c *tls.Conn){
 		"close_notify, socket stays": func(c *tls.Conn) { c.CloseWrite() },
 		"close_notify and FIN":       func(c *tls.Conn) { c.CloseWrite(); halve(c) },
 		"FIN alone":                  halve,
@@ -156,12 +156,57 @@ func TestSecureEnds(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, "hello", f.String())
 			end(far)
+			if name == "garbage" {
+				_, err := far.Read(make([]byte, 1))
+				require.ErrorContains(t, err, "bad record MAC", "the alert")
+			}
 			got := h.closed()
 			require.Equal(t, frame.Abnormal, got.Code)
 			require.Equal(t, pipeline.Nobody, got.By)
 			require.Error(t, got.Err)
 		})
 	}
+}
+
+// records notes what types of TLS records a client reads.
+type records struct {
+	net.Conn
+	read bytes.Buffer
+}
+
+func (r *records) Read(p []byte) (int, error) {
+	n, err := r.Conn.Read(p)
+	r.read.Write(p[:n])
+	return n, err
+}
+
+func (r *records) types() (types []byte) {
+	for b := r.read.Bytes(); len(b) >= 5; {
+		types = append(types, b[0])
+		b = b[5+int(b[3])<<8+int(b[4]):]
+	}
+	return types
+}
+
+// The last that a peer hears is a close_notify: it can tell an end from a cut.
+func TestSecureSaysGoodbye(t *testing.T) {
+	const alert = 21
+	w := newWorld(t, onPoller)
+	h := w.handler()
+	var heard *records
+	far := w.overTLS(w.plan(h), tls.VersionTLS12, true, func(nc net.Conn) net.Conn {
+		heard = &records{Conn: nc}
+		return heard
+	})
+	defer func() { heard.Conn.Close() }()
+	io.WriteString(far, masked(frame.Close(frame.Normal, "")))
+	rest, err := io.ReadAll(far)
+	require.NoError(t, err)
+	require.Equal(t, unmasked(frame.Close(frame.Normal, "")), string(rest))
+	types := heard.types()
+	require.EqualValues(t, alert, types[len(types)-1], types)
+	heard.Conn.Close()
+	h.closed()
 }
 
 func halve(c *tls.Conn) { c.NetConn().(*net.TCPConn).CloseWrite() }

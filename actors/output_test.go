@@ -150,12 +150,15 @@ func TestUrgentFlood(t *testing.T) {
 		h := w.handler()
 		p, f := w.startFake(w.plan(h))
 		f.accepts(0)
-		ping := frame.Ping([]byte(strings.Repeat("?", 100)))
-		for range 2 * usual.Out / 102 {
+		ping := frame.Ping([]byte(strings.Repeat("?", 114))) // they fill the last room to a byte
+		for range 2 * usual.Out / 116 {
 			p.tell(ping)
 		}
 		synctest.Wait()
 		require.LessOrEqual(w, p.waiting(), usual.Out+2*fill)
+		f.accepts(-1)
+		synctest.Wait()
+		require.True(w, strings.HasSuffix(f.written(), unmasked(frame.Close(frame.PolicyViolation, "slow consumer"))))
 		require.Equal(w, frame.PolicyViolation, h.closed().Code)
 	})
 }

@@ -161,6 +161,10 @@ func TestTantrums(t *testing.T) {
 				p, f := w.startFake(plan)
 				synctest.Wait()
 				test.play(w, p, f)
+				synctest.Wait()
+				if p.ended() { // and not later, when nobody can stop it any more
+					require.Equal(w, 1, f.closes)
+				}
 				time.Sleep(time.Minute)
 				require.True(w, p.ended(), "the connection has not ended")
 				require.Equal(w, 1, f.closes)
@@ -169,6 +173,44 @@ func TestTantrums(t *testing.T) {
 				if test.code != 0 {
 					require.Equal(w, test.code, got.Code, "%+v", got)
 				}
+			})
+		})
+	}
+}
+
+// When both have said all, nothing is waited for.
+func TestEndsWithoutDelay(t *testing.T) {
+	for name, play := range map[string]func(p *peer, f *fake){
+		"peer closes": func(p *peer, f *fake) { f.goodbye() },
+		"peer closes, then ends": func(p *peer, f *fake) {
+			f.arrives(masked(frame.Close(frame.Normal, "")))
+			synctest.Wait()
+			f.ends()
+		},
+		"handler closes": func(p *peer, f *fake) {
+			p.tell(frame.Close(frame.Normal, ""))
+			synctest.Wait()
+			f.goodbye()
+		},
+		"peer ends":   func(p *peer, f *fake) { f.ends() },
+		"stopped":     func(p *peer, f *fake) { p.system.Root.Stop(p.pid) },
+		"write fails": func(p *peer, f *fake) { f.broken = syscall.EPIPE; p.tell(frame.Text("hello")) },
+		"peer ends what was not written yet": func(p *peer, f *fake) {
+			f.accepts(0)
+			f.goodbye()
+			synctest.Wait()
+			f.accepts(-1)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(w *world) {
+				h := w.handler()
+				p, f := w.startFake(w.plan(h))
+				synctest.Wait()
+				play(p, f)
+				synctest.Wait()
+				require.True(w, p.ended())
+				require.Equal(w, 1, told[*pipeline.Closed](h))
 			})
 		})
 	}
@@ -249,17 +291,10 @@ func TestWriteFailsInTheMiddleOfInput(t *testing.T) {
 			f.in += ping + masked(frame.Text(text))
 		}
 		f.in += masked(frame.Close(frame.Normal, "bye"))
-		f.fault = fault{hit: func(w *fake, read bool, n int) (int, error) {
-			if read {
-				return n, nil
-			}
-			return 0, syscall.EPIPE
-		}}
-		f.fault.at = f.op + 2 // the first write behind the read
+		f.broken = syscall.EPIPE
 		f.ends()
 		time.Sleep(time.Minute)
 		require.True(w, p.ended())
-		require.True(w, f.struck)
 		h.greeted()
 		for i, want := range sent {
 			m := h.next()
@@ -270,6 +305,20 @@ func TestWriteFailsInTheMiddleOfInput(t *testing.T) {
 		got := expect[*pipeline.Closed](h)
 		require.Equal(w, frame.Normal, got.Code)
 		require.Equal(w, "bye", got.Reason)
+	})
+}
+
+// What the peer said before its end is read when a write fails because of that.
+func TestWriteFailsBeforeTheRead(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		p, f := w.startFake(w.plan(h))
+		h.greeted()
+		f.in = masked(frame.Text("last words")) + masked(frame.Close(4000, "bye")) // not signalled yet
+		f.eof, f.broken = true, syscall.EPIPE
+		p.tell(frame.Text("too late"))
+		h.text("last words")
+		require.Equal(w, "bye", expect[*pipeline.Closed](h).Reason)
 	})
 }
 
@@ -368,6 +417,7 @@ func TestLowerCredit(t *testing.T) {
 		synctest.Wait()
 		require.Equal(w, 20, h.frames())
 		p.tell(&SetLimits{Limits: func(l *Limits) { l.CreditFrames = 10 }})
+		synctest.Wait()
 		f.arrives(strings.Repeat(masked(frame.Text("y")), 20))
 		synctest.Wait()
 		require.Equal(w, 40, h.frames())
