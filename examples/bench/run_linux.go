@@ -79,6 +79,9 @@ func (b *bench) measure(ctx context.Context, r row, c contender, round int) (sam
 	if err != nil {
 		return sample{}, err
 	}
+	if err := watch.profiled(); err != nil {
+		b.progress(fmt.Sprintf("%-15s round %d  %-20s no profile: %v", r.ID, round+1, c.Name, err))
+	}
 	s := sample{
 		Messages: report.Messages, Elapsed: report.Elapsed, CPU: watch.cpu,
 		P50: report.Latency.Quantile(0.5), P99: report.Latency.Quantile(0.99), P999: report.Latency.Quantile(0.999),
@@ -102,16 +105,17 @@ func drive(ctx context.Context, r row, target load.Target, window load.Window, m
 }
 
 // An observer reads the server's CPU clock at both ends of the window, and, on a goroutine of its own so that the load never
-// waits for the answer, its allocations a little inside it.
+// waits for the answer, its allocations and its profile a little inside it.
 type observer struct {
 	server   *process
 	duration time.Duration
 	profile  string
 	answered atomic.Uint64
 
-	cpu     time.Duration
-	machine time.Duration // all cores' busy time
-	allocs  chan float64
+	cpu       time.Duration
+	machine   time.Duration // all cores' busy time
+	allocs    chan float64
+	profiling chan error
 }
 
 func (o *observer) begin(ctx context.Context) {
@@ -119,7 +123,8 @@ func (o *observer) begin(ctx context.Context) {
 		o.allocs = make(chan float64, 1)
 		go o.count(ctx)
 		if o.profile != "" {
-			go profile(ctx, o.server.stats, o.profile, o.duration)
+			o.profiling = make(chan error, 1)
+			go func() { o.profiling <- profile(ctx, o.server.stats, o.profile, o.duration*8/10) }()
 		}
 	}
 	o.machine = machineBusy()
@@ -152,6 +157,14 @@ func (o *observer) count(ctx context.Context) {
 	if n := o.answered.Load() - first; err == nil && n > 0 {
 		o.allocs <- float64(after.Mallocs-before.Mallocs) / float64(n)
 	}
+}
+
+// profiled waits until the profile, if one was wanted, is in its file: the server must not be stopped before.
+func (o *observer) profiled() error {
+	if o.profiling == nil {
+		return nil
+	}
+	return <-o.profiling
 }
 
 // allocations returns the allocations per message, false when the server does not tell.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -67,5 +69,32 @@ func TestEveryGoContenderInEveryKindOfRow(t *testing.T) {
 		if len(res.Entries) == 0 {
 			t.Errorf("%s: nobody took part", r.ID)
 		}
+	}
+}
+
+// A profile takes longer than this window, and the server is not stopped before it is there.
+func TestProfileIsWhole(t *testing.T) {
+	contenders, err := goContenders(t.Context(), filepath.Join(t.TempDir(), "server"), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := choose(contenders, "raw", func(c contender) string { return c.Name })
+	if err != nil {
+		t.Fatal(err)
+	}
+	cores, err := permittedCores()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{
+		serverCore: cores[0], rounds: 1, duration: 20 * time.Millisecond, opcode: load.Text, profiles: t.TempDir(),
+		progress: func(line string) { t.Log(line) },
+	}
+	if _, err := b.run(t.Context(), smallRows[0], raw); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(b.profiles, "echo-raw-1.pprof"))
+	if gzip := []byte{0x1f, 0x8b}; err != nil || !bytes.HasPrefix(got, gzip) {
+		t.Errorf("%d bytes of profile, %v", len(got), err)
 	}
 }

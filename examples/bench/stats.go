@@ -31,22 +31,18 @@ func ask(ctx context.Context, addr, query string) (stats, error) {
 	return s, json.NewDecoder(body).Decode(&s)
 }
 
-// profile writes a CPU profile of the server at addr to a file; it takes that long.
+// profile writes a CPU profile of the server at addr to a file. It takes d, in whole seconds and at least one.
 func profile(ctx context.Context, addr, file string, d time.Duration) error {
 	body, err := get(ctx, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", addr, max(1, int(d.Seconds()))))
 	if err != nil {
 		return err
 	}
 	defer body.Close()
-	f, err := os.Create(file)
+	whole, err := io.ReadAll(body)
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(f, body); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
+	return os.WriteFile(file, whole, 0o644)
 }
 
 func get(ctx context.Context, url string) (io.ReadCloser, error) {
