@@ -107,7 +107,7 @@ func run(ctx context.Context) error {
 	}
 	b := &bench{
 		rounds: o.rounds, warmup: o.warmup, otherWarm: o.otherWarm, duration: o.duration, settle: time.Second,
-		opcode: load.Text, serverCore: o.serverCore, profiles: o.profiles, progress: say,
+		opcode: load.Text, serverCore: o.serverCore, oneCore: o.serverCore == o.loadCore, profiles: o.profiles, progress: say,
 	}
 	if o.binary {
 		b.opcode = load.Binary

@@ -34,7 +34,7 @@ func (r *report) writeMarkdown(w io.Writer) {
 		}
 		fmt.Fprintf(w, "\nMeasured %s.\n", res.When.UTC().Format("2006-01-02 15:04 UTC"))
 	}
-	fmt.Fprint(w, "\n†: the load used over 90 % of its core, so the server might have done more.\n")
+	fmt.Fprint(w, "\n†: the load had something to do for over 90 % of the time, so the server might have done more.\n")
 	fmt.Fprint(w, "‡: compression was agreed, but the answers came uncompressed.\n")
 	fmt.Fprint(w, "~: in at least one round something else on the machine used over 10 % of a core.\n")
 	fmt.Fprint(w, "Allocations are those of the whole process, per message; only Go servers tell them.\n\n## Contenders\n\n")

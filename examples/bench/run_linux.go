@@ -19,6 +19,7 @@ type bench struct {
 	settle     time.Duration // idle time before memory is read
 	opcode     byte
 	serverCore int
+	oneCore    bool   // server and load have one core between them
 	profiles   string // a directory, or empty
 	progress   func(string)
 }
@@ -72,7 +73,7 @@ func (b *bench) measure(ctx context.Context, r row, c contender, round int) (sam
 	if b.profiles != "" {
 		watch.profile = filepath.Join(b.profiles, fmt.Sprintf("%s-%s-%d.pprof", r.ID, c.Name, round+1))
 	}
-	window := load.Window{Warmup: warmup, Duration: b.duration, Answered: &watch.answered}
+	window := load.Window{Warmup: warmup, Duration: b.duration, Sleep: b.oneCore, Answered: &watch.answered}
 	window.Begin = func() { watch.begin(ctx) }
 	window.End = watch.end
 	report, err := drive(ctx, r, target, window, r.message(b.opcode))

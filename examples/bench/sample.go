@@ -12,7 +12,7 @@ type sample struct {
 	P50      time.Duration `json:"p50,omitempty"`
 	P99      time.Duration `json:"p99,omitempty"`
 	P999     time.Duration `json:"p999,omitempty"`
-	LoadBusy float64       `json:"loadBusy,omitempty"` // share of its core that the load used
+	LoadBusy float64       `json:"loadBusy,omitempty"` // share of the time in which the load had something to do
 	Others   float64       `json:"others,omitempty"`   // cores that the rest of the machine used meanwhile
 	Bound    bool          `json:"bound,omitempty"`    // the load was the limit
 	Unpacked bool          `json:"unpacked,omitempty"` // deflate was agreed, but answers came uncompressed

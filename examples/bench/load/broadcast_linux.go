@@ -51,7 +51,7 @@ func (b Broadcast) Run(ctx context.Context) (*Report, error) {
 		}
 		return round()
 	}
-	return count.report, watch(ctx, b.Window, count, func(wait time.Duration) (int, error) { return l.turn(wait, delivered) })
+	return count.report, watch(ctx, b.Window, count, l, delivered)
 }
 
 func (l *loop) shout(now time.Duration) error {

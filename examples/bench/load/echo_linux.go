@@ -76,7 +76,7 @@ func pingPong(ctx context.Context, conns int, t traffic, w Window, report *Repor
 		}
 		return c.send(l.epfd, n, now)
 	}
-	return watch(ctx, w, count, func(wait time.Duration) (int, error) { return l.turn(wait, answered) })
+	return watch(ctx, w, count, l, answered)
 }
 
 // probe sends one message on a connection of its own and compares the whole echo, inflated if need be.

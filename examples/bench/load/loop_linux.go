@@ -15,6 +15,7 @@ type loop struct {
 	buf    []byte
 	events [512]unix.EpollEvent
 	start  time.Time
+	worked time.Duration // spent in turns that brought events
 }
 
 const readSize = 256 << 10
@@ -76,10 +77,15 @@ type reaction func(c *conn, n int, now time.Duration) error
 
 // turn waits for events at most that long, and returns how many answers they brought.
 func (l *loop) turn(wait time.Duration, react reaction) (int, error) {
+	began := l.now()
 	n, err := unix.EpollWait(l.epfd, l.events[:], int(wait.Milliseconds()))
-	if err == unix.EINTR {
+	if n == 0 || err == unix.EINTR {
 		return 0, nil
 	}
+	if wait > 0 {
+		began = l.now() // it may have slept
+	}
+	defer func() { l.worked += l.now() - began }()
 	if err != nil {
 		return 0, fmt.Errorf("load: epoll: %w", err)
 	}

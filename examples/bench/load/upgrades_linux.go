@@ -47,7 +47,7 @@ func (u Upgrades) Run(ctx context.Context) (*Report, error) {
 		c.close()
 		return k.knock(c.index)
 	}
-	return count.report, watch(ctx, u.Window, count, func(wait time.Duration) (int, error) { return l.turn(wait, answered) })
+	return count.report, watch(ctx, u.Window, count, l, answered)
 }
 
 type knocker struct {
