@@ -87,7 +87,7 @@ func dialUpgraded(target Target) (*peer, error) {
 		p.close()
 		return nil, err
 	}
-	return p, unix.SetNonblock(p.fd, true)
+	return p, p.setNonblock(true)
 }
 
 // dialPlain is dial for a connection that stays HTTP.
@@ -96,10 +96,15 @@ func dialPlain(target Target) (*peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, unix.SetNonblock(p.fd, true)
+	return p, p.setNonblock(true)
 }
 
-func setBlocking(fd int) error { return unix.SetNonblock(fd, false) }
+func (p *peer) setNonblock(on bool) error {
+	if p.tls != nil {
+		p.tls.NetConn().(*wire).polled = on
+	}
+	return unix.SetNonblock(p.fd, on)
+}
 
 func (p *peer) upgrade(target Target) error {
 	path := target.Path

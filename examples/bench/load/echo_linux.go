@@ -86,7 +86,7 @@ func (e Echo) probe(frame []byte) (packed bool, err error) {
 		return false, err
 	}
 	defer p.close()
-	if err := setBlocking(p.fd); err != nil {
+	if err := p.setNonblock(false); err != nil {
 		return false, err
 	}
 	sent := make(chan error, 1)

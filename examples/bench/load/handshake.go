@@ -61,6 +61,7 @@ func (s *headScanner) Scan(b []byte) (int, error) {
 	case !bytes.HasPrefix(s.head, []byte("HTTP/1.1 101")):
 		return 0, fmt.Errorf("load: upgrade refused: %q", s.head[:n])
 	}
+	s.head = s.head[:0]
 	return 1, nil
 }
 

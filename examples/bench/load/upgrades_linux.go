@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,44 +34,52 @@ func (u Upgrades) Run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	defer l.close()
-	k := knocker{loop: l, to: to, request: upgradeRequest(u.Addr, u.Path, u.Deflate)}
-	for range u.Concurrent {
-		l.conns = append(l.conns, nil)
-		if err := k.knock(len(l.conns) - 1); err != nil {
-			return nil, err
+	k := knocker{loop: l, to: unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}}
+	t := traffic{
+		frame: upgradeRequest(u.Addr, u.Path, u.Deflate), inFlight: 1, scanner: func() Scanner { return &headScanner{} },
+	}
+	if err := l.open(ctx, u.Concurrent, t, func() (*peer, error) { return dialPlain(u.Target) }); err != nil {
+		return nil, err
+	}
+	for _, c := range l.conns {
+		if err := c.send(l.epfd, 1, l.now()); err != nil {
+			return nil, fmt.Errorf("load: write: %w", err)
 		}
 	}
 	count := &tally{report: &Report{}}
 	answered := func(c *conn, n int, now time.Duration) error {
 		sent, _ := c.stamps.pop()
 		count.record(now-sent, 1)
-		c.close()
-		return k.knock(c.index)
+		return k.knock(c)
 	}
 	return count.report, watch(ctx, u.Window, count, l, answered)
 }
 
 type knocker struct {
-	loop    *loop
-	to      netip.AddrPort
-	request []byte
+	loop *loop
+	to   unix.SockaddrInet4
 }
 
-// knock puts a new connection in place of the one at index, with its request on the way.
-func (k *knocker) knock(index int) error {
+// knock puts a new connection in place of one that is upgraded, with its request on the way. The socket stays: another
+// would have to be made, set up, told to epoll and closed.
+func (k *knocker) knock(c *conn) error {
+	if err := disconnect(c.fd); err != nil {
+		return fmt.Errorf("load: disconnect: %w", err)
+	}
 	now := k.loop.now()
-	fd, err := connect(k.to)
-	if err != nil {
-		return err
-	}
-	c := &conn{peer: &peer{fd: fd}, index: index, scan: &headScanner{}, burst: k.request, unit: len(k.request)}
-	c.stamps.times = make([]time.Duration, 1)
-	k.loop.conns[index] = c
-	if err := unix.SetNonblock(fd, true); err != nil {
-		return fmt.Errorf("load: %w", err)
-	}
-	if err := control(k.loop.epfd, unix.EPOLL_CTL_ADD, c); err != nil {
-		return fmt.Errorf("load: epoll: %w", err)
+	// Over loopback the connection stands when this returns, whatever it says.
+	if err := unix.Connect(c.fd, &k.to); err != nil && err != unix.EINPROGRESS {
+		return fmt.Errorf("load: connect: %w", err)
 	}
 	return c.send(k.loop.epfd, 1, now)
+}
+
+// disconnect resets a connection. The socket stays, with its options and its place in epoll, for another connect.
+func disconnect(fd int) error {
+	nowhere := unix.RawSockaddr{Family: unix.AF_UNSPEC}
+	_, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&nowhere)), unsafe.Sizeof(nowhere))
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }

@@ -17,9 +17,22 @@ func (again) Timeout() bool   { return false }
 func (again) Temporary() bool { return true }
 
 // wire is the net.Conn under a TLS client: reads do not wait once the descriptor is non-blocking, writes always do.
-type wire struct{ fd int }
+type wire struct {
+	fd     int
+	polled bool // the descriptor is non-blocking, and read when epoll says so
+	dry    bool // the last read took all there was
+}
 
-func (w *wire) Read(b []byte) (int, error) { return readFD(w.fd, b) }
+// Read answers errAgain after a short read without asking the kernel again: what comes later is epoll's to tell.
+func (w *wire) Read(b []byte) (int, error) {
+	if w.dry {
+		w.dry = false
+		return 0, errAgain
+	}
+	n, err := readFD(w.fd, b)
+	w.dry = w.polled && err == nil && n < len(b)
+	return n, err
+}
 
 func (w *wire) Write(b []byte) (int, error) {
 	sent := 0
