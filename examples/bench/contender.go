@@ -15,6 +15,7 @@ type contender struct {
 	Name  string   `json:"name"`
 	Kind  string   `json:"kind"` // floor, peer (in Go), ours, or other (in another language)
 	About string   `json:"about"`
+	Room  string   `json:"room"` // whether a slow member stalls a room
 	UTF8  string   `json:"utf8"`
 	Rows  []string `json:"rows"`
 
@@ -71,7 +72,7 @@ func outsider(spec string) (contender, error) {
 		return contender{}, fmt.Errorf("-peer %q: want NAME=COMMAND with {port} in it", spec)
 	}
 	return contender{
-		Name: name, Kind: "other", About: "`" + command + "`", UTF8: "?", Rows: []string{"echo", "broadcast", "http", "deflate"},
+		Name: name, Kind: "other", About: "`" + command + "`", Room: "?", UTF8: "?", Rows: []string{"echo", "broadcast", "http", "deflate"},
 		command: func(_ row, port int) ([]string, bool) {
 			return []string{"sh", "-c", "exec " + strings.ReplaceAll(command, "{port}", strconv.Itoa(port))}, false
 		},

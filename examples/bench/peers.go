@@ -21,16 +21,16 @@ type neighbour struct {
 func neighbours(dir string) []neighbour {
 	all := []neighbour{
 		{
-			contender: contender{Name: "node-ws", About: "Node, ws with bufferutil", UTF8: "on", Rows: []string{"echo", "deflate", "broadcast", "http"}},
+			contender: contender{Name: "node-ws", About: "Node, ws with bufferutil", Room: "no: a queue for each member", UTF8: "on", Rows: []string{"echo", "deflate", "broadcast", "http"}},
 			dir:       "node-ws", tool: "npm", build: []string{"npm", "ci", "--silent", "--no-audit", "--no-fund"},
 			built: "node_modules/ws/package.json",
 		},
 		{
-			contender: contender{Name: "tokio-tungstenite", About: "Rust, one thread, answers to one read leave in one write", UTF8: "on", Rows: []string{"echo"}},
+			contender: contender{Name: "tokio-tungstenite", About: "Rust, one thread, answers to one read leave in one write", Room: "-", UTF8: "on", Rows: []string{"echo"}},
 			dir:       "tokio-tungstenite", tool: "cargo", build: []string{"cargo", "build", "--release", "--quiet", "--locked"},
 		},
 		{
-			contender: contender{Name: "fastwebsockets", About: "Rust, one thread, SIMD features on", UTF8: "on", Rows: []string{"echo"}},
+			contender: contender{Name: "fastwebsockets", About: "Rust, one thread, SIMD features on", Room: "-", UTF8: "on", Rows: []string{"echo"}},
 			dir:       "fastwebsockets", tool: "cargo", build: []string{"cargo", "build", "--release", "--quiet", "--locked"},
 		},
 	}

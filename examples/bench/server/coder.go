@@ -14,13 +14,14 @@ func coderContenders() []contender {
 	return []contender{
 		{
 			Name: "coder", Kind: "peer", About: "Read, Write, in the HTTP handler, read limit lifted",
+			Room: "no: its chat example, a queue and a writing goroutine for each member",
 			UTF8: "off (left to the user)", Rows: rows,
-			serve: func(ln net.Listener, s setup) error { return serveCoder(ln, s, readCoder) },
+			serve: func(ln net.Listener, s setup) error { return serveCoder(ln, s, false) },
 		},
 		{
 			Name: "coder-tuned", Kind: "peer", About: "Reader into pooled buffers, Write; it has no other settings",
-			UTF8: "off (left to the user)", Rows: rows,
-			serve: func(ln net.Listener, s setup) error { return serveCoder(ln, s, readCoderPooled) },
+			Room: stalling, UTF8: "off (left to the user)", Rows: rows,
+			serve: func(ln net.Listener, s setup) error { return serveCoder(ln, s, true) },
 		},
 	}
 }
@@ -50,12 +51,17 @@ func readCoderPooled(ctx context.Context, c *websocket.Conn, use func(websocket.
 	return use(kind, message.Bytes())
 }
 
-func serveCoder(ln net.Listener, s setup, read coderRead) error {
+func serveCoder(ln net.Listener, s setup, tuned bool) error {
 	options := &websocket.AcceptOptions{}
 	if s.deflate {
 		options.CompressionMode = websocket.CompressionNoContextTakeover
 	}
+	read := readCoder
+	if tuned {
+		read = readCoderPooled
+	}
 	ctx := context.Background()
+	var chat room[*coderMember]
 	var all room[*websocket.Conn]
 	return serveHTTP(ln, s, webMux(func(w http.ResponseWriter, r *http.Request, broadcast bool) {
 		c, err := websocket.Accept(w, r, options)
@@ -64,6 +70,10 @@ func serveCoder(ln net.Listener, s setup, read coderRead) error {
 		}
 		defer c.CloseNow()
 		c.SetReadLimit(-1)
+		if broadcast && !tuned {
+			chatCoder(ctx, c, &chat)
+			return
+		}
 		answer := func(kind websocket.MessageType, payload []byte) error { return c.Write(ctx, kind, payload) }
 		if broadcast {
 			all.join(c)

@@ -18,11 +18,12 @@ func gobwasContenders() []contender {
 	return []contender{
 		{
 			Name: "gobwas", Kind: "peer", About: "as in its README: UpgradeHTTP, wsutil.ReadClientData, WriteServerMessage",
+			Room: "no: its chat example, 128 goroutines write to all members, each of whom they wait for 100 ms",
 			UTF8: "on", Rows: rows, serve: serveGobwas,
 		},
 		{
 			Name: "gobwas-tuned", Kind: "peer", About: "zero-copy upgrade on the TCP connection, buffered reads, pooled messages, one write for each",
-			UTF8: "on, whole messages", Rows: rows, serve: serveGobwasTuned,
+			Room: stalling, UTF8: "on, whole messages", Rows: rows, serve: serveGobwasTuned,
 		},
 	}
 }
@@ -30,7 +31,7 @@ func gobwasContenders() []contender {
 var errNotUTF8 = errors.New("text is not UTF-8")
 
 func serveGobwas(ln net.Listener, s setup) error {
-	var all room[net.Conn]
+	all := newGobwasChat()
 	return serveHTTP(ln, s, webMux(func(w http.ResponseWriter, r *http.Request, broadcast bool) {
 		agreed := wsflate.Extension{Parameters: wsflate.DefaultParameters}
 		upgrader := ws.HTTPUpgrader{}
@@ -45,13 +46,12 @@ func serveGobwas(ln net.Listener, s setup) error {
 		if _, ok := agreed.Accepted(); ok {
 			echo = echoGobwasDeflate
 		}
-		if broadcast {
-			all.join(c)
-			echo = func(c net.Conn) error { return shoutGobwas(c, &all) }
-		}
 		go func() {
 			defer c.Close()
-			defer all.leave(c)
+			if broadcast {
+				all.serve(c)
+				return
+			}
 			for echo(c) == nil {
 			}
 		}()
@@ -64,19 +64,6 @@ func echoGobwas(c net.Conn) error {
 		return err
 	}
 	return wsutil.WriteServerMessage(c, op, payload)
-}
-
-func shoutGobwas(c net.Conn, all *room[net.Conn]) error {
-	payload, op, err := wsutil.ReadClientData(c)
-	if err != nil {
-		return err
-	}
-	frame, err := ws.CompileFrame(ws.NewFrame(op, true, payload))
-	if err != nil {
-		return err
-	}
-	all.each(func(c net.Conn) error { _, err := c.Write(frame); return err })
-	return nil
 }
 
 var quickHelper = wsflate.Helper{

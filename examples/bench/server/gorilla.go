@@ -14,11 +14,12 @@ func gorillaContenders() []contender {
 	return []contender{
 		{
 			Name: "gorilla", Kind: "peer", About: "as in its echo example: ReadMessage, WriteMessage, in the HTTP handler",
+			Room: "no: its chat example, a hub with a queue and a writing goroutine for each member",
 			UTF8: "off (left to the user)", Rows: rows, serve: serveGorilla,
 		},
 		{
 			Name: "gorilla-tuned", Kind: "peer", About: "write buffer pool, 1 KiB buffers, messages read into pooled buffers, handler returned",
-			UTF8: "off (left to the user)", Rows: rows, serve: serveGorillaTuned,
+			Room: stalling, UTF8: "off (left to the user)", Rows: rows, serve: serveGorillaTuned,
 		},
 	}
 }
@@ -38,28 +39,20 @@ func (r *gorillaRoom) send(kind int, payload []byte) error {
 
 func serveGorilla(ln net.Listener, s setup) error {
 	upgrader := websocket.Upgrader{EnableCompression: s.deflate}
-	var all gorillaRoom
+	all := newGorillaHub()
 	return serveHTTP(ln, s, webMux(func(w http.ResponseWriter, r *http.Request, broadcast bool) {
 		c, err := upgrader.Upgrade(w, r, nil)
 		if err != nil {
 			return
 		}
-		defer c.Close()
 		if broadcast {
-			all.join(c)
-			defer all.leave(c)
+			all.admit(c)
+			return
 		}
+		defer c.Close()
 		for {
 			kind, payload, err := c.ReadMessage()
-			if err != nil {
-				return
-			}
-			if broadcast {
-				err = all.send(kind, payload)
-			} else {
-				err = c.WriteMessage(kind, payload)
-			}
-			if err != nil {
+			if err != nil || c.WriteMessage(kind, payload) != nil {
 				return
 			}
 		}

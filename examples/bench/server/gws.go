@@ -12,14 +12,14 @@ func gwsContenders() []contender {
 	return []contender{
 		{
 			Name: "gws", Kind: "peer", About: "CheckUtf8Enabled, otherwise default options, ReadLoop in the HTTP handler",
-			UTF8: "on", Rows: rows,
+			Room: "no: its Broadcaster, a queue for each member", UTF8: "on", Rows: rows,
 			serve: func(ln net.Listener, s setup) error {
 				return serveGWS(ln, s, &gws.ServerOption{}, (*gws.Conn).ReadLoop)
 			},
 		},
 		{
 			Name: "gws-tuned", Kind: "peer", About: "its best practice: ParallelEnabled, Recovery, handler returned; CheckUtf8Enabled",
-			UTF8: "on", Rows: rows,
+			Room: "no: its Broadcaster, a queue for each member", UTF8: "on", Rows: rows,
 			serve: func(ln net.Listener, s setup) error {
 				option := &gws.ServerOption{ParallelEnabled: true, Recovery: gws.Recovery}
 				return serveGWS(ln, s, option, func(c *gws.Conn) { go c.ReadLoop() })

@@ -20,6 +20,7 @@ type contender struct {
 	Name  string   `json:"name"`
 	Kind  string   `json:"kind"`  // floor, peer or ours
 	About string   `json:"about"` // how it is set up
+	Room  string   `json:"room"`  // whether a slow member stalls everyone on /broadcast, and how its messages are sent
 	UTF8  string   `json:"utf8"`  // who checks text, or that nobody does
 	Rows  []string `json:"rows"`  // the kinds of load that it takes: echo, deflate, tls, broadcast, http
 

@@ -14,7 +14,7 @@ import (
 func rawContenders() []contender {
 	return []contender{{
 		Name: "raw", Kind: "floor", About: "a goroutine per connection that reads, unmasks and writes, with no checks: the floor",
-		UTF8: "off", Rows: []string{"echo", "tls", "broadcast"}, serve: serveRaw,
+		Room: stalling, UTF8: "off", Rows: []string{"echo", "tls", "broadcast"}, serve: serveRaw,
 	}}
 }
 

@@ -14,18 +14,19 @@ import (
 
 func spindriftContenders() []contender {
 	rows := []string{"echo", "deflate", "tls", "broadcast"}
+	const room = "no: one actor sends to every connection's"
 	return []contender{
 		{
 			Name: "spindrift", Kind: "ours", About: "a handler actor for each connection, in drop-in mode; plain HTTP through the same server",
-			UTF8: "on", Rows: append([]string{"http"}, rows...),
+			Room: room, UTF8: "on", Rows: append([]string{"http"}, rows...),
 			serve: func(ln net.Listener, s setup) error { return serveSpindrift(ln, s, spindriftSetup{}) },
 		},
 		{
-			Name: "spindrift-shared", Kind: "ours", About: "one handler actor for all connections", UTF8: "on", Rows: rows,
+			Name: "spindrift-shared", Kind: "ours", About: "one handler actor for all connections", Room: room, UTF8: "on", Rows: rows,
 			serve: func(ln net.Listener, s setup) error { return serveSpindrift(ln, s, spindriftSetup{shared: true}) },
 		},
 		{
-			Name: "spindrift-portable", Kind: "ours", About: "a handler actor and, in place of the poller, a goroutine for each connection", UTF8: "on", Rows: rows,
+			Name: "spindrift-portable", Kind: "ours", About: "a handler actor and, in place of the poller, a goroutine for each connection", Room: room, UTF8: "on", Rows: rows,
 			serve: func(ln net.Listener, s setup) error { return serveSpindrift(ln, s, spindriftSetup{portable: true}) },
 		},
 	}
