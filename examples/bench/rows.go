@@ -43,6 +43,7 @@ func rows() []row {
 		{ID: "deflate", Title: "Echo 1 KiB of JSON, deflated, 100 connections", Kind: echoing, Conns: 100, InFlight: 1, Size: 1 << 10, Deflate: true},
 		{ID: "tls", Title: "Echo 64 B over TLS, 100 connections", Kind: echoing, Conns: 100, InFlight: 1, Size: 64, TLS: true},
 		{ID: "broadcast", Title: "Broadcast 64 B to 5,000 connections", Kind: broadcasting, Conns: 5000, InFlight: 1, Size: 64},
+		{ID: "broadcast8", Title: "Broadcast 64 B to 5,000 connections, 8 in flight", Kind: broadcasting, Conns: 5000, InFlight: 8, Size: 64},
 		{ID: "upgrades", Title: "Upgrades, 64 at a time", Kind: upgrading, Conns: 64},
 		{ID: "http", Title: "Plain HTTP requests, 100 connections", Kind: requesting, Conns: 100, InFlight: 1},
 		{ID: "idle", Title: "Idle memory, 9,000 connections", Kind: idling, Conns: 9000, InFlight: 1, Size: 64},

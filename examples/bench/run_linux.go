@@ -95,7 +95,7 @@ func (b *bench) measure(ctx context.Context, r row, c contender, round int) (sam
 func drive(ctx context.Context, r row, target load.Target, window load.Window, message load.Message) (*load.Report, error) {
 	switch r.Kind {
 	case broadcasting:
-		return load.Broadcast{Target: target, Message: message, Conns: r.Conns, Window: window}.Run(ctx)
+		return load.Broadcast{Target: target, Message: message, Conns: r.Conns, InFlight: r.InFlight, Window: window}.Run(ctx)
 	case upgrading:
 		return load.Upgrades{Target: target, Concurrent: r.Conns, Window: window}.Run(ctx)
 	case requesting:

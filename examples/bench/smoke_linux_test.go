@@ -18,6 +18,7 @@ var smallRows = []row{
 	{ID: "deflate", Kind: echoing, Conns: 4, InFlight: 1, Size: 1024, Deflate: true},
 	{ID: "tls", Kind: echoing, Conns: 4, InFlight: 1, Size: 64, TLS: true},
 	{ID: "broadcast", Kind: broadcasting, Conns: 8, InFlight: 1, Size: 64},
+	{ID: "broadcast8", Kind: broadcasting, Conns: 20, InFlight: 8, Size: 64},
 	{ID: "upgrades", Kind: upgrading, Conns: 4},
 	{ID: "http", Kind: requesting, Conns: 4, InFlight: 1},
 	{ID: "idle", Kind: idling, Conns: 20, InFlight: 1, Size: 64},

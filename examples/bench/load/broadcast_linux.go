@@ -7,12 +7,13 @@ import (
 	"time"
 )
 
-// Broadcast sends a message on one connection of a room and waits until all have received it before it sends the next.
-// Every delivery counts as one message.
+// Broadcast keeps a fixed number of messages on the way to everyone in a room: as soon as one has reached all, another is sent.
+// Every delivery counts as one message. Several in flight come from as many speakers.
 type Broadcast struct {
 	Target
-	Message Message
-	Conns   int
+	Message  Message
+	Conns    int
+	InFlight int
 	Window
 }
 
@@ -35,32 +36,72 @@ func (b Broadcast) Run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	count := &tally{report: &Report{}}
-	waiting := 0
-	var sent time.Duration
-	round := func() error {
-		waiting, sent = b.Conns, l.now()
-		return l.shout(sent)
-	}
-	if err := round(); err != nil {
-		return nil, err
-	}
-	delivered := func(_ *conn, n int, now time.Duration) error {
-		count.record(now-sent, n)
-		if waiting -= n; waiting > 0 {
-			return nil
+	room := newDeliveries(b.Conns, b.InFlight)
+	for i := range b.InFlight {
+		room.sent(l.now())
+		if err := l.shout(i); err != nil {
+			return nil, err
 		}
-		return round()
+	}
+	delivered := func(c *conn, n int, now time.Duration) error {
+		for range n {
+			latency, everyone, err := room.delivered(c.index, now)
+			if err != nil {
+				return err
+			}
+			count.record(latency, 1)
+			if !everyone {
+				continue
+			}
+			if err := l.shout(room.sent(now) % b.InFlight); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	return count.report, watch(ctx, b.Window, count, l, delivered)
 }
 
-func (l *loop) shout(now time.Duration) error {
-	speaker := l.conns[0]
-	speaker.stamps.held = 0
-	if err := speaker.send(l.epfd, 1, now); err != nil {
+func (l *loop) shout(speaker int) error {
+	c := l.conns[speaker]
+	c.stamps.held = 0
+	if err := c.send(l.epfd, 1, l.now()); err != nil {
 		return fmt.Errorf("load: write: %w", err)
 	}
 	return nil
+}
+
+// deliveries tells which message of a room each member has next. Messages look alike, so a member's n-th delivery is taken
+// for the n-th message sent, whoever sent it.
+type deliveries struct {
+	heard   []int           // by each member
+	next    int             // the number of the next message to be sent
+	missing []int           // members that have not heard the message yet; like since, by number modulo what may be in flight
+	since   []time.Duration // when the message was sent
+}
+
+func newDeliveries(members, inFlight int) *deliveries {
+	return &deliveries{heard: make([]int, members), missing: make([]int, inFlight), since: make([]time.Duration, inFlight)}
+}
+
+// sent returns the number of the message that is on its way from now on.
+func (d *deliveries) sent(now time.Duration) int {
+	number := d.next
+	d.missing[number%len(d.missing)] = len(d.heard)
+	d.since[number%len(d.since)] = now
+	d.next++
+	return number
+}
+
+// delivered returns how long the message was on its way, and whether everyone has it now.
+func (d *deliveries) delivered(member int, now time.Duration) (latency time.Duration, everyone bool, err error) {
+	if d.heard[member] == d.next {
+		return 0, false, errors.New("load: more deliveries than messages")
+	}
+	slot := d.heard[member] % len(d.missing)
+	d.heard[member]++
+	d.missing[slot]--
+	return now - d.since[slot], d.missing[slot] == 0, nil
 }
 
 // assemble repeats a message until one has reached every connection: a server may join a connection to its room a moment
@@ -72,7 +113,7 @@ func (b Broadcast) assemble(ctx context.Context, l *loop) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := l.shout(l.now()); err != nil {
+		if err := l.shout(0); err != nil {
 			return err
 		}
 		heard := 0
