@@ -38,7 +38,7 @@ const chartStyle = `
 `
 
 // writeSVG draws a panel of bars for each row. Every bar is as long as its contender is good: for memory, where less is better,
-// the text says so and the longest bar is the worst.
+// the text says so and the longest bar is the worst, cut off (») when it is far longer than the next.
 func (r *report) writeSVG(w io.Writer) {
 	var panels []string
 	var heights []int
@@ -61,7 +61,7 @@ func (r *report) writeSVG(w io.Writer) {
 	fmt.Fprintf(w, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\">\n", width, height, width, height)
 	fmt.Fprintf(w, "<title>Spindrift and other WebSocket servers</title>\n<style>%s</style>\n", chartStyle)
 	fmt.Fprintf(w, "<rect class=\"page\" width=\"%d\" height=\"%d\" rx=\"6\"/>\n", width, height)
-	fmt.Fprintf(w, "<text class=\"title\" x=\"%d\" y=\"30\">One core, side by side</text>\n", chartMargin)
+	fmt.Fprintf(w, "<text class=\"title\" x=\"%d\" y=\"30\">One core, side by side; in brackets, as a multiple of the best other Go library</text>\n", chartMargin)
 	x := chartMargin
 	for _, item := range [][2]string{{"ours", "Spindrift"}, {"peer", "other Go libraries"}, {"other", "other languages"}, {"floor", "raw read and write, no library"}} {
 		fmt.Fprintf(w, "<rect class=\"%s\" x=\"%d\" y=\"40\" width=\"12\" height=\"12\" rx=\"2\"/><text x=\"%d\" y=\"50\">%s</text>\n", item[0], x, x+17, item[1])
@@ -84,14 +84,19 @@ func shortest(tops [chartColumns]int) int {
 // panel draws one row; its height is 0 when there is nothing to draw.
 func (r *result) panel() (body string, height int) {
 	head, best := r.Row.headline(), r.best()
-	longest := 0.0
+	longest, next := 0.0, 0.0
 	for i := range r.Entries {
 		if v := r.Entries[i].median(head.value); v > longest {
-			longest = v
+			longest, next = v, longest
+		} else if v > next {
+			next = v
 		}
 	}
 	if longest == 0 {
 		return "", 0
+	}
+	if head.lessWins && next > 0 {
+		longest = min(longest, 2*next) // one glutton does not shrink everyone else to nothing
 	}
 	unit := head.unit
 	if head.lessWins {
@@ -110,7 +115,10 @@ func (r *result) panel() (body string, height int) {
 		if ratio := e.ratio(best, head.value); !math.IsNaN(ratio) {
 			label += " (" + times(ratio) + "x)"
 		}
-		length := max(1, v/longest*(panelWidth-nameWidth-valueWidth))
+		if v > longest {
+			label = "» " + label
+		}
+		length := max(1, min(1, v/longest)*(panelWidth-nameWidth-valueWidth))
 		fmt.Fprintf(&b, "<text class=\"%s\" x=\"0\" y=\"%d\">%s</text>", e.Kind, y+barHeight-2, escape(e.Contender))
 		fmt.Fprintf(&b, "<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\"/>", e.Kind, nameWidth, y, length, barHeight)
 		fmt.Fprintf(&b, "<text class=\"value\" x=\"%.1f\" y=\"%d\">%s</text>\n", nameWidth+length+6, y+barHeight-2, escape(label))

@@ -1,6 +1,6 @@
 // Command bench measures WebSocket servers side by side on this machine: each in turn on one core, the load on another.
 //
-//	go run .                                   # everything; about half an hour
+//	go run .                                   # everything; it says at the start how long that takes
 //	go run . -rows echo64,idle -contenders gorilla,gws -rounds 1 -duration 1s
 //	go run . -peer 'uws=/opt/uws/echo {port}'
 //
@@ -51,9 +51,9 @@ func parse() orders {
 	flag.StringVar(&o.rows, "rows", "", "comma-separated `IDS` of rows, all when empty: "+ids(rows()))
 	flag.StringVar(&o.contenders, "contenders", "", "comma-separated `NAMES` of contenders, all when empty")
 	flag.IntVar(&o.rounds, "rounds", 3, "how many times each contender is measured in each row")
-	flag.DurationVar(&o.duration, "duration", 3*time.Second, "measured time")
-	flag.DurationVar(&o.warmup, "warmup", time.Second, "load before the measured time, for Go")
-	flag.DurationVar(&o.otherWarm, "other-warmup", 3*time.Second, "load before the measured time, for other languages")
+	flag.DurationVar(&o.duration, "duration", 1500*time.Millisecond, "measured time")
+	flag.DurationVar(&o.warmup, "warmup", 400*time.Millisecond, "load before the measured time, for Go")
+	flag.DurationVar(&o.otherWarm, "other-warmup", time.Second, "load before the measured time, for other languages")
 	flag.StringVar(&o.out, "out", "results", "`DIR` for "+markdownFile+", "+chartFile+" and "+dataFile)
 	flag.BoolVar(&o.merge, "merge", false, "keep the rows that -out has already and this run does not measure")
 	flag.StringVar(&o.profiles, "profiles", "", "`DIR` for CPU profiles of the Go servers, which cost them a little; none when empty")
@@ -112,7 +112,7 @@ func run(ctx context.Context) error {
 	if o.binary {
 		b.opcode = load.Binary
 	}
-	facts = append(facts, fmt.Sprintf("%d rounds of %v each, after %v of warm-up (%v for other languages); %s messages",
+	facts = append(facts, fmt.Sprintf("rounds: %d, of %v each, after %v of warm-up (%v for other languages); %s messages",
 		o.rounds, o.duration, o.warmup, o.otherWarm, map[bool]string{false: "text", true: "binary"}[o.binary]))
 	report := &report{Machine: facts}
 	for _, c := range contenders {
@@ -120,6 +120,8 @@ func run(ctx context.Context) error {
 			report.Contenders = append(report.Contenders, c)
 		}
 	}
+	count, d := b.estimate(chosen, contenders)
+	say(fmt.Sprintf("%d measurements, about %v", count, d.Round(10*time.Second)))
 	for _, r := range chosen {
 		res, err := b.run(ctx, r, contenders)
 		if err != nil {

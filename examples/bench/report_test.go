@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -22,9 +23,13 @@ func exampleReport() *report {
 		{Contender: "spindrift", Kind: "ours", Samples: []sample{{RSS: 2_200, Inside: true}}},
 	}}
 	return &report{
-		Machine:    []string{"a machine"},
-		Contenders: []contender{{Name: "raw", About: "floor", UTF8: "off"}, {Name: "gorilla", About: "x | y", UTF8: "off"}, {Name: "spindrift", About: "ours", UTF8: "on"}},
-		Results:    []result{echo, idle},
+		Machine: []string{"a machine"},
+		Contenders: []contender{
+			{Name: "raw", Kind: "floor", About: "floor", Room: "yes", UTF8: "off"},
+			{Name: "gorilla", Kind: "peer", About: "x | y", Room: "no", UTF8: "off"},
+			{Name: "spindrift", Kind: "ours", About: "ours", Room: "no", UTF8: "on"},
+		},
+		Results: []result{echo, idle},
 	}
 }
 
@@ -41,7 +46,10 @@ func TestMarkdown(t *testing.T) {
 		"| spindrift | 110.0 k † | 1.10 |",
 		"(broken, 0 rounds only: it ended)",
 		"| gorilla | 17.6 KB | 1.00 | 0 B | 15.0 KB | 1.00 |\n",
-		"| gorilla | x \\| y | off |",
+		"| gorilla | x \\| y | no | off |",
+		"ahead in 2, level within 5 % in 0, behind in 0.",
+		"| Echo 64 B, 100 connections, 1 in flight | messages/s | 110.0 k † | 100.0 k (gorilla) | **1.10** |\n",
+		"| Idle memory, 9,000 connections | resident bytes per connection | 2.2 KB | 17.6 KB (gorilla) | **8.00** |\n",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in\n%s", want, page)
@@ -49,6 +57,33 @@ func TestMarkdown(t *testing.T) {
 	}
 	if strings.Contains(page, "| broken") || strings.Contains(page, "NaN") {
 		t.Error("a contender without samples has a line")
+	}
+}
+
+func TestChartCutsAGluttonShort(t *testing.T) {
+	r := result{Row: row{Kind: idling}}
+	for name, memory := range map[string]float64{"lean": 5_000, "usual": 10_000, "glutton": 130_000} {
+		r.Entries = append(r.Entries, entry{Contender: name, Samples: []sample{{RSS: memory}}})
+	}
+	const whole = panelWidth - nameWidth - valueWidth
+	body, _ := r.panel()
+	for _, want := range []string{"» 130.0 KB", fmt.Sprintf(`width="%d.0"`, whole), fmt.Sprintf(`width="%d.0"`, whole/2), fmt.Sprintf(`width="%d.0"`, whole/4)} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %s in\n%s", want, body)
+		}
+	}
+}
+
+func TestStoryCountsRows(t *testing.T) {
+	r := exampleReport()
+	r.Results[0].entry("spindrift").Samples[0].Messages = 202_000
+	r.Results[1].entry("spindrift").Samples[0].RSS = 20_000
+	if sentence, _ := r.story(); !strings.Contains(sentence, "ahead in 0, level within 5 % in 1, behind in 1.") {
+		t.Error(sentence)
+	}
+	r.Contenders = r.Contenders[:2]
+	if sentence, lines := r.story(); sentence != "" || len(lines) > 0 {
+		t.Errorf("%s %v", sentence, lines)
 	}
 }
 

@@ -24,6 +24,37 @@ type bench struct {
 	progress   func(string)
 }
 
+// estimate returns how many measurements a run is, and about how long it takes.
+func (b *bench) estimate(chosen []row, contenders []contender) (count int, d time.Duration) {
+	const (
+		aServer     = 50 * time.Millisecond // its start and its end
+		aConnection = 250 * time.Microsecond
+	)
+	for _, r := range chosen {
+		for _, c := range contenders {
+			if !c.takes(r) {
+				continue
+			}
+			each := aServer + time.Duration(r.Conns)*aConnection
+			if r.Kind == idling {
+				each += 2 * b.settle
+			} else {
+				each += b.warmupOf(c) + b.duration
+			}
+			count += b.rounds
+			d += time.Duration(b.rounds) * each
+		}
+	}
+	return count, d
+}
+
+func (b *bench) warmupOf(c contender) time.Duration {
+	if c.Kind == "other" {
+		return b.otherWarm
+	}
+	return b.warmup
+}
+
 // run measures every contender that takes the row, in turn, as many times as there are rounds.
 func (b *bench) run(ctx context.Context, r row, contenders []contender) (result, error) {
 	res := result{Row: r, When: time.Now()}
@@ -65,15 +96,11 @@ func (b *bench) measure(ctx context.Context, r row, c contender, round int) (sam
 	if r.Kind == idling {
 		return b.measureIdle(ctx, r, server, target)
 	}
-	warmup := b.warmup
-	if c.Kind == "other" {
-		warmup = b.otherWarm
-	}
 	watch := &observer{server: server, duration: b.duration}
 	if b.profiles != "" {
 		watch.profile = filepath.Join(b.profiles, fmt.Sprintf("%s-%s-%d.pprof", r.ID, c.Name, round+1))
 	}
-	window := load.Window{Warmup: warmup, Duration: b.duration, Sleep: b.oneCore, Answered: &watch.answered}
+	window := load.Window{Warmup: b.warmupOf(c), Duration: b.duration, Sleep: b.oneCore, Answered: &watch.answered}
 	window.Begin = func() { watch.begin(ctx) }
 	window.End = watch.end
 	report, err := drive(ctx, r, target, window, r.message(b.opcode))

@@ -99,3 +99,15 @@ func TestProfileIsWhole(t *testing.T) {
 		t.Errorf("%d bytes of profile, %v", len(got), err)
 	}
 }
+
+func TestEstimate(t *testing.T) {
+	b := &bench{rounds: 3, warmup: time.Second, otherWarm: 5 * time.Second, duration: 2 * time.Second}
+	row := []row{{ID: "echo", Kind: echoing}}
+	goes := contender{Kind: "peer", Rows: []string{"echo"}}
+	other := contender{Kind: "other", Rows: []string{"echo"}}
+	n, short := b.estimate(row, []contender{goes, {Kind: "peer"}})
+	m, long := b.estimate(row, []contender{other})
+	if n != 3 || m != 3 || short < 9*time.Second || long-short != 12*time.Second {
+		t.Errorf("%d in %v, %d in %v", n, short, m, long)
+	}
+}

@@ -159,11 +159,17 @@ func (r *result) writeText(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
-func writeMarkdownTable(w io.Writer, lines [][]string) {
+// The alignments of a Markdown table's columns after the first.
+const (
+	figures = " ---: |"
+	words   = " --- |"
+)
+
+func writeMarkdownTable(w io.Writer, lines [][]string, alignment string) {
 	for i, line := range lines {
 		fmt.Fprintf(w, "| %s |\n", strings.Join(line, " | "))
 		if i == 0 {
-			fmt.Fprintf(w, "| --- |%s\n", strings.Repeat(" ---: |", len(line)-1))
+			fmt.Fprintf(w, "| --- |%s\n", strings.Repeat(alignment, len(line)-1))
 		}
 	}
 }
