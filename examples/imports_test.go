@@ -33,7 +33,7 @@ var rooms = map[string][]string{
 
 // outside is what the pure packages may import from elsewhere.
 var outside = map[string][]string{
-	"frame": {"bytes", "encoding/binary", "errors", "fmt", "math", "math/bits", "strconv", "strings", "sync", "unicode/utf8", "unsafe"},
+	"frame": {"bytes", "encoding/binary", "errors", "fmt", "math", "math/bits", "strconv", "strings", "sync", "sync/atomic", "unicode/utf8", "unsafe"},
 	"pipeline": {"bufio", "bytes", "cmp", "crypto/rand", "encoding/binary", "errors", "fmt", "io", "iter", "math", "slices", "strconv", "strings",
 		"sync", "sync/atomic", "time", "unicode/utf8", "github.com/klauspost/compress/flate"},
 }

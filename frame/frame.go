@@ -67,7 +67,7 @@ type Header struct {
 type Frame struct {
 	Header
 	Payload []byte // unmasked
-	lease   *lease // of the payload's memory, if it can be used again
+	lease   *lease // of the payload's memory, if that can be used again
 }
 
 // String returns the payload as text, whatever the opcode.
@@ -80,22 +80,11 @@ func (f *Frame) Close() (code Code, reason string) {
 	return code, reason
 }
 
-// inline is how many payload bytes share their frame's allocation: frame and
-// payload together fill a size class of 128 bytes (see BenchmarkNew).
-const inline = 128 - 56
-
-type small struct {
-	Frame
-	bytes [inline]byte
-}
-
 // New makes a frame with Fin set and room for size payload bytes, none of them
 // used: append to its Payload. A small one is a single allocation.
 func New(op Opcode, size int) *Frame {
 	if size <= inline {
-		s := &small{Frame: Frame{Header: Header{Fin: true, Opcode: op}}}
-		s.Payload = s.bytes[:0:inline]
-		return &s.Frame
+		return newSmall(op)
 	}
 	f := &Frame{Header: Header{Fin: true, Opcode: op}}
 	if size < leased {

@@ -6,7 +6,8 @@ import (
 )
 
 // leased is the size from which payloads that New makes can be used again. For
-// smaller ones the garbage collector is as fast.
+// smaller ones the garbage collector is as fast, but for those that New puts into
+// one allocation with their frame: see small.
 const leased = 4 << 10
 
 // lease is a payload's memory on its way around: from a pool into a frame, and
@@ -36,13 +37,16 @@ func newLease(size int) *lease {
 	return &lease{memory: make([]byte, 0, room)}
 }
 
-// Release gives the payload's memory back, to be used for other frames: f and
-// its Payload must not be looked at again, by anyone. It is never needed, and
-// saves the garbage collector work for payloads of some KiB that a receiver has
-// done with.
+// Release gives the memory of f and its payload back, to be used for other
+// frames: neither may be looked at again, by anyone. It is never needed, and
+// saves the garbage collector work when a receiver has done with a frame.
 func (f *Frame) Release() {
 	l := f.lease
-	if l == nil {
+	switch l {
+	case nil:
+		return
+	case inlined, inlinedGiven:
+		f.recycle()
 		return
 	}
 	f.lease, f.Payload = nil, nil
@@ -55,16 +59,23 @@ func (f *Frame) Release() {
 // then done with it: ctx.Respond(f.Handover()) lets that connection Release f
 // when it has written it. Nobody else may have f. It returns f.
 func (f *Frame) Handover() *Frame {
-	if f.lease != nil {
+	switch f.lease {
+	case nil:
+	case inlined:
+		f.lease = inlinedGiven
+	default:
 		f.lease.given = true
 	}
 	return f
 }
 
+// HandedOver reports whether f was handed over: it is for one connection only.
+func (f *Frame) HandedOver() bool { return f.lease != nil && f.lease.given }
+
 // Sent is for the stage where the way of f ends: it releases one that was handed
 // over, and does nothing to others.
 func (f *Frame) Sent() {
-	if f.lease != nil && f.lease.given {
+	if f.HandedOver() {
 		f.Release()
 	}
 }
@@ -81,12 +92,15 @@ func (f *Frame) Grow(size, want int) {
 		size = max(size, min(want, 4*size), min(2*cap(f.Payload), 4*size))
 		if size < leased {
 			f.Payload = append(make([]byte, 0, size), f.Payload...)
+			f.lease = nil
 			return
 		}
 		l = newLease(size)
 	}
 	payload := append(l.memory[:0], f.Payload...)
-	f.Release()
+	if f.lease != inlined { // that goes on to be this frame
+		f.Release()
+	}
 	f.lease, f.Payload = l, payload
 }
 

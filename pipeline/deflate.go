@@ -304,7 +304,7 @@ type sharedFrame struct{ plain, deflated *frame.Frame }
 
 // find returns what f was compressed to, if that is remembered.
 func (s *slot) find(f *frame.Frame) *frame.Frame {
-	if s != nil {
+	if s != nil && !f.HandedOver() {
 		if last := s.last.Load(); last != nil && last.plain == f {
 			return last.deflated
 		}
@@ -316,7 +316,7 @@ func (s *slot) find(f *frame.Frame) *frame.Frame {
 // for the second time, so that messages to a single connection cost nothing.
 func (s *slot) keep(f, g *frame.Frame) {
 	switch {
-	case s == nil:
+	case s == nil || f.HandedOver(): // another frame may be in its place soon
 	case s.seen.Load() != f:
 		s.seen.Store(f)
 	case g == f:

@@ -323,6 +323,13 @@ func TestDeflateShared(t *testing.T) {
 	_, kept := stage(nil, func(any) {})
 	kept(f)
 	assert.NotSame(t, f, shared.slots[defaultLevel].last.Load().plain, "one connection is no broadcast")
+	for range 3 { // another frame in the same place, as a released one is used again
+		own := frame.New(frame.OpText, 8<<10)
+		own.Payload = append(own.Payload, prose(3, 2000)...)
+		was := shared.slots[defaultLevel].seen.Load()
+		kept(own.Handover())
+		assert.Same(t, was, shared.slots[defaultLevel].seen.Load(), "it is for one connection")
+	}
 
 	o.ContextTakeover = true
 	_, own := o.Stage()(nil, func(item any) { got = append(got, item.(*frame.Frame)) })
