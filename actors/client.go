@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
 )
 
 // ClientUpgrader is a message that turns a client's HTTP side into a pipeline.
@@ -65,6 +66,8 @@ func newClient(c *conn, m *Connect) *client {
 	s.reader = bufio.NewReader(&s.source)
 	return s
 }
+
+func (c *client) frame(*frame.Frame) {} // nobody is there to take it
 
 func (c *client) receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
 )
 
 // conn is the connection actor. What it is at the moment, one end of HTTP or
@@ -21,6 +22,7 @@ type conn struct {
 // side is what a connection does with its messages and signals.
 type side interface {
 	receive(ctx actor.Context)
+	frame(f *frame.Frame) // to send
 	signalled(bits uint32)
 	settle()           // no message waits: write what a burst has made
 	stop()             // the actor is being stopped by somebody else
@@ -55,6 +57,11 @@ func (c *conn) Receive(ctx actor.Context) {
 	default:
 		c.side.receive(ctx)
 	}
+}
+
+func (c *conn) frame(f *frame.Frame) {
+	defer c.rescue()
+	c.side.frame(f)
 }
 
 func (c *conn) signalled(bits uint32) {
@@ -107,10 +114,11 @@ func (c *conn) refuse(message any, sender *actor.PID) {
 		c.ctx.Send(sender, answer)
 	}
 }
-func (gone) signalled(uint32) {}
-func (gone) settle()          {}
-func (gone) stop()            {}
-func (gone) crashed(error)    {}
+func (gone) frame(*frame.Frame) {}
+func (gone) signalled(uint32)   {}
+func (gone) settle()            {}
+func (gone) stop()              {}
+func (gone) crashed(error)      {}
 
 // yield ends the present turn of m early, so that others get theirs.
 func (m *Mailbox) yield() { m.hurry.Store(true) }

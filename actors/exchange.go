@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
 )
 
 // Exchange is one HTTP request that waits for its answer in a goroutine of
@@ -127,6 +128,8 @@ type server struct {
 	*conn
 	exchange *Exchange // the one before us
 }
+
+func (s *server) frame(*frame.Frame) {} // nobody is there to take it
 
 func (s *server) receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -128,6 +129,11 @@ func (s *stream) receive(ctx actor.Context) {
 	default:
 		s.onDown(m)
 	}
+	s.conclude()
+}
+
+func (s *stream) frame(f *frame.Frame) {
+	s.onDown(f)
 	s.conclude()
 }
 
@@ -327,23 +333,29 @@ func (s *stream) drop() {
 	s.held, s.holder = nil, nil
 }
 
-// envelopes are made in slabs that double while one turn needs more: a burst of
-// 32 messages takes 6 allocations, and nobody keeps an envelope for long.
+// envelopes are made in slabs, of as many as the last turn took: one allocation
+// for a burst of 32 messages, and nobody keeps an envelope for long.
 type envelopes struct {
-	slab []actor.MessageEnvelope
-	made int
+	slab        []actor.MessageEnvelope
+	taken, last int // in this turn, in the last
 }
 
 const maxSlab = 32
 
 func (e *envelopes) next() *actor.MessageEnvelope {
 	if len(e.slab) == 0 {
-		e.made = min(max(2*e.made, 1), maxSlab)
-		e.slab = make([]actor.MessageEnvelope, e.made)
+		e.slab = make([]actor.MessageEnvelope, min(max(e.last-e.taken, e.taken, 1), maxSlab))
 	}
+	e.taken++
 	env := &e.slab[0]
 	e.slab = e.slab[1:]
 	return env
+}
+
+func (e *envelopes) endTurn() {
+	if e.taken > 0 {
+		*e = envelopes{last: e.taken}
+	}
 }
 
 // hand gives an item to the handler, with the connection as sender.
@@ -355,7 +367,7 @@ func (s *stream) hand(item any) {
 
 // conclude does at the end of a turn what may not be done in the middle of one.
 func (s *stream) conclude() {
-	s.envelopes = envelopes{}
+	s.envelopes.endTurn()
 	if s.hung != nil && !s.cut {
 		if s.out.waiting() > 0 && !s.out.blocked {
 			s.flush()
