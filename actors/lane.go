@@ -11,16 +11,21 @@ import (
 type Lane struct {
 	*net.TCPConn
 	polled  *polled // set in the turn of the upgrade, when nobody else uses the connection
-	waiting []byte  // ciphertext that the socket has not taken
+	dry     bool    // the last read has emptied the socket
+	waiting *[]byte // ciphertext that the socket has not taken, from spare; nil: none
+	taken   int     // of that, at the front
 }
 
 func (l *Lane) Read(p []byte) (int, error) {
 	if l.polled == nil {
 		return l.TCPConn.Read(p)
 	}
+	if l.dry {
+		return 0, errAgain
+	}
 	n, err := l.polled.read(p)
 	if n > 0 {
-		err = nil
+		l.dry, err = err == errAgain, nil
 	}
 	return n, err
 }
@@ -30,7 +35,10 @@ func (l *Lane) Write(p []byte) (int, error) {
 	if l.polled == nil {
 		return l.TCPConn.Write(p)
 	}
-	l.waiting = append(l.waiting, p...)
+	if l.waiting == nil {
+		l.waiting = spare.Get().(*[]byte)
+	}
+	*l.waiting = append(*l.waiting, p...)
 	return len(p), nil
 }
 
@@ -64,10 +72,22 @@ type secure struct {
 	lane *Lane
 }
 
-func (s *secure) read(p []byte) (int, error) {
-	n, err := s.conn.Read(p)
-	if len(s.lane.waiting) > 0 { // an answer of TLS's own
+// read decrypts until TLS asks the socket for more and there is none. After a short
+// read of the socket that takes no system call, unless it brought nothing whole:
+// then the peer's end may be right behind.
+func (s *secure) read(p []byte) (n int, err error) {
+	for s.lane.dry = false; n < len(p) && err == nil; {
+		var k int
+		k, err = s.conn.Read(p[n:])
+		if n += k; n == 0 && s.lane.dry {
+			s.lane.dry, err = false, nil
+		}
+	}
+	if s.lane.waiting != nil { // an answer of TLS's own
 		s.push()
+	}
+	if n > 0 && err != errAgain {
+		err = nil // TLS will say it again
 	}
 	return n, err
 }
@@ -92,15 +112,24 @@ func (s *secure) moved() int64 { return s.lane.polled.moved() }
 // push writes ciphertext; errAgain if some is left.
 func (s *secure) push() error {
 	l := s.lane
-	for len(l.waiting) > 0 {
-		n, err := l.polled.write(l.waiting)
-		l.waiting = l.waiting[n:]
-		if err != nil {
-			return err
-		}
+	if l.waiting == nil {
+		return nil
 	}
-	l.waiting = nil
+	n, err := l.polled.write((*l.waiting)[l.taken:])
+	if l.taken += n; err != nil {
+		return err
+	}
+	l.forget()
 	return nil
+}
+
+// forget gives the buffer of what waited back.
+func (l *Lane) forget() {
+	if l.waiting != nil && cap(*l.waiting) <= fill {
+		*l.waiting = (*l.waiting)[:0]
+		spare.Put(l.waiting)
+	}
+	l.waiting, l.taken = nil, 0
 }
 
 // closeWrite says so in TLS first; what the socket does not take of that is lost
@@ -111,4 +140,7 @@ func (s *secure) closeWrite() {
 	s.lane.polled.closeWrite()
 }
 
-func (s *secure) close() { s.lane.polled.close() }
+func (s *secure) close() {
+	s.lane.polled.close()
+	s.lane.forget()
+}
