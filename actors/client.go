@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/spindrift-go/spindrift/frame"
 )
 
 // ClientUpgrader is a message that turns a client's HTTP side into a pipeline.
@@ -67,7 +66,7 @@ func newClient(c *conn, m *Connect) *client {
 	return s
 }
 
-func (c *client) frame(*frame.Frame) {} // nobody is there to take it
+func (c *client) item(any) {} // nobody is there to take it
 
 func (c *client) receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {

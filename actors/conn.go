@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/spindrift-go/spindrift/frame"
 )
 
 // conn is the connection actor. What it is at the moment, one end of HTTP or
@@ -22,7 +21,7 @@ type conn struct {
 // side is what a connection does with its messages and signals.
 type side interface {
 	receive(ctx actor.Context)
-	frame(f *frame.Frame) // to send
+	item(item any) // to send, pipeline.Bare
 	signalled(bits uint32)
 	settle()           // no message waits: write what a burst has made
 	stop()             // the actor is being stopped by somebody else
@@ -59,9 +58,9 @@ func (c *conn) Receive(ctx actor.Context) {
 	}
 }
 
-func (c *conn) frame(f *frame.Frame) {
+func (c *conn) item(item any) {
 	defer c.rescue()
-	c.side.frame(f)
+	c.side.item(item)
 }
 
 func (c *conn) signalled(bits uint32) {
@@ -114,11 +113,11 @@ func (c *conn) refuse(message any, sender *actor.PID) {
 		c.ctx.Send(sender, answer)
 	}
 }
-func (gone) frame(*frame.Frame) {}
-func (gone) signalled(uint32)   {}
-func (gone) settle()            {}
-func (gone) stop()              {}
-func (gone) crashed(error)      {}
+func (gone) item(any)         {}
+func (gone) signalled(uint32) {}
+func (gone) settle()          {}
+func (gone) stop()            {}
+func (gone) crashed(error)    {}
 
 // yield ends the present turn of m early, so that others get theirs.
 func (m *Mailbox) yield() { m.hurry.Store(true) }

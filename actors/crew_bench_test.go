@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/spindrift-go/spindrift/frame"
 )
 
 // kinds are what the benchmarks compare: how actors are run here, and how proto.actor runs them by default.
@@ -164,5 +163,5 @@ type waiter struct{ *sync.WaitGroup }
 
 func (waiter) board(*Mailbox)     {}
 func (w waiter) signalled(uint32) { w.Done() }
-func (waiter) frame(*frame.Frame) {}
+func (waiter) item(any)           {}
 func (waiter) settle()            {}

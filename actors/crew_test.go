@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/spindrift-go/spindrift/frame"
 	"github.com/stretchr/testify/require"
 )
 
@@ -209,7 +208,7 @@ type counter struct{ *atomic.Int32 }
 
 func (counter) board(*Mailbox)     {}
 func (c counter) signalled(uint32) { c.Add(1) }
-func (counter) frame(*frame.Frame) {}
+func (counter) item(any)           {}
 func (counter) settle()            {}
 
 func TestCrewIsADispatcher(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/spindrift-go/spindrift/frame"
 )
 
 // Exchange is one HTTP request that waits for its answer in a goroutine of
@@ -129,7 +128,7 @@ type server struct {
 	exchange *Exchange // the one before us
 }
 
-func (s *server) frame(*frame.Frame) {} // nobody is there to take it
+func (s *server) item(any) {} // nobody is there to take it
 
 func (s *server) receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
 )
 
 // slice is how many messages a turn handles before the mailbox goes to the back of the crew's queue.
@@ -15,7 +15,7 @@ const slice = 300
 // The mailbox asks for it once, so a passenger must be stopped, not restarted, when it fails.
 type passenger interface {
 	board(m *Mailbox)      // told once, before any message
-	frame(f *frame.Frame)  // a frame to send, which does without proto.actor's context
+	item(item any)         // a message that is pipeline.Bare: it does without proto.actor's context
 	signalled(bits uint32) // what has been signalled since the last call
 	settle()               // no message or signal is waiting, or the turn ends here so that others get theirs
 }
@@ -52,12 +52,12 @@ func (m *Mailbox) PostUserMessage(message any) {
 }
 
 // batchIn is the batch that message is or brings, or nil. Asking whether a type has a method takes longer than all the rest of
-// posting, so frames are told apart first.
+// posting, so frames, which are most, are told apart first.
 func batchIn(message any) actor.MessageBatch {
 	if env, ok := message.(*actor.MessageEnvelope); ok {
 		message = env.Message
 	}
-	if _, ok := message.(*frame.Frame); ok {
+	if pipeline.Bare(message) {
 		return nil
 	}
 	batch, _ := message.(actor.MessageBatch)
@@ -196,8 +196,8 @@ func (m *Mailbox) run(limit int) (more bool) {
 }
 
 func (m *Mailbox) deliver(message any) {
-	if f, ok := message.(*frame.Frame); ok && m.passenger != nil {
-		m.passenger.frame(f)
+	if m.passenger != nil && pipeline.Bare(message) {
+		m.passenger.item(message)
 		return
 	}
 	m.invoker.InvokeUserMessage(message)

@@ -12,7 +12,6 @@ import (
 	"unsafe"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/spindrift-go/spindrift/frame"
 	"github.com/stretchr/testify/require"
 )
 
@@ -50,8 +49,8 @@ func (s *script) signalled(bits uint32) {
 	}
 }
 
-func (s *script) frame(f *frame.Frame) { s.note("%s", f) }
-func (s *script) settle()              { s.note("settle") }
+func (s *script) item(item any) { s.note("item %v", item) }
+func (s *script) settle()       { s.note("settle") }
 
 func (s *script) note(format string, args ...any) {
 	s.log = append(s.log, fmt.Sprintf(format, args...))

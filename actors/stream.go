@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -132,8 +131,8 @@ func (s *stream) receive(ctx actor.Context) {
 	s.conclude()
 }
 
-func (s *stream) frame(f *frame.Frame) {
-	s.onDown(f)
+func (s *stream) item(item any) {
+	s.onDown(item)
 	s.conclude()
 }
 

@@ -6,7 +6,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/spindrift-go/spindrift/frame"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -18,9 +17,9 @@ type sleeper struct {
 	woken []time.Duration
 }
 
-func (s *sleeper) board(*Mailbox)     {}
-func (s *sleeper) frame(*frame.Frame) {}
-func (s *sleeper) settle()            {}
+func (s *sleeper) board(*Mailbox) {}
+func (s *sleeper) item(any)       {}
+func (s *sleeper) settle()        {}
 func (s *sleeper) signalled(bits uint32) {
 	if bits&due != 0 {
 		s.woken = append(s.woken, s.wheel.now())

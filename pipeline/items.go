@@ -180,6 +180,13 @@ func Weight(item any) int {
 	return 0
 }
 
+// Bare reports whether item needs no more than to be sent down: nobody answers it,
+// and it is no batch of others. A frame is; of other items it is not known.
+func Bare(item any) bool {
+	_, ok := item.(*frame.Frame)
+	return ok
+}
+
 // Crashed is the Closed of a connection whose pipeline could not make its own.
 func Crashed(err error) *Closed {
 	return &Closed{Code: frame.Abnormal, By: Local, Err: err}
