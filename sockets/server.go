@@ -41,7 +41,7 @@ type Server struct {
 
 	once  sync.Once
 	room  room
-	conns sync.Map // net.Conn to *actor.PID, while they speak HTTP
+	conns sync.Map // actor mode: net.Conn to *actor.PID, while they speak HTTP
 }
 
 // setup hooks the server into the embedded one, once.
@@ -50,42 +50,54 @@ func (s *Server) setup() {
 		if s.System == nil {
 			panic("sockets: Server.System is nil")
 		}
-		rt := actors.RuntimeOf(s.System)
 		s.room.total, s.room.perIP = s.MaxConns, s.MaxConnsPerIP
+		inRoom := &place{room: &s.room}
+		arrive := func(net.Conn) *place { return inRoom } // drop-in: an upgrade brings its actor
 		if s.Listener != nil {
-			s.Handler = http.HandlerFunc(s.ask)
-			if s.ReadHeaderTimeout == 0 && s.ReadTimeout == 0 {
-				s.ReadHeaderTimeout = 10 * time.Second
-			}
-			if s.MaxHeaderBytes == 0 {
-				s.MaxHeaderBytes = MaxHeaderBytes
-			}
+			arrive = s.actorMode()
 		}
-		connContext, connState := s.ConnContext, s.ConnState
+		connContext := s.ConnContext
 		s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 			if connContext != nil {
 				ctx = connContext(ctx, c)
 			}
-			pid := rt.Spawn()
-			s.conns.Store(c, pid)
-			return context.WithValue(ctx, placeKey{}, &place{pid, &s.room})
-		}
-		s.ConnState = func(c net.Conn, state http.ConnState) {
-			switch state {
-			case http.StateClosed:
-				if pid, ok := s.conns.LoadAndDelete(c); ok {
-					s.System.Root.Stop(pid.(*actor.PID))
-				}
-			case http.StateHijacked:
-				if pid, ok := s.conns.LoadAndDelete(c); ok {
-					rt.Hijacked(pid.(*actor.PID))
-				}
-			}
-			if connState != nil {
-				connState(c, state)
-			}
+			return context.WithValue(ctx, placeKey{}, arrive(c))
 		}
 	})
+}
+
+// actorMode has the listener asked, by an actor for each connection that lives as
+// long as that speaks HTTP. It returns what starts one.
+func (s *Server) actorMode() (arrive func(net.Conn) *place) {
+	rt := actors.RuntimeOf(s.System)
+	s.Handler = http.HandlerFunc(s.ask)
+	if s.ReadHeaderTimeout == 0 && s.ReadTimeout == 0 {
+		s.ReadHeaderTimeout = 10 * time.Second
+	}
+	if s.MaxHeaderBytes == 0 {
+		s.MaxHeaderBytes = MaxHeaderBytes
+	}
+	connState := s.ConnState
+	s.ConnState = func(c net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateClosed:
+			if pid, ok := s.conns.LoadAndDelete(c); ok {
+				s.System.Root.Stop(pid.(*actor.PID))
+			}
+		case http.StateHijacked:
+			if pid, ok := s.conns.LoadAndDelete(c); ok {
+				rt.Hijacked(pid.(*actor.PID))
+			}
+		}
+		if connState != nil {
+			connState(c, state)
+		}
+	}
+	return func(c net.Conn) *place {
+		pid := rt.Spawn()
+		s.conns.Store(c, pid)
+		return &place{pid, &s.room}
+	}
 }
 
 // slop is what net/http reads beyond MaxHeaderBytes.

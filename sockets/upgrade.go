@@ -130,11 +130,10 @@ var ours = map[string]bool{
 	"Sec-Websocket-Extensions": true, "Content-Length": true, "Transfer-Encoding": true,
 }
 
-// place is where a request came in: the actor of its connection and the room of
-// its server.
+// place is where a request came in.
 type place struct {
-	pid  *actor.PID
-	room *room
+	pid  *actor.PID // of its connection, in actor mode; nil: an upgrade will bring it
+	room *room      // of its server
 }
 
 type placeKey struct{}
@@ -210,9 +209,9 @@ func Upgrade(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, 
 	rt.Serve(connection(rt, r, ex), ex)
 }
 
-// connection is the actor of r's connection. Under a server that is not ours, or
-// over HTTP/2, where a connection has many requests at once, it is one that
-// lives for this exchange and, if that is upgraded, for the WebSocket.
+// connection is the actor of r's connection. Outside actor mode, or over HTTP/2,
+// where a connection has many requests at once, it is one that lives for this
+// exchange and, if that is upgraded, for the WebSocket.
 func connection(rt *actors.Runtime, r *http.Request, ex *actors.Exchange) *actor.PID {
 	if p, ok := r.Context().Value(placeKey{}).(*place); ok && p.pid != nil && r.ProtoMajor < 2 {
 		return p.pid
