@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -13,18 +14,57 @@ const handlerName = "/handler"
 // handlerFailed tells a connection that its handler has stopped, or has panicked.
 type handlerFailed struct{ err error }
 
-// guardian stops the handlers that connections spawned when they panic: what
-// they were in the middle of with their peer cannot be restarted.
+// guardian is the parent of the handlers that connections spawned. It stops those
+// that panic: what they were in the middle of with their peer cannot be restarted.
+// And it tells the connection of a handler's end, which saves it watching: the set
+// of watchers that proto.actor keeps for one is 600 bytes (make idle).
 //
 // They are children of it and not of the connection because proto.actor stops
 // children before they have read what was sent to them, Closed for instance.
-type guardian struct{ rt *Runtime }
+type guardian struct {
+	rt   *Runtime
+	root *actor.RootContext // whose children are ours
+}
 
-// HandleFailure makes guardian an actor.SupervisorStrategy.
-func (g *guardian) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
-	s.StopChildren(child)
-	conn := g.rt.system.NewLocalPID(strings.TrimSuffix(child.Id, handlerName))
-	g.rt.system.Root.Send(conn, &handlerFailed{fmt.Errorf("frame handler panicked: %v", reason)})
+func newGuardian(rt *Runtime) *guardian {
+	g := &guardian{rt: rt}
+	g.root = actor.NewRootContext(rt.system, nil).WithGuardian(g)
+	// proto.actor's process for a guardian hears of failures only: we take its place.
+	pid := g.root.Self()
+	rt.system.ProcessRegistry.LocalPIDs.GetBucket(pid.Id).Set(pid.Id, g)
+	return g
+}
+
+// SendSystemMessage makes guardian an actor.Process.
+func (g *guardian) SendSystemMessage(_ *actor.PID, message any) {
+	switch m := message.(type) {
+	case *actor.Failure:
+		g.rt.system.Root.Stop(m.Who)
+		g.tell(m.Who, fmt.Errorf("frame handler panicked: %v", m.Reason))
+	case *actor.Terminated:
+		g.tell(m.Who, errHandlerStopped)
+	}
+}
+
+var errHandlerStopped = errors.New("frame handler stopped")
+
+// tell gives a handler's connection the news, unless that has ended before.
+func (g *guardian) tell(handler *actor.PID, news error) {
+	conn, alive := g.rt.system.ProcessRegistry.GetLocal(strings.TrimSuffix(handler.Id, handlerName))
+	if alive {
+		conn.SendUserMessage(nil, &handlerFailed{news})
+	}
+}
+
+// SendUserMessage makes guardian an actor.Process.
+func (g *guardian) SendUserMessage(*actor.PID, any) {}
+
+// Stop makes guardian an actor.Process.
+func (g *guardian) Stop(*actor.PID) {}
+
+// HandleFailure makes guardian an actor.SupervisorStrategy, which proto.actor
+// knows it by.
+func (g *guardian) HandleFailure(*actor.ActorSystem, actor.Supervisor, *actor.PID, *actor.RestartStatistics, any, any) {
 }
 
 // adapted remembers the last props that were adapted: a program has few of them
@@ -35,10 +75,10 @@ type adapted struct{ from, to *actor.Props }
 func (rt *Runtime) spawnHandler(conn *actor.PID, props *actor.Props) *actor.PID {
 	last := rt.adapted.Load()
 	if last == nil || last.from != props {
-		last = &adapted{props, props.Clone(rt.crew.Option(), actor.WithGuardian(rt.guardian))}
+		last = &adapted{props, props.Clone(rt.crew.Option(), actor.WithGuardian(nil))}
 		rt.adapted.Store(last)
 	}
-	pid, err := rt.system.Root.SpawnNamed(last.to, conn.Id+handlerName)
+	pid, err := rt.guardian().root.SpawnNamed(last.to, conn.Id+handlerName)
 	if err != nil {
 		panic(err) // a connection becomes a stream once
 	}

@@ -20,7 +20,7 @@ type Runtime struct {
 
 	sentinel sentinel
 	loose    Group // connections that belong to no server
-	guardian *guardian
+	guardian func() *guardian
 	adapted  atomic.Pointer[adapted]
 
 	mu     sync.Mutex
@@ -51,7 +51,7 @@ func RuntimeOf(system *actor.ActorSystem) *Runtime {
 func newRuntime(system *actor.ActorSystem) *Runtime {
 	rt := &Runtime{system: system, crew: NewCrew(), wheel: newWheel()}
 	rt.sentinel.system, rt.sentinel.stopped = system, system.IsStopped
-	rt.guardian = &guardian{rt}
+	rt.guardian = sync.OnceValue(func() *guardian { return newGuardian(rt) })
 	rt.props = actor.PropsFromProducer(func() actor.Actor { return &conn{rt: rt} }, rt.crew.Option())
 	return rt
 }

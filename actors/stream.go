@@ -78,9 +78,10 @@ func (c *conn) become(p *Plan, w wire, first []byte) {
 	c.side = s
 	s.handler = p.Handler
 	if p.Spawn != nil {
-		s.handler, s.own = c.rt.spawnHandler(c.ctx.Self(), p.Spawn), true
+		s.handler, s.own = c.rt.spawnHandler(s.self, p.Spawn), true
+	} else {
+		c.ctx.Watch(s.handler)
 	}
-	c.ctx.Watch(s.handler)
 	s.group = cmp.Or(p.Group, &c.rt.loose)
 	s.group.join(s)
 	if p.Hello != nil {
@@ -106,7 +107,7 @@ func (s *stream) receive(ctx actor.Context) {
 		s.touched()
 	case *actor.Terminated:
 		if s.handler.Equal(m.Who) { // in its turn: this has overtaken what the handler said last
-			s.ctx.Send(s.ctx.Self(), &handlerFailed{errors.New("frame handler stopped")})
+			s.ctx.Send(s.ctx.Self(), &handlerFailed{errHandlerStopped})
 		}
 	case *handlerFailed:
 		s.orphaned(m.err)
@@ -411,11 +412,11 @@ func (s *stream) finish(err error) {
 	if s.depart != nil {
 		s.depart()
 	}
-	if s.handler != nil {
-		s.ctx.Unwatch(s.handler)
-	}
-	if s.own {
+	switch {
+	case s.own:
 		s.ctx.Poison(s.handler) // after Closed
+	case s.handler != nil:
+		s.ctx.Unwatch(s.handler)
 	}
 	s.end()
 }
