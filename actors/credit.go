@@ -37,7 +37,7 @@ func (l *load) add(frames, bytes int) {
 
 // charge counts an item that was handed over.
 func (s *stream) charge(weight int) {
-	c, l := &s.credit, &s.limits
+	c, l := &s.credit, s.limits
 	c.add(1, weight)
 	c.recent.add(1, weight)
 	if c.recent.reaches((l.CreditFrames+1)/2, (l.CreditBytes+1)/2) {
@@ -52,7 +52,7 @@ func (s *stream) charge(weight int) {
 // they allow and yet too little for a Touch so far.
 func (s *stream) recount() {
 	c := &s.credit
-	if c.spent(&s.limits) && len(c.marks) == 0 {
+	if c.spent(s.limits) && len(c.marks) == 0 {
 		s.touch(false)
 	}
 	s.resume()

@@ -160,7 +160,7 @@ func starve(t *testing.T, limits Limits, message string, bound int) {
 	one := masked(frame.Text(message))
 	flood := &endless{&fake{room: -1}, strings.Repeat(one, chunk/len(one))}
 	plan := w.plan(greedy)
-	plan.Limits = limits
+	plan.Limits = &limits
 	p := w.start(plan, func(m *Mailbox) wire {
 		flood.mailbox = m
 		m.Signal(readable)

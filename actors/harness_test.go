@@ -417,12 +417,13 @@ func core(stages ...pipeline.Stage) pipeline.Stage {
 
 // plan is a server's, with pongs.
 func (w *world) plan(h *handler) *Plan {
+	limits := usual
 	p := &Plan{
 		Top:      pipeline.AutoPong{}.Stage(),
 		Core:     core(),
 		Handler:  h.pid,
 		Hello:    &hello{},
-		Limits:   usual,
+		Limits:   &limits,
 		Portable: w.portable,
 	}
 	if h.pid == nil {

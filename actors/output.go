@@ -82,7 +82,7 @@ func (o *output) compact() {
 // write takes one item of output, within the limit. What is urgent, a Close for
 // instance, finds room when nothing else does.
 func (s *stream) write(m pipeline.Appender) {
-	o, l := &s.out, &s.limits
+	o, l := &s.out, s.limits
 	if s.hung != nil || o.shut {
 		return
 	}

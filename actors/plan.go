@@ -23,7 +23,7 @@ type Plan struct {
 	Handler  *actor.PID       // who gets what leaves the top
 	Spawn    *actor.Props     // or whom to start for that; its mailbox will be the crew's
 	Hello    any              // the handler's first message; nil: none
-	Limits   Limits           // of what the driver holds
+	Limits   *Limits          // of what the driver holds, which connections may share; nil: none
 	Portable bool             // do not use the poller
 	Group    *Group           // to join; nil: that of the connections without a server
 	Leave    func()           // called once when the connection has ended, or comes to nothing; nil: none
@@ -46,6 +46,8 @@ type Limits struct {
 	Stall        time.Duration // without progress while output waits
 	Linger       time.Duration // for the peer's end after ours
 }
+
+var unlimited Limits
 
 // SetTop replaces the stages next to the handler, between two frames.
 type SetTop struct{ Stage pipeline.Stage }

@@ -27,34 +27,33 @@ var chunks = sync.Pool{New: func() any { return new([chunk]byte) }}
 // stream is the side of a connection that drives a pipeline.
 type stream struct {
 	*conn
-	wire    wire
-	onUp    pipeline.Sink // what comes from the wire goes in here
-	topUp   pipeline.Sink // the lowest of the replaceable stages, on the way up
-	coreTop pipeline.Sink // the highest of the others, on the way down
-	onDown  pipeline.Sink // what comes from the handler goes in here
-	group   *Group
-	depart  func()  // nil: none
-	next    *stream // in the group
-	prev    *stream
-	limits  Limits
+	*scratch // nil between turns
+	wire     wire
+	onUp     pipeline.Sink // what comes from the wire goes in here
+	topUp    pipeline.Sink // the lowest of the replaceable stages, on the way up
+	coreTop  pipeline.Sink // the highest of the others, on the way down
+	onDown   pipeline.Sink // what comes from the handler goes in here
+	group    *Group
+	depart   func()  // nil: none
+	next     *stream // in the group
+	prev     *stream
+	limits   *Limits // shared: replaced, not changed
 
 	self    *actor.PID
 	handler *actor.PID
-	own     bool // the handler was spawned for this connection
-	orphan  bool // the handler is gone
-	closed  bool // the handler was told Closed
 
-	envelopes envelopes
+	own    bool // the handler was spawned for this connection
+	orphan bool // the handler is gone
+	closed bool // the handler was told Closed
+	paused bool // no credit: the socket is not read
+	eof    bool // the peer will send no more
+	ended  bool // ... or so the poller says
+	cut    bool // the end is due at the end of the turn
 
-	input  pipeline.Input
-	room   pipeline.Room
 	held   []byte        // read, not yet decoded: the credit ran out
 	holder *[chunk]byte  // the buffer that held lies in
-	paused bool          // no credit: the socket is not read
 	since  time.Duration // it was paused, if it is
 	unread time.Duration // how long it was paused before
-	eof    bool          // the peer will send no more
-	ended  bool          // ... or so the poller says
 	credit credit
 
 	out      output
@@ -62,17 +61,42 @@ type stream struct {
 
 	timers timers
 
-	hung  *pipeline.Hangup // nil until asked for
-	cut   bool             // the end is due at the end of the turn
-	cause error            // of the end, if not asked for
+	hung   *pipeline.Hangup // nil until asked for
+	cause  error            // of the end, if not asked for
+	failed error            // of the last write
+}
 
-	failed error // of the last write
+// scratch is what a stream needs for the length of a turn, or of a burst of them;
+// an idle one does without.
+type scratch struct {
+	envelopes envelopes
+	input     pipeline.Input
+	room      pipeline.Room
+	fired     any // the timer's event that is on its way up
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// begin is the first thing in every turn, rest the last when none follows.
+func (s *stream) begin() {
+	if s.scratch == nil {
+		s.scratch = scratches.Get().(*scratch)
+	}
+}
+
+func (s *stream) rest() {
+	if s.scratch != nil {
+		*s.scratch = scratch{}
+		scratches.Put(s.scratch)
+		s.scratch = nil
+	}
 }
 
 // become makes c the driver of p over w, whose first bytes were read already,
 // within the present turn.
 func (c *conn) become(p *Plan, w wire, first []byte) {
-	s := &stream{conn: c, self: c.ctx.Self(), limits: p.Limits, depart: p.Leave, lastRead: c.rt.now()}
+	s := &stream{conn: c, self: c.ctx.Self(), limits: cmp.Or(p.Limits, &unlimited), depart: p.Leave, lastRead: c.rt.now()}
+	s.begin()
 	s.timers.alarm.mailbox = c.mailbox
 	s.wire = w
 	c.side = s
@@ -102,6 +126,7 @@ func (c *conn) become(p *Plan, w wire, first []byte) {
 }
 
 func (s *stream) receive(ctx actor.Context) {
+	s.begin()
 	switch m := ctx.Message().(type) {
 	case *actor.Touched:
 		s.touched()
@@ -117,7 +142,9 @@ func (s *stream) receive(ctx actor.Context) {
 		s.topUp, s.onDown = m.Stage(s.deliver, s.coreTop)
 		s.topUp(&pipeline.Start{})
 	case *SetLimits:
-		m.Limits(&s.limits)
+		own := *s.limits
+		m.Limits(&own)
+		s.limits = &own
 		s.recount()
 		if m.Options != nil {
 			s.onDown(m.Options)
@@ -138,6 +165,7 @@ func (s *stream) item(item any) {
 }
 
 func (s *stream) signalled(bits uint32) {
+	s.begin()
 	if bits&ended != 0 {
 		s.ended = true
 	}
@@ -155,6 +183,7 @@ func (s *stream) signalled(bits uint32) {
 
 // settle writes what a burst of messages has made: one write for all of it.
 func (s *stream) settle() {
+	s.begin()
 	if s.out.waiting() > 0 && !s.out.blocked {
 		s.flush()
 		s.conclude()
@@ -162,10 +191,12 @@ func (s *stream) settle() {
 	if s.out.waiting() == 0 && !s.out.blocked {
 		s.keepPromises(nil)
 	}
+	s.rest()
 }
 
 func (s *stream) stop() {
 	defer s.finish(ErrStopped) // also if a stage panics
+	s.begin()
 	s.onDown(&pipeline.Leave{})
 	s.flush()
 }
@@ -173,6 +204,7 @@ func (s *stream) stop() {
 // crashed ends the connection after a panic in a stage; a second panic while
 // doing so ends it on the spot.
 func (s *stream) crashed(err error) {
+	s.begin()
 	if s.cause != nil || s.closed {
 		s.finish(err)
 		return
@@ -254,7 +286,7 @@ func (s *stream) feed(p []byte, buf *[chunk]byte) (kept bool) {
 		return false
 	}
 	in := &s.input
-	in.Data, in.Pause = p, s.credit.spent(&s.limits)
+	in.Data, in.Pause = p, s.credit.spent(s.limits)
 	s.onUp(in)
 	rest := in.Data
 	in.Data = nil
@@ -273,7 +305,7 @@ func (s *stream) feed(p []byte, buf *[chunk]byte) (kept bool) {
 
 // resume goes on reading after a pause.
 func (s *stream) resume() {
-	if !s.paused || s.credit.spent(&s.limits) && !s.orphan && s.hung == nil {
+	if !s.paused || s.credit.spent(s.limits) && !s.orphan && s.hung == nil {
 		return
 	}
 	s.paused = false
@@ -418,6 +450,7 @@ func (s *stream) finish(err error) {
 	case s.handler != nil:
 		s.ctx.Unwatch(s.handler)
 	}
+	s.rest()
 	s.end()
 }
 
@@ -451,7 +484,7 @@ func (s *stream) deliver(item any) {
 	case *pipeline.Start, *pipeline.Flushed, *pipeline.Settled, *pipeline.Input, *pipeline.Room, *pipeline.Ended, *pipeline.Lost:
 		return // meant for stages
 	}
-	if s.closed || s.orphan || s.handler == nil || s.timers.firing(item) {
+	if s.closed || s.orphan || s.handler == nil || s.firing(item) {
 		return
 	}
 	_, s.closed = item.(*pipeline.Closed)

@@ -12,7 +12,6 @@ import (
 type timers struct {
 	alarm alarm
 	list  []timer // by time
-	fired any     // the event that is on its way up
 }
 
 type timer struct {
@@ -43,6 +42,7 @@ func (s *stream) after(d time.Duration, event any) {
 func (s *stream) fire() {
 	t := &s.timers
 	defer t.wind(s.rt.wheel) // also if a stage panics
+	defer func() { s.fired = nil }()
 	now := s.rt.now()
 	for len(t.list) > 0 && t.list[0].at <= now {
 		event := t.list[0].event
@@ -53,15 +53,14 @@ func (s *stream) fire() {
 		case *stallCheck:
 			s.checkStall(m)
 		default:
-			t.fired = event
+			s.fired = event
 			s.onUp(event)
-			t.fired = nil
+			s.fired = nil
 		}
 	}
 }
 
 func (t *timers) wind(w *wheel) {
-	t.fired = nil
 	if len(t.list) > 0 {
 		w.set(&t.alarm, t.list[0].at)
 	}
@@ -69,8 +68,8 @@ func (t *timers) wind(w *wheel) {
 
 // firing reports whether item is a timer's event that no stage has taken; a stage
 // that was replaced can leave one.
-func (t *timers) firing(item any) bool {
-	return t.fired != nil && same(t.fired, item)
+func (s *stream) firing(item any) bool {
+	return s.fired != nil && same(s.fired, item)
 }
 
 // same compares what a user's event may be: not everything can be.

@@ -147,8 +147,8 @@ func (o *Options) core(client bool, params *pipeline.DeflateParams) pipeline.Sta
 }
 
 // limits is what the driver of the pipeline holds at most.
-func (o *Options) limits() actors.Limits {
-	l := actors.Limits{
+func (o *Options) limits() *actors.Limits {
+	l := &actors.Limits{
 		CreditFrames: or(o.CreditFrames, defaultCreditFrames),
 		CreditBytes:  or(o.CreditBytes, defaultCreditBytes),
 		Out:          or(o.MaxOut, defaultMaxOut),

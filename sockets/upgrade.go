@@ -30,7 +30,7 @@ type UpgradeServer struct {
 // recipe is what the connections of one Handler have in common.
 type recipe struct {
 	top, core pipeline.Stage // core without compression
-	limits    actors.Limits
+	limits    *actors.Limits
 }
 
 func (u *UpgradeServer) prepare() *recipe {
