@@ -348,6 +348,7 @@ func TestDialGivenUp(t *testing.T) {
 	h.mortal = true // some come too far
 	addr := w.websocket(&UpgradeServer{FrameHandler: h.pid})
 	mine := w.handler()
+	before := w.count()
 	for i := range 100 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*10*time.Microsecond)
 		if conn, err := Dial(ctx, w.system, w.url(addr), w.client(mine)); err == nil {
@@ -355,6 +356,8 @@ func TestDialGivenUp(t *testing.T) {
 		}
 		cancel()
 	}
+	// The handlers outlive the connections, so that they are told of every end.
+	require.True(t, until(func() bool { return !w.count().more(before) }))
 }
 
 // A body that stalls does not hide the answer.
