@@ -22,7 +22,7 @@ type AutoPing struct {
 }
 
 // look comes back when the peer's silence may be long enough to act on.
-type look struct{ generation int }
+type look struct{ generation uint32 }
 
 type ping struct {
 	payload []byte
@@ -45,7 +45,7 @@ type pinger struct {
 	up, down   Sink
 	sent       []ping // unanswered, oldest first
 	count      uint32
-	generation int
+	generation uint32
 	asked      time.Time // when the Ping that awaits life was sent; zero: none
 }
 

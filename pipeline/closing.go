@@ -29,13 +29,13 @@ type late struct{}
 // Stage returns the rules of closing as a stage.
 func (o Closing) Stage() Stage {
 	return func(up, down Sink) (Sink, Sink) {
-		c := &closer{Closing: o, up: up, down: down}
+		c := &closer{Closing: &o, up: up, down: down}
 		return c.onUp, c.onDown
 	}
 }
 
 type closer struct {
-	Closing
+	*Closing // the recipe, until its time is changed
 	up, down Sink
 	sent     bool         // our Close went out
 	rcvd     bool         // the peer's Close came in
@@ -109,6 +109,8 @@ func (c *closer) onDown(item any) {
 			c.weClose(m.frame())
 		}
 	case *Limits:
+		own := *c.Closing
+		c.Closing = &own
 		set(&c.Timeout, m.CloseTimeout)
 		c.down(item)
 	default:

@@ -21,13 +21,13 @@ type overdue struct{}
 // Stage returns the limit as a stage.
 func (o Limit) Stage() Stage {
 	return func(up, down Sink) (Sink, Sink) {
-		l := &limiter{Limit: o, up: up, down: down}
+		l := &limiter{Limit: &o, up: up, down: down}
 		return l.onUp, l.onDown
 	}
 }
 
 type limiter struct {
-	Limit
+	*Limit   // the recipe, until it is changed
 	up, down Sink
 	size     int64     // of the message, as far as it has come
 	rest     int64     // of its latest frame, still to come; 0 if that was inflated
@@ -110,6 +110,8 @@ func (l *limiter) now() time.Time {
 
 func (l *limiter) onDown(item any) {
 	if m, ok := item.(*Limits); ok {
+		own := *l.Limit
+		l.Limit = &own
 		set(&l.Message, m.Message)
 		set(&l.Time, m.MessageTime)
 		set(&l.ControlRate, m.ControlRate)

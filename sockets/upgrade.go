@@ -29,25 +29,36 @@ type UpgradeServer struct {
 
 // recipe is what the connections of one Handler have in common.
 type recipe struct {
+	options   *Options
 	top, core pipeline.Stage // core without compression
 	limits    *actors.Limits
 }
 
+// usual is the recipe of connections with nothing special to them.
+var usual = sync.OnceValue(func() *recipe { return new(Options).recipe(nil) })
+
 func (u *UpgradeServer) prepare() *recipe {
-	if u.recipe != nil {
+	switch {
+	case u.recipe != nil:
 		return u.recipe
+	case u.Options == nil && len(u.Stages) == 0:
+		return usual()
 	}
-	o := u.Options.orDefault()
-	return &recipe{top: o.top(u.Stages), core: o.core(false, nil), limits: o.limits()}
+	return u.Options.orDefault().recipe(u.Stages)
+}
+
+func (o *Options) recipe(extra []pipeline.Stage) *recipe {
+	return &recipe{options: o, top: o.top(extra), core: o.core(false, nil), limits: o.limits()}
 }
 
 // Upgrade makes UpgradeServer an actors.Upgrader.
 func (u *UpgradeServer) Upgrade(r *http.Request) (*actors.Plan, *http.Response) {
-	o := u.Options.orDefault()
 	key, refused := check(r)
 	if refused != nil {
 		return nil, refused
 	}
+	recipe := u.prepare()
+	o := recipe.options
 	if !o.InsecureAnyOrigin && !OriginAllowed(r, o.AllowedOrigins) {
 		return nil, refusal(http.StatusForbidden, "origin is not allowed")
 	}
@@ -64,7 +75,6 @@ func (u *UpgradeServer) Upgrade(r *http.Request) (*actors.Plan, *http.Response) 
 		return nil, refusal(http.StatusServiceUnavailable, "too many connections", "Retry-After", "10")
 	}
 	params, extension := o.accept(r.Header["Sec-Websocket-Extensions"])
-	recipe := u.prepare()
 	core := recipe.core
 	if params != nil {
 		core = o.core(false, params)
@@ -102,7 +112,7 @@ func (o *Options) accept(offers []string) (*pipeline.DeflateParams, string) {
 func (u *UpgradeServer) greeting(key, protocol, extension string) []byte {
 	b := make([]byte, 0, 256)
 	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
-	b = append(b, AcceptKey(key)...)
+	b = appendAcceptKey(b, key)
 	if protocol != "" {
 		b = append(append(b, "\r\nSec-WebSocket-Protocol: "...), protocol...)
 	}
@@ -171,27 +181,22 @@ type Handler struct {
 	Stages       []pipeline.Stage // as in UpgradeServer
 	Options      *Options         // nil: the defaults
 
-	room   room // of connections that came in by other servers than ours
-	once   sync.Once
-	recipe *recipe
+	room    room // of connections that came in by other servers than ours
+	once    sync.Once
+	upgrade *UpgradeServer
 }
 
 // ServeHTTP upgrades r or refuses it. It returns when that is decided; the
 // connection then lives on as an actor.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.once.Do(func() {
-		h.recipe = (&UpgradeServer{Stages: h.Stages, Options: h.Options}).prepare()
+		h.upgrade = &UpgradeServer{FrameHandler: h.FrameHandler, Spawn: h.Spawn, Stages: h.Stages, Options: h.Options}
+		h.upgrade.recipe = h.upgrade.prepare()
 	})
 	if r.Context().Value(placeKey{}) == nil { // another server's: connections are members of our own room
 		r = r.WithContext(context.WithValue(r.Context(), placeKey{}, &place{room: &h.room}))
 	}
-	Upgrade(h.System, w, r, &UpgradeServer{
-		FrameHandler: h.FrameHandler,
-		Spawn:        h.Spawn,
-		Stages:       h.Stages,
-		Options:      h.Options,
-		recipe:       h.recipe,
-	})
+	Upgrade(h.System, w, r, h.upgrade)
 }
 
 // Shutdown closes the handler's connections with 1001, and cuts those that have
