@@ -42,13 +42,14 @@ type stream struct {
 	self    *actor.PID
 	handler *actor.PID
 
-	own    bool // the handler was spawned for this connection
-	orphan bool // the handler is gone
-	closed bool // the handler was told Closed
-	paused bool // no credit: the socket is not read
-	eof    bool // the peer will send no more
-	ended  bool // ... or so the poller says
-	cut    bool // the end is due at the end of the turn
+	own    bool  // the handler was spawned for this connection
+	orphan bool  // the handler is gone
+	closed bool  // the handler was told Closed
+	paused bool  // no credit: the socket is not read
+	eof    bool  // the peer will send no more
+	ended  bool  // ... or so the poller says
+	cut    bool  // the end is due at the end of the turn
+	burst  uint8 // messages that the handler was given in the last turn that had any
 
 	held   []byte        // read, not yet decoded: the credit ran out
 	holder *[chunk]byte  // the buffer that held lies in
@@ -160,6 +161,7 @@ func (s *stream) receive(ctx actor.Context) {
 }
 
 func (s *stream) item(item any) {
+	s.begin()
 	s.onDown(item)
 	s.conclude()
 }
@@ -365,18 +367,18 @@ func (s *stream) drop() {
 	s.held, s.holder = nil, nil
 }
 
-// envelopes are made in slabs, of as many as the last turn took: one allocation
-// for a burst of 32 messages, and nobody keeps an envelope for long.
+// envelopes are made in slabs, the first of a turn of as many as the last turn took:
+// one allocation for a burst of 32 messages, and nobody keeps one for long.
 type envelopes struct {
-	slab        []actor.MessageEnvelope
-	taken, last int // in this turn, in the last
+	slab  []actor.MessageEnvelope
+	taken int // in this turn
 }
 
 const maxSlab = 32
 
-func (e *envelopes) next() *actor.MessageEnvelope {
+func (e *envelopes) next(last int) *actor.MessageEnvelope {
 	if len(e.slab) == 0 {
-		e.slab = make([]actor.MessageEnvelope, min(max(e.last-e.taken, e.taken, 1), maxSlab))
+		e.slab = make([]actor.MessageEnvelope, min(max(last-e.taken, e.taken, 1), maxSlab))
 	}
 	e.taken++
 	env := &e.slab[0]
@@ -384,22 +386,19 @@ func (e *envelopes) next() *actor.MessageEnvelope {
 	return env
 }
 
-func (e *envelopes) endTurn() {
-	if e.taken > 0 {
-		*e = envelopes{last: e.taken}
-	}
-}
-
 // hand gives an item to the handler, with the connection as sender.
 func (s *stream) hand(item any) {
-	env := s.envelopes.next()
+	env := s.envelopes.next(int(s.burst))
 	env.Message, env.Sender = item, s.self
 	s.ctx.Send(s.handler, env)
 }
 
 // conclude does at the end of a turn what may not be done in the middle of one.
 func (s *stream) conclude() {
-	s.envelopes.endTurn()
+	if n := s.envelopes.taken; n > 0 {
+		s.burst = uint8(min(n, maxSlab))
+		s.envelopes = envelopes{}
+	}
 	if s.hung != nil && !s.cut {
 		if s.out.waiting() > 0 && !s.out.blocked {
 			s.flush()
