@@ -280,7 +280,7 @@ func (o *Options) judge(r *http.Response) (params *pipeline.DeflateParams, why s
 	switch {
 	case r.StatusCode != http.StatusSwitchingProtocols:
 		return nil, "server did not upgrade"
-	case !hasToken(h["Upgrade"], "websocket"):
+	case len(h["Upgrade"]) != 1 || !strings.EqualFold(h["Upgrade"][0], "websocket"): // RFC 6455 4.1: one value, where a request has a list
 		return nil, "response has no Upgrade: websocket"
 	case !hasToken(h["Connection"], "upgrade"):
 		return nil, "response has no Connection: upgrade"

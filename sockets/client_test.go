@@ -225,6 +225,8 @@ func TestBadAnswers(t *testing.T) {
 		{"body that is cut off", "HTTP/1.1 500 Oops\r\nX-A: b\r\nContent-Length: 3072\r\n\r\nsome", 500, "server did not upgrade", "some"},
 		{"bad body", "HTTP/1.1 500 Oops\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\nzz", 500, "server did not upgrade", "some"},
 		{"no Upgrade", strings.Replace(agreed, "Upgrade: websocket\r\n", "", 1) + "X-A: b\r\n\r\n", 101, "response has no Upgrade: websocket", ""},
+		{"list of Upgrade", strings.Replace(agreed, "Upgrade: websocket\r\n", "Upgrade: websocket, h2c\r\n", 1) + "X-A: b\r\n\r\n", 101, "response has no Upgrade: websocket", ""},
+		{"Upgrade twice", strings.Replace(agreed, "Upgrade: websocket\r\n", "Upgrade: websocket\r\nUpgrade: websocket\r\n", 1) + "X-A: b\r\n\r\n", 101, "response has no Upgrade: websocket", ""},
 		{"other Upgrade", strings.Replace(agreed, "Upgrade: websocket\r\n", "Upgrade: h2c\r\n", 1) + "X-A: b\r\n\r\n", 101, "response has no Upgrade: websocket", ""},
 		{"no Connection", strings.Replace(agreed, "Connection: Upgrade\r\n", "", 1) + "X-A: b\r\n\r\n", 101, "response has no Connection: upgrade", ""},
 		{"no accept hash", strings.Replace(agreed, "Sec-WebSocket-Accept: ACCEPT\r\n", "", 1) + "X-A: b\r\n\r\n", 101, "response has a wrong Sec-WebSocket-Accept", ""},

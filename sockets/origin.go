@@ -12,8 +12,8 @@ import (
 // comes from, RFC 6455 10.2: one without Origin (not a browser's), one of the
 // same scheme, host and port, or one whose origin matches a pattern. A pattern
 // is matched, in lower case and as package path matches, against the whole
-// origin if it has "://" and against its host and port otherwise:
-// "*.example.com", "https://example.com:8443".
+// origin if it has "://" and against its host and port otherwise, where a default
+// port may be left out: "*.example.com", "https://example.com:8443".
 //
 // Behind a proxy that ends TLS the scheme is not the same: list the origin.
 func OriginAllowed(r *http.Request, patterns []string) bool {
@@ -33,17 +33,22 @@ func OriginAllowed(r *http.Request, patterns []string) bool {
 	if u.Scheme == scheme && withPort(u.Host, scheme) == withPort(strings.ToLower(r.Host), scheme) {
 		return true
 	}
+	bare := strings.TrimSuffix(u.Host, defaultPorts[u.Scheme])
 	for _, p := range patterns {
-		target := u.Host
+		p, prefix := strings.ToLower(p), ""
 		if strings.Contains(p, "://") {
-			target = origin
+			prefix = u.Scheme + "://"
 		}
-		if ok, _ := path.Match(strings.ToLower(p), target); ok {
-			return true
+		for _, host := range []string{u.Host, bare} {
+			if ok, _ := path.Match(p, prefix+host); ok {
+				return true
+			}
 		}
 	}
 	return false
 }
+
+var defaultPorts = map[string]string{"http": ":80", "https": ":443"}
 
 // withPort adds the default port of scheme to a host that names none.
 func withPort(host, scheme string) string {
