@@ -124,6 +124,8 @@ func (w *fake) write(p []byte) (int, error) {
 	return n, err
 }
 
+func (w *fake) kept() int { return 0 }
+
 func (w *fake) moved() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()

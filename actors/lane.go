@@ -109,6 +109,14 @@ func (s *secure) writev(head, body []byte) (int, error) { return writeBoth(s, he
 
 func (s *secure) moved() int64 { return s.lane.polled.moved() }
 
+func (s *secure) kept() int {
+	l := s.lane
+	if l.waiting == nil {
+		return 0
+	}
+	return len(*l.waiting) - l.taken
+}
+
 // push writes ciphertext; errAgain if some is left.
 func (s *secure) push() error {
 	l := s.lane

@@ -41,10 +41,20 @@ func (o *output) waiting() int {
 	return len(*o.buf) - o.start
 }
 
-// full reports whether there is no room for m. One that finds nothing waiting may
-// be larger than the limit.
-func (o *output) full(m pipeline.Appender, limit int) bool {
-	return limit > 0 && o.waiting() > 0 && o.waiting()+m.Size() > limit
+// waiting is all that the socket has not taken: a wire keeps some of it.
+func (s *stream) waiting() int {
+	n := s.out.waiting()
+	if s.out.blocked {
+		n += s.wire.kept()
+	}
+	return n
+}
+
+// full reports whether there is no room for m. One that is larger than the limit
+// itself finds room when nothing waits but what the wire keeps.
+func (s *stream) full(m pipeline.Appender) bool {
+	limit, size := s.limits.Out, m.Size()
+	return limit > 0 && s.waiting()+size > limit && (size <= limit || s.out.waiting() > 0)
 }
 
 func (o *output) take() *[]byte {
@@ -70,9 +80,11 @@ func (o *output) release() {
 	o.buf, o.start, o.urgent = nil, 0, 0
 }
 
-// compact makes room at the front of a buffer that has been written in part.
+// compact makes room at the front of a buffer that has been written in part, before
+// that is more than half of what waits: two bytes are moved for each that was
+// written, at most.
 func (o *output) compact() {
-	if o.start > fill && o.start > len(*o.buf)/2 {
+	if o.start > direct && o.start > o.waiting()/2 {
 		n := copy(*o.buf, (*o.buf)[o.start:])
 		*o.buf = (*o.buf)[:n]
 		o.start = 0
@@ -86,8 +98,8 @@ func (s *stream) write(m pipeline.Appender) {
 	if s.hung != nil || o.shut {
 		return
 	}
-	if o.full(m, l.Out) {
-		if s.flush(); o.full(m, l.Out) {
+	if s.full(m) {
+		if s.flush(); s.full(m) {
 			if !m.Urgent() || o.urgent+m.Size() > fill {
 				o.urgent = 0 // for the Close that this brings
 				s.onUp(&pipeline.Overflow{})
@@ -103,9 +115,9 @@ func (s *stream) write(m pipeline.Appender) {
 			s.flush()
 		}
 	}
-	if !o.pressed && l.High > 0 && o.waiting() > l.High {
+	if !o.pressed && l.High > 0 && s.waiting() > l.High {
 		o.pressed = true
-		s.onUp(&pipeline.Backpressure{Waiting: o.waiting()})
+		s.onUp(&pipeline.Backpressure{Waiting: s.waiting()})
 	}
 }
 
@@ -171,9 +183,9 @@ func (s *stream) flush() {
 			}
 		}
 	}
-	if o.pressed && o.waiting() < max(s.limits.Low, 1) {
+	if o.pressed && s.waiting() < max(s.limits.Low, 1) {
 		o.pressed = false
-		s.onUp(&pipeline.Drained{Waiting: o.waiting()})
+		s.onUp(&pipeline.Drained{Waiting: s.waiting()})
 	}
 }
 

@@ -287,6 +287,34 @@ func TestOutputInBits(t *testing.T) {
 	}
 }
 
+// What was written does not stay in front of what waits: a buffer is not much larger
+// than the limit, however long a slow peer has been served from it.
+func TestOutBufferOfASlowPeer(t *testing.T) {
+	virtually(t, func(w *world) {
+		const limit = 32 << 10
+		h := w.handler()
+		plan := w.plan(h)
+		plan.Limits.Out = limit
+		p, f := w.startFake(plan)
+		f.accepts(0)
+		most, size := 0, 0
+		for range 100 {
+			for p.waiting() < limit-1100 {
+				p.tell(sized(1000))
+			}
+			f.accepts(7 << 10)
+			synctest.Wait()
+			p.look(func(s *stream) { size = cap(*s.out.buf) })
+			most = max(most, size)
+		}
+		require.Less(w, most, 2*limit)
+		f.accepts(-1)
+		synctest.Wait()
+		f.goodbye()
+		h.closed()
+	})
+}
+
 // An out buffer that has grown is not kept, one of ordinary size is given back.
 func TestOutBufferIsGivenBack(t *testing.T) {
 	virtually(t, func(w *world) {

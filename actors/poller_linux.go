@@ -248,6 +248,8 @@ func (w *polled) writev(head, body []byte) (n int, err error) {
 
 func (w *polled) moved() int64 { return w.sent }
 
+func (w *polled) kept() int { return 0 }
+
 func (w *polled) closeWrite() { syscall.Shutdown(w.fd, syscall.SHUT_WR) }
 
 func (w *polled) close() {

@@ -20,7 +20,8 @@ type portable struct {
 	closed  bool
 
 	out      []byte // what the writer writes next
-	writing  bool
+	writing  int    // bytes that it writes now
+	busy     bool   // it runs
 	writeErr error
 	sent     int64 // bytes
 }
@@ -74,13 +75,13 @@ func (p *portable) write(buf []byte) (int, error) {
 	switch {
 	case p.writeErr != nil:
 		return 0, p.writeErr
-	case len(buf) == 0 && !p.writing:
+	case len(buf) == 0 && !p.busy:
 		return 0, nil
 	}
 	n := min(len(buf), record-len(p.out))
 	p.out = append(p.out, buf[:n]...)
-	if !p.writing {
-		p.writing = true
+	if !p.busy {
+		p.busy = true
 		go p.writer()
 	}
 	return n, errAgain
@@ -90,6 +91,12 @@ func (p *portable) moved() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.sent
+}
+
+func (p *portable) kept() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.out) + p.writing
 }
 
 func (p *portable) writev(head, body []byte) (int, error) { return writeBoth(p, head, body) }
@@ -103,16 +110,17 @@ func (p *portable) writer() {
 	for p.writeErr == nil && len(rest)+len(p.out) > 0 {
 		if len(rest) == 0 {
 			own, p.out = p.out, own[:0]
-			rest = own
+			rest, p.writing = own, len(own)
 		}
 		p.mu.Unlock()
 		n, err := p.nc.Write(rest[:min(len(rest), piece)])
 		rest = rest[n:]
 		p.mu.Lock()
+		p.writing = len(rest)
 		p.sent += int64(n)
 		p.writeErr = err
 	}
-	p.writing = false
+	p.busy = false
 	if p.closed {
 		p.shut()
 	}
@@ -136,7 +144,7 @@ func (p *portable) close() {
 	defer p.mu.Unlock()
 	p.closed = true
 	p.taken.Signal()
-	if p.writing {
+	if p.busy {
 		p.nc.SetDeadline(time.Now().Add(parting)) // the writer shuts
 		return
 	}

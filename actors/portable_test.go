@@ -209,6 +209,41 @@ func TestPortableParts(t *testing.T) {
 	}
 }
 
+// What the wire has taken and could not write yet counts as waiting, for the
+// limit and for Backpressure: a peer that does not read costs what it may.
+func TestPortableKeepsToTheLimit(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		nc := newScripted()
+		plan := w.plan(h)
+		plan.Limits.Out, plan.Limits.High = 32<<10, 8<<10
+		p := w.start(plan, func(m *Mailbox) wire { return newPortable(nc, m) })
+		h.greeted()
+		var held, kept int
+		for range 7 {
+			p.tell(sized(1 << 10))
+			synctest.Wait()
+		}
+		require.Zero(w, told[*pipeline.Backpressure](h))
+		for range 100 {
+			p.tell(sized(1 << 10))
+			synctest.Wait()
+		}
+		require.Greater(w, expect[*pipeline.Backpressure](h).Waiting, 8<<10)
+		p.look(func(s *stream) { held, kept = s.out.waiting()+s.wire.kept(), s.wire.kept() })
+		require.LessOrEqual(w, held, 33<<10)
+		require.Greater(w, kept, 7<<10)
+		for range 4 {
+			nc.writes <- 1 << 20
+		}
+		synctest.Wait()
+		require.Less(w, len(nc.written()), 33<<10)
+		require.True(w, strings.HasSuffix(nc.written(), unmasked(frame.Close(frame.PolicyViolation, "slow consumer"))))
+		nc.reads <- answer{"", io.EOF}
+		require.Equal(w, frame.PolicyViolation, h.closed().Code)
+	})
+}
+
 // A peer that takes a large write slowly has not stalled.
 func TestPortableIsSlow(t *testing.T) {
 	portably(t, func(w *world, h *handler, p *peer, nc *scripted) {

@@ -517,7 +517,7 @@ func (s *stream) report(m *pipeline.Status) {
 		m.LastRead = m.Now
 		m.Unread += now - s.since
 	}
-	m.Blocked = s.out.blocked && s.out.waiting() >= pongRoom
-	m.Waiting = s.out.waiting()
+	m.Waiting = s.waiting()
+	m.Blocked = s.out.blocked && m.Waiting >= pongRoom
 	s.out.asked = s.out.asked || m.Waiting > 0
 }

@@ -28,6 +28,8 @@ type wire interface {
 	// moved is how many bytes the socket has taken, also of those that write took
 	// before: a wire may keep some.
 	moved() int64
+	// kept is how many bytes write took and the socket did not, yet.
+	kept() int
 	closeWrite()
 	close()
 }

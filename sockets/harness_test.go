@@ -312,8 +312,8 @@ func (h *handler) untilClosed() *Closed {
 	}
 }
 
-// judge: first Upgraded, last Closed, and one of each, by connection.
-func (h *handler) judge() {
+// stories is what it was told, by connection.
+func (h *handler) stories() map[string][]any {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	stories := map[string][]any{}
@@ -322,7 +322,12 @@ func (h *handler) judge() {
 			stories[m.from] = append(stories[m.from], m.message)
 		}
 	}
-	for _, story := range stories {
+	return stories
+}
+
+// judge: first Upgraded, last Closed, and one of each, by connection.
+func (h *handler) judge() {
+	for _, story := range h.stories() {
 		opened, closed := 0, 0
 		for _, m := range story {
 			switch m.(type) {

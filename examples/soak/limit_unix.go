@@ -12,3 +12,10 @@ func descriptorLimit() int {
 	}
 	return int(min(l.Cur, 1<<30))
 }
+
+// smallWindow is a net.Dialer's Control for a connection that takes little.
+func smallWindow(_, _ string, c syscall.RawConn) error {
+	return c.Control(func(fd uintptr) {
+		syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, deafBuffers)
+	})
+}

@@ -23,6 +23,9 @@ type config struct {
 	every    time.Duration
 	seed     uint64
 	portable bool
+	deaf     int           // peers that never read, and nothing else; 0: none
+	peers    string        // be those, of the server there
+	stall    time.Duration // until they are cut
 	out      io.Writer
 }
 
@@ -35,16 +38,39 @@ func main() {
 		fmt.Fprintf(os.Stderr, "soak: %v (-help lists the flags)\n", err)
 		os.Exit(2)
 	}
-	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(interrupted, stop) // a second Ctrl-C kills
-	if err := run(interrupted, c); err != nil {
+	switch {
+	case c.peers != "":
+		err = bePeers(c)
+	case c.deaf > 0:
+		err = deaf(c, peersAside)
+	default:
+		err = soak(c)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		os.Exit(1)
 	}
 }
 
+func soak(c config) error {
+	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(interrupted, stop) // a second Ctrl-C kills
+	return run(interrupted, c)
+}
+
+// bePeers lasts as long as standard input does.
+func bePeers(c config) error {
+	stop, err := deafPeers(c.peers, c.deaf)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
 func parse(args []string) (c config, err error) {
-	c.out, c.message = os.Stdout, 3*time.Second
+	c.out, c.message, c.stall = os.Stdout, 3*time.Second, 10*time.Second
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.IntVar(&c.conns, "conns", 9000, "connections at a time")
@@ -53,6 +79,8 @@ func parse(args []string) (c config, err error) {
 	flags.DurationVar(&c.every, "every", 5*time.Second, "between two lines of progress")
 	flags.Uint64Var(&c.seed, "seed", uint64(time.Now().UnixNano()), "of all that is random")
 	flags.BoolVar(&c.portable, "portable", false, "a goroutine for each connection instead of the poller")
+	flags.IntVar(&c.deaf, "deaf", 0, "in place of all that: so many peers that never read, and are flooded")
+	flags.StringVar(&c.peers, "peers", "", "with -deaf: be the peers of the server at this address")
 	if err = flags.Parse(args); err == flag.ErrHelp {
 		fmt.Println("usage: soak [flags]")
 		flags.SetOutput(os.Stdout)
@@ -63,6 +91,8 @@ func parse(args []string) (c config, err error) {
 	case err != nil:
 	case flags.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case c.deaf < 0 || c.deaf > 100_000 || c.peers != "" && c.deaf == 0:
+		err = errors.New("-deaf must be from 0 to 100000, and more than 0 with -peers")
 	case c.conns < 1 || c.conns > 100_000 || c.time <= 0 || c.pause <= 0 || c.every <= 0:
 		err = errors.New("-conns must be from 1 to 100000, -time, -pause and -every more than 0")
 	}

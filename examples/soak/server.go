@@ -88,12 +88,16 @@ func (s *server) census() (c census) {
 // that there was at a time, and tables that were large once stay large.
 func (s *server) keeps() uint64 { return uint64(8<<20 + s.most*2<<10) }
 
+func collect() {
+	runtime.GC()
+	runtime.GC() // what pools keep goes with the second
+}
+
 // settled waits until nothing is left of any connection, and until there is no
 // more of anything than there was before; a zero census asks for nothing.
 func (s *server) settled(before census, patience time.Duration) (now census, err error) {
 	for late := time.Now().Add(patience); ; time.Sleep(250 * time.Millisecond) { // the crew's workers leave after 200 ms
-		runtime.GC()
-		runtime.GC() // what pools keep goes with the second
+		collect()
 		now = s.census()
 		if err = now.over(before, s.keeps()); err == nil || time.Now().After(late) {
 			return now, err
