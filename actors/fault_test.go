@@ -342,6 +342,7 @@ func (c conversation) judge(t require.TestingT, seen string, got pipeline.Closed
 	}
 	if got.Clean {
 		assert.Equal(t, c.end, got)
+		assert.Equal(t, len(c.want), len(seen), "our Close was not written")
 		return
 	}
 	require.Error(t, got.Err)

@@ -474,7 +474,8 @@ func (s *stream) tellClosed(err error) {
 		s.deliver(account)
 	}()
 	s.flush()
-	s.onUp(&pipeline.Lost{Err: err})
+	unsent := s.failed != nil || s.out.blocked || s.out.waiting() > 0
+	s.onUp(&pipeline.Lost{Err: cmp.Or(err, s.failed), Unsent: unsent})
 }
 
 // deliver takes what leaves the top: it is the handler's.

@@ -73,7 +73,7 @@ func (c *closer) onUp(item any) {
 			c.down(&Hangup{Cut: true})
 		}
 	case *Lost:
-		c.lost(m.Err)
+		c.lost(m)
 	default:
 		c.rise(item)
 	}
@@ -280,16 +280,20 @@ func (c *closer) orphaned(err error) {
 func (c *closer) hangup() { c.down(&Hangup{Wait: c.Client}) }
 
 // lost is the last thing to happen: the account is closed and handed over.
-func (c *closer) lost(err error) {
+func (c *closer) lost(m *Lost) {
 	if c.done {
 		return
 	}
 	c.done = true
+	err := m.Err
 	if c.account == nil {
 		c.account = &Closed{Code: frame.Abnormal, By: Nobody}
 		if c.verdict != nil {
 			c.account.Err = c.verdict
 		}
+	}
+	if m.Unsent { // our Close among it, if there is one
+		c.account.Clean = false
 	}
 	if !c.account.Clean && c.account.Err == nil {
 		if c.account.Err = err; err == nil || err == io.EOF {

@@ -35,7 +35,10 @@ type (
 
 	// Lost says that the connection is gone, and why: nil or io.EOF after an
 	// orderly end. It is the last item up from the wire.
-	Lost struct{ Err error }
+	Lost struct {
+		Err    error
+		Unsent bool // the wire did not take all of the output: not the last of it, a Close
+	}
 
 	// Settled answers a Settle. Closing sends one up when it is about to answer the
 	// peer's Close or violation: who keeps output back lets it go.
@@ -152,7 +155,7 @@ func (s Side) String() string {
 type Closed struct {
 	Code   frame.Code // of the Close that came or went first; frame.NoStatus if it had none, frame.Abnormal if there was no Close
 	Reason string     // of the same Close
-	Clean  bool       // a Close went each way
+	Clean  bool       // a Close came in, and one was written to the socket
 	By     Side       // whose Close came first
 	Err    error      // why, if it was not asked for: a *frame.Error, ErrCloseTimeout, or what the network said
 }
