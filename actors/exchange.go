@@ -29,6 +29,9 @@ type Exchange struct {
 // abandoned tells a connection that nobody waits for an exchange any more.
 type abandoned struct{ exchange *Exchange }
 
+// noListener tells a connection that whom it asked has stopped.
+type noListener struct{}
+
 // hijacked tells a connection that its socket has left net/http.
 type hijacked struct{}
 
@@ -50,9 +53,13 @@ func (rt *Runtime) Serve(conn *actor.PID, ex *Exchange) {
 		defer t.Stop()
 		late = t.C
 	}
+	left := ex.Request.Context().Done()
+	if ex.Listener != nil { // a client that has closed its half may still read, as with net/http
+		left = nil
+	}
 	select {
 	case <-ex.done:
-	case <-ex.Request.Context().Done():
+	case <-left:
 		if ex.claim() {
 			rt.system.Root.Send(conn, &abandoned{ex})
 			ex.response = plain(http.StatusServiceUnavailable, "request was given up") // net/http would say 200
@@ -125,7 +132,8 @@ func writeResponse(w http.ResponseWriter, r *http.Response) {
 // server is the side of a connection that speaks HTTP as a server.
 type server struct {
 	*conn
-	exchange *Exchange // the one before us
+	exchange *Exchange  // the one before us
+	listener *actor.PID // who is watched; nil: nobody
 }
 
 func (s *server) item(any) {} // nobody is there to take it
@@ -137,14 +145,18 @@ func (s *server) receive(ctx actor.Context) {
 		if m.Upgrade != nil {
 			s.upgrade(m.Upgrade)
 		} else {
+			s.watch(m.Listener)
 			s.tell(m.Listener, m.Request)
 		}
 	case *http.Response:
 		s.answer(m)
 	case Upgrader:
 		s.upgrade(m)
-	case *actor.DeadLetterResponse:
+	case *actor.DeadLetterResponse, *noListener:
 		s.answer(plain(http.StatusServiceUnavailable, "no listener"))
+	case *actor.Terminated: // in its turn: this has overtaken what the listener said last
+		s.listener = nil
+		s.ctx.Send(s.ctx.Self(), &noListener{})
 	case *abandoned:
 		if s.exchange == m.exchange {
 			s.over()
@@ -156,7 +168,7 @@ func (s *server) receive(ctx actor.Context) {
 
 func (s *server) answer(r *http.Response) {
 	ex := s.exchange
-	if ex == nil || r.Request != nil && r.Request != ex.Request { // one that comes twice answers no other
+	if ex == nil {
 		discard(r)
 		return
 	}
@@ -173,12 +185,27 @@ func (s *server) over() {
 	}
 }
 
+// watch is of one listener, or nobody, at a time.
+func (s *server) watch(listener *actor.PID) {
+	if s.listener != nil && !s.listener.Equal(listener) {
+		s.ctx.Unwatch(s.listener)
+	}
+	if listener != nil && !listener.Equal(s.listener) {
+		s.ctx.Watch(listener)
+	}
+	s.listener = listener
+}
+
 // upgrade swaps HTTP for the pipeline, in this turn: nobody reads the socket
 // meanwhile, for net/http's goroutine waits for the exchange.
 func (s *server) upgrade(u Upgrader) {
 	ex := s.exchange
 	if ex == nil {
-		return // whoever asked has left
+		return
+	}
+	if ex.Request.Context().Err() != nil { // whoever asked has left, or will send no frame
+		s.answer(plain(http.StatusServiceUnavailable, "request was given up"))
+		return
 	}
 	plan, refusal := u.Upgrade(ex.Request)
 	if refusal != nil {
@@ -203,6 +230,7 @@ func (s *server) upgrade(u Upgrader) {
 		return
 	}
 	s.exchange = nil
+	s.watch(nil)
 	nc.SetDeadline(time.Time{})
 	first, _ := rw.Reader.Peek(rw.Reader.Buffered())
 	s.become(plan, s.rt.newWire(nc, s.mailbox, plan.Portable), first)
@@ -212,6 +240,7 @@ func (s *server) signalled(uint32) {}
 func (s *server) settle()          {}
 
 func (s *server) stop() {
+	s.watch(nil)
 	if s.exchange != nil {
 		s.exchange.answer(plain(http.StatusServiceUnavailable, "shutting down"))
 		s.exchange = nil

@@ -95,7 +95,11 @@ func TestExchanges(t *testing.T) {
 		"never answers":    {func(actor.Context, *http.Request) {}, 503, "no answer in time\n", true},
 		"answers late":     {func(ctx actor.Context, _ *http.Request) { time.Sleep(time.Minute); ctx.Respond(text(200, "late")) }, 503, "no answer in time\n", true},
 		"was never there":  {nil, 503, "no listener\n", true},
-		"stops instead":    {func(ctx actor.Context, _ *http.Request) { ctx.Stop(ctx.Self()) }, 503, "no answer in time\n", true},
+		"stops instead":    {func(ctx actor.Context, _ *http.Request) { ctx.Stop(ctx.Self()) }, 503, "no listener\n", true},
+		"answers and stops": {func(ctx actor.Context, _ *http.Request) {
+			ctx.Respond(text(200, "last"))
+			ctx.Stop(ctx.Self())
+		}, 200, "last", false},
 		"panics":           {func(actor.Context, *http.Request) { panic("listener") }, 503, "no answer in time\n", true},
 		"stops the conn":   {func(ctx actor.Context, _ *http.Request) { ctx.Stop(ctx.Sender()) }, 503, "shutting down\n", true},
 		"poisons the conn": {func(ctx actor.Context, _ *http.Request) { ctx.Poison(ctx.Sender()) }, 503, "shutting down\n", true},
@@ -172,25 +176,88 @@ func TestExchangeOfAConnectionThatStops(t *testing.T) {
 	})
 }
 
-// A client that leaves ends the exchange, and the answer that comes later is
-// nobody's.
+// A listener that stops while it thinks is noticed at once, and one that has been
+// asked keeps nothing of connections that are gone.
+func TestListenerIsWatched(t *testing.T) {
+	virtually(t, func(w *world) {
+		watchers := map[string]int{}
+		who := w.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {}, actor.WithMailbox(func() actor.Mailbox {
+			return &watched{Mailbox: actor.Unbounded()(), watchers: watchers}
+		})))
+		var asked []*actor.PID
+		for range 3 {
+			conn := w.rt.Spawn()
+			asked = append(asked, conn)
+			done := make(chan int)
+			go func() {
+				done <- w.exchange(conn, newDesk(), context.Background(), &Exchange{Listener: who, Timeout: time.Hour}).StatusCode
+			}()
+			synctest.Wait()
+			if len(asked) < 3 {
+				w.system.Root.Send(conn, text(200, ""))
+				require.Equal(w, 200, <-done)
+				w.system.Root.Stop(conn)
+				w.gone(conn)
+				require.Zero(w, watchers[conn.Id], "it watches no more")
+				continue
+			}
+			require.Equal(w, 1, watchers[conn.Id])
+			began := time.Now()
+			w.system.Root.Stop(who)
+			require.Equal(w, 503, <-done)
+			require.Zero(w, time.Since(began))
+			w.system.Root.Stop(conn)
+		}
+	})
+}
+
+// watched counts who watches the actor of a mailbox.
+type watched struct {
+	actor.Mailbox
+	watchers map[string]int
+}
+
+func (m *watched) PostSystemMessage(message any) {
+	switch s := message.(type) {
+	case *actor.Watch:
+		m.watchers[s.Watcher.Id]++
+	case *actor.Unwatch:
+		m.watchers[s.Watcher.Id]--
+	}
+	m.Mailbox.PostSystemMessage(message)
+}
+
+// A client that has left is answered all the same if it has asked a listener, for it
+// may have closed its sending half only; it is not upgraded. One whose upgrade is
+// decided waits for nobody.
 func TestExchangeIsGivenUp(t *testing.T) {
 	virtually(t, func(w *world) {
 		var asked *actor.PID
 		who := w.listener(func(ctx actor.Context, _ *http.Request) { asked = ctx.Sender() })
-		conn := w.rt.Spawn()
-		ctx, cancel := context.WithCancel(context.Background())
-		done := make(chan int)
-		go func() { done <- w.exchange(conn, newDesk(), ctx, &Exchange{Listener: who}).StatusCode }()
-		synctest.Wait()
-		cancel()
-		require.Equal(w, 503, <-done)
-		body := &closeCounter{}
-		w.system.Root.Send(asked, &http.Response{Body: body})
-		synctest.Wait()
-		require.EqualValues(w, 1, body.closes.Load(), "the body of an answer that nobody wants")
-		w.system.Root.Stop(conn)
-		w.gone(conn)
+		upgrade := upgrader(func(*http.Request) (*Plan, *http.Response) { panic("nobody is there") })
+		for _, answer := range []any{text(200, "late"), upgrade} {
+			conn := w.rt.Spawn()
+			ctx, cancel := context.WithCancel(context.Background())
+			done := make(chan *http.Response)
+			go func() { done <- w.exchange(conn, newDesk(), ctx, &Exchange{Listener: who}) }()
+			synctest.Wait()
+			cancel()
+			synctest.Wait()
+			w.system.Root.Send(asked, answer)
+			body, err := io.ReadAll((<-done).Body)
+			require.NoError(w, err)
+			if _, ok := answer.(upgrader); ok {
+				require.Equal(w, "request was given up\n", string(body))
+			} else {
+				require.Equal(w, "late", string(body))
+			}
+			unasked := &closeCounter{}
+			w.system.Root.Send(asked, &http.Response{Body: unasked})
+			synctest.Wait()
+			require.EqualValues(w, 1, unasked.closes.Load(), "the body of an answer that nobody wants")
+			w.system.Root.Stop(conn)
+			w.gone(conn)
+		}
 	})
 }
 

@@ -152,7 +152,7 @@ func (s *stream) receive(ctx actor.Context) {
 		}
 	case *Flush:
 		s.out.promised = append(s.out.promised, ctx.Sender())
-	case *Exchange, *abandoned, *hijacked:
+	case *Exchange, *abandoned, *hijacked, *noListener:
 		// of the HTTP side that was
 	default:
 		s.onDown(m)

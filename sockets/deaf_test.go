@@ -21,7 +21,7 @@ const (
 	deafOut      = 16 << 10
 	deafOverhead = 8<<10 + deafOut/4
 	deafPortable = 24 << 10 // the reader's buffer, both goroutines, a second buffer to write from
-	deafMessages = 96 // 1 KiB each: more than the limit and what the kernel takes
+	deafMessages = 96       // 1 KiB each: more than the limit and what the kernel takes
 	deafBuffers  = 4 << 10
 )
 

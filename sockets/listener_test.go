@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"testing"
@@ -101,7 +102,7 @@ func gone(w *world, pid *actor.PID) {
 // A listener that stops has been asked for the last time.
 func TestListenerStops(t *testing.T) {
 	w := newWorld(t, bare)
-	addr := w.listening(&Server{AnswerTimeout: soon}, func(ctx actor.Context) {
+	addr := w.listening(&Server{AnswerTimeout: time.Hour}, func(ctx actor.Context) {
 		if _, ok := ctx.Message().(*http.Request); ok {
 			ctx.Stop(ctx.Self())
 		}
@@ -109,25 +110,85 @@ func TestListenerStops(t *testing.T) {
 	for range 2 {
 		p := w.dial(addr)
 		p.send(handshake(addr))
-		assert.Equal(t, http.StatusServiceUnavailable, p.answer("GET").StatusCode)
+		a := p.answer("GET")
+		assert.Equal(t, http.StatusServiceUnavailable, a.StatusCode)
+		assert.Equal(t, "no listener\n", a.body)
 		p.eof()
 	}
 }
 
-// Answers that come twice or unasked answer nothing else.
+// Answers that come twice, however late, answer nothing else; whose Request they
+// say they answer does not matter, it may be one of a client's.
 func TestListenerAnswersTwice(t *testing.T) {
-	w := newWorld(t, bare)
-	addr := w.listening(&Server{}, func(ctx actor.Context) {
-		if r, ok := ctx.Message().(*http.Request); ok {
-			for range 2 {
-				ctx.Respond(&http.Response{StatusCode: 200, Header: http.Header{"X-Path": {r.URL.Path}}, Body: body(r.URL.Path), Request: r})
+	everywhere(t, func(w *world) {
+		h := w.handler()
+		terms := w.terms(&UpgradeServer{FrameHandler: h.pid})
+		var late func()
+		addr := w.listening(&Server{}, func(ctx actor.Context) {
+			if r, ok := ctx.Message().(*http.Request); ok {
+				if late != nil {
+					late()
+				}
+				answer := func() any {
+					if r.URL.Path == "/chat" {
+						return terms
+					}
+					return &http.Response{StatusCode: 200, Body: body(r.URL.Path), Request: new(http.Request)}
+				}
+				conn := ctx.Sender()
+				late = func() { ctx.Send(conn, answer()) }
+				ctx.Respond(answer())
 			}
+		})
+		p := w.dial(addr)
+		for _, path := range []string{"/1", "/2", "/3", "/4"} {
+			p.send("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n")
+			a := p.answer("GET")
+			assert.Equal(w, path, a.body)
+		}
+		p.send(handshake(addr))
+		p.bytes(switched())
+		h.upgraded()
+		p.Close()
+		h.untilClosed()
+	})
+}
+
+// A client that closes its sending half behind its request is answered, as by
+// net/http, and so by both of our ways to serve.
+func TestHalfClosedClientIsAnswered(t *testing.T) {
+	everywhere(t, func(w *world) {
+		for name, start := range map[string]func(wait func(r *http.Request)) string{
+			"net/http": func(wait func(*http.Request)) string {
+				s := quiet(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+					wait(r)
+					io.WriteString(rw, "late")
+				}))
+				return w.run(&s)
+			},
+			"actor mode": func(wait func(*http.Request)) string {
+				return w.listening(&Server{}, func(ctx actor.Context) {
+					if r, ok := ctx.Message().(*http.Request); ok {
+						wait(r)
+						ctx.Respond(&http.Response{StatusCode: 200, Body: body("late")})
+					}
+				})
+			},
+		} {
+			w.in(name, func(w *world) {
+				p := w.dial(start(func(r *http.Request) {
+					select {
+					case <-r.Context().Done(): // net/http has seen the end
+					case <-time.After(patience):
+					}
+				}))
+				p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+				p.half()
+				a := p.answer("GET")
+				assert.Equal(w, 200, a.StatusCode)
+				assert.Equal(w, "late", a.body)
+				p.Close()
+			})
 		}
 	})
-	p := w.dial(addr)
-	for _, path := range []string{"/1", "/2", "/3", "/4"} {
-		p.send("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n")
-		a := p.answer("GET")
-		assert.Equal(t, path, a.body)
-	}
 }

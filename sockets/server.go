@@ -25,9 +25,9 @@ import (
 //
 // Actor mode: set Listener, and that actor gets every request as an
 // *http.Request message and responds with an *http.Response or an
-// *UpgradeServer. A response whose Request is set answers that request and no
-// other, should a listener ever answer twice. Then ReadHeaderTimeout is 10 s and MaxHeaderBytes 16 KiB unless
-// they are set.
+// *UpgradeServer. Each request has a sender of its own: a second answer to one
+// answers no other. Then ReadHeaderTimeout is 10 s and MaxHeaderBytes 16 KiB
+// unless they are set.
 //
 // Upgraded connections are part of Shutdown and Close.
 type Server struct {
@@ -96,7 +96,7 @@ func (s *Server) actorMode() (arrive func(net.Conn) *place) {
 	return func(c net.Conn) *place {
 		pid := rt.Spawn()
 		s.conns.Store(c, pid)
-		return &place{pid, &s.room}
+		return &place{pid: pid, room: &s.room}
 	}
 }
 

@@ -142,8 +142,9 @@ var ours = map[string]bool{
 
 // place is where a request came in.
 type place struct {
-	pid  *actor.PID // of its connection, in actor mode; nil: an upgrade will bring it
-	room *room      // of its server
+	pid   *actor.PID // of its connection, in actor mode; nil: an upgrade will bring it
+	room  *room      // of its server
+	asked bool       // a listener, in the name of pid
 }
 
 type placeKey struct{}
@@ -216,9 +217,12 @@ func Upgrade(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, 
 
 // connection is the actor of r's connection. Outside actor mode, or over HTTP/2,
 // where a connection has many requests at once, it is one that lives for this
-// exchange and, if that is upgraded, for the WebSocket.
+// exchange and, if that is upgraded, for the WebSocket; so is that of every further
+// request that a listener is asked, whose earlier answers nobody could otherwise
+// tell from the one that is due.
 func connection(rt *actors.Runtime, r *http.Request, ex *actors.Exchange) *actor.PID {
-	if p, ok := r.Context().Value(placeKey{}).(*place); ok && p.pid != nil && r.ProtoMajor < 2 {
+	if p, ok := r.Context().Value(placeKey{}).(*place); ok && p.pid != nil && r.ProtoMajor < 2 && !p.asked {
+		p.asked = ex.Listener != nil
 		return p.pid
 	}
 	ex.Last = true
