@@ -81,6 +81,24 @@ func (s *stream) touched() {
 	s.resume()
 }
 
+// forgive tells a connection that its handler has panicked and lives on.
+type forgive struct{}
+
+// forgive pays back what the handler was touched for: if it was a Touch at which it
+// panicked, that is not answered, and nobody can tell. Touches that are answered
+// after all pay for later ones then, and never more than was handed over.
+func (s *stream) forgive() {
+	marks := s.credit.marks
+	s.credit.marks = nil
+	for _, m := range marks {
+		s.credit.add(-m.frames, -m.bytes)
+		if m.settle {
+			s.onUp(&pipeline.Settled{})
+		}
+	}
+	s.resume()
+}
+
 // settleHandler asks the handler whether it has worked through everything.
 func (s *stream) settleHandler() {
 	if s.credit.frames == 0 {

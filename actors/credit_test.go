@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 
@@ -214,6 +215,58 @@ func TestHandlerStopsWithoutCredit(t *testing.T) {
 		close(gate)
 		p.closes(frame.InternalError)
 		p.Close()
+	})
+}
+
+// A shared handler that panics at every Touch, and is restarted, keeps its credit:
+// all of a flood comes, and the peer's Close is answered.
+func TestHandlerPanicsOnTouch(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.spawned().forgetful()
+		panics := 0
+		ticklish := func(next actor.ReceiverFunc) actor.ReceiverFunc {
+			return func(ctx actor.ReceiverContext, env *actor.MessageEnvelope) {
+				if isA[*actor.Touch](env.Message) {
+					panics++
+					panic("touched")
+				}
+				next(ctx, env)
+			}
+		}
+		h.pid = w.system.Root.Spawn(h.props.Configure(actor.WithReceiverMiddleware(ticklish), actor.WithGuardian(actor.NewRestartingStrategy())))
+		_, f := w.startFake(w.plan(h))
+		f.arrives(strings.Repeat(masked(frame.Text("x")), 1000) + masked(frame.Close(frame.Normal, "")))
+		f.ends()
+		end := h.closed()
+		require.Equal(w, frame.Normal, end.Code)
+		require.True(w, end.Clean)
+		require.Equal(w, 1000, h.frames())
+		require.Greater(w, panics, 30)
+		w.system.Root.StopFuture(h.pid).Wait()
+	})
+}
+
+// A peer that resets a connection whose handler has no credit left is noticed while
+// the handler is busy, where the system tells.
+func TestResetWithoutCredit(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h, gate := w.gated()
+		h.forgetful()
+		p := w.link(w.plan(h))
+		h.greeted()
+		p.send(strings.Repeat(masked(frame.Text("x")), 100))
+		w.eventually(func() bool { return p.handed() == usual.CreditFrames }, "a pause")
+		p.reset()
+		if !w.portable {
+			w.eventually(p.ended, "the end, of which nobody reads")
+		}
+		close(gate)
+		end := h.closed()
+		require.Equal(w, frame.Abnormal, end.Code)
+		require.ErrorIs(w, end.Err, syscall.ECONNRESET)
+		if !w.portable {
+			require.Equal(w, usual.CreditFrames, h.frames())
+		}
 	})
 }
 

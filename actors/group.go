@@ -125,6 +125,18 @@ func (g *Group) members() []*actor.PID {
 	return pids
 }
 
+// of is the connections of a handler.
+func (g *Group) of(handler *actor.PID) (pids []*actor.PID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for s := g.first; s != nil; s = s.next {
+		if s.handler.Equal(handler) {
+			pids = append(pids, s.self)
+		}
+	}
+	return pids
+}
+
 // Drain asks every connection to leave, batch of them at a time and every apart,
 // and waits until all have ended or ctx has; then the rest is cut. It returns how
 // many there were and how many had to be cut.

@@ -117,6 +117,8 @@ func (s *secure) kept() int {
 	return len(*l.waiting) - l.taken
 }
 
+func (s *secure) failure() error { return s.lane.polled.failure() }
+
 // push writes ciphertext; errAgain if some is left.
 func (s *secure) push() error {
 	l := s.lane

@@ -103,6 +103,9 @@ func signals(events uint32) (bits uint32) {
 	if events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0 {
 		bits |= readable | ended
 	}
+	if events&syscall.EPOLLERR != 0 {
+		bits |= broken
+	}
 	return bits
 }
 
@@ -249,6 +252,14 @@ func (w *polled) writev(head, body []byte) (n int, err error) {
 func (w *polled) moved() int64 { return w.sent }
 
 func (w *polled) kept() int { return 0 }
+
+func (w *polled) failure() error {
+	errno, err := syscall.GetsockoptInt(w.fd, syscall.SOL_SOCKET, syscall.SO_ERROR)
+	if err != nil || errno == 0 {
+		return nil
+	}
+	return os.NewSyscallError("read", syscall.Errno(errno))
+}
 
 func (w *polled) closeWrite() { syscall.Shutdown(w.fd, syscall.SHUT_WR) }
 

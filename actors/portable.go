@@ -99,6 +99,10 @@ func (p *portable) kept() int {
 	return len(p.out) + p.writing
 }
 
+// failure is not known before it is read: a peer that resets a connection whose
+// handler has no credit left is noticed when the handler gives some.
+func (p *portable) failure() error { return nil }
+
 func (p *portable) writev(head, body []byte) (int, error) { return writeBoth(p, head, body) }
 
 // piece is how much is written at once: each shows that the peer still reads.

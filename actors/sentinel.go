@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/asynkron/protoactor-go/eventstream"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -12,13 +13,15 @@ import (
 const glance = time.Second
 
 // sentinel notices that the actor system was shut down, which proto.actor tells
-// nobody, and has every connection leave.
+// nobody, and has every connection leave; and that a handler has panicked and lives
+// on, which may have lost the answer to a Touch.
 type sentinel struct {
 	system  *actor.ActorSystem
 	stopped func() bool // the system's
 	mu      sync.Mutex
 	groups  map[*Group]struct{} // those that have connections
 	timer   *time.Timer
+	panics  *eventstream.Subscription // nil: there are no connections
 }
 
 // watch and forget are called with the group's lock held.
@@ -29,6 +32,9 @@ func (w *sentinel) watch(g *Group) {
 		w.groups = make(map[*Group]struct{})
 	}
 	w.groups[g] = struct{}{}
+	if w.panics == nil {
+		w.panics = w.system.EventStream.Subscribe(w.panicked)
+	}
 	switch {
 	case w.timer == nil:
 		w.timer = time.AfterFunc(glance, w.look)
@@ -43,7 +49,32 @@ func (w *sentinel) forget(g *Group) {
 	delete(w.groups, g)
 	if len(w.groups) == 0 {
 		w.timer.Stop()
+		w.system.EventStream.Unsubscribe(w.panics)
+		w.panics = nil
 	}
+}
+
+// panicked looks for the connections of an actor that a supervisor has judged.
+func (w *sentinel) panicked(event any) {
+	e, ok := event.(*actor.SupervisorEvent)
+	if !ok {
+		return
+	}
+	for _, g := range w.all() {
+		for _, pid := range g.of(e.Child) {
+			w.system.Root.Send(pid, &forgive{})
+		}
+	}
+}
+
+// all is the groups that have connections.
+func (w *sentinel) all() (groups []*Group) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for g := range w.groups {
+		groups = append(groups, g)
+	}
+	return groups
 }
 
 func (w *sentinel) look() {
@@ -57,12 +88,8 @@ func (w *sentinel) look() {
 		w.mu.Unlock()
 		return
 	}
-	var groups []*Group
-	for g := range w.groups {
-		groups = append(groups, g)
-	}
 	w.mu.Unlock()
-	for _, g := range groups {
+	for _, g := range w.all() {
 		for _, pid := range g.ask(&pipeline.Leave{}) {
 			w.system.Root.Send(pid, &pipeline.Leave{})
 		}

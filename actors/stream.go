@@ -48,6 +48,7 @@ type stream struct {
 	paused bool  // no credit: the socket is not read
 	eof    bool  // the peer will send no more
 	ended  bool  // ... or so the poller says
+	broken bool  // it says that the connection is
 	cut    bool  // the end is due at the end of the turn
 	burst  uint8 // messages that the handler was given in the last turn that had any
 
@@ -137,6 +138,8 @@ func (s *stream) receive(ctx actor.Context) {
 		}
 	case *handlerFailed:
 		s.orphaned(m.err)
+	case *forgive:
+		s.forgive()
 	case *actor.DeadLetterResponse:
 		s.ctx.Watch(s.handler) // Terminated comes at once if it was the handler that did not exist
 	case *SetTop:
@@ -179,6 +182,12 @@ func (s *stream) signalled(bits uint32) {
 	}
 	if bits&writable != 0 && s.out.blocked {
 		s.flush()
+	}
+	s.broken = s.broken || bits&broken != 0
+	if s.broken && s.paused && s.hung == nil { // nothing would read the error
+		if err := s.wire.failure(); err != nil {
+			s.breaks(err)
+		}
 	}
 	s.conclude()
 }

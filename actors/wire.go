@@ -9,8 +9,9 @@ import (
 const (
 	readable uint32 = 1 << iota
 	writable
-	ended // the peer has closed its half: read until the end shows
-	due   // an alarm of the wheel
+	ended  // the peer has closed its half: read until the end shows
+	due    // an alarm of the wheel
+	broken // the connection is, as failure says
 )
 
 // wire is a connected socket as the connection actor sees it. No method blocks;
@@ -30,6 +31,9 @@ type wire interface {
 	moved() int64
 	// kept is how many bytes write took and the socket did not, yet.
 	kept() int
+	// failure is what has broken the connection; nil if it has not, or the wire
+	// cannot tell without a read or a write.
+	failure() error
 	closeWrite()
 	close()
 }
