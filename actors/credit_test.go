@@ -252,6 +252,8 @@ func TestResetWithoutCredit(t *testing.T) {
 	everywhere(t, func(w *world) {
 		h, gate := w.gated()
 		h.forgetful()
+		open := sync.OnceFunc(func() { close(gate) })
+		defer open()
 		p := w.link(w.plan(h))
 		h.greeted()
 		p.send(strings.Repeat(masked(frame.Text("x")), 100))
@@ -260,7 +262,7 @@ func TestResetWithoutCredit(t *testing.T) {
 		if !w.portable {
 			w.eventually(p.ended, "the end, of which nobody reads")
 		}
-		close(gate)
+		open()
 		end := h.closed()
 		require.Equal(w, frame.Abnormal, end.Code)
 		require.ErrorIs(w, end.Err, syscall.ECONNRESET)

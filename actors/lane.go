@@ -2,18 +2,28 @@ package actors
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // Lane is a TCP connection under a tls.Conn that can leave Go's blocking reads
 // and writes behind: until the upgrade it is the net.TCPConn, afterwards its
-// Read returns at once and its Write keeps what the socket does not take.
+// Read returns at once and its Write keeps what the socket does not take. On the
+// portable wire it stays what it was, and counts what a write has moved.
 type Lane struct {
 	*net.TCPConn
 	polled  *polled // set in the turn of the upgrade, when nobody else uses the connection
 	dry     bool    // the last read has emptied the socket
 	waiting *[]byte // ciphertext that the socket has not taken, from spare; nil: none
 	taken   int     // of that, at the front
+
+	sent   atomic.Int64 // bytes, by writes that block
+	mu     sync.Mutex
+	nudged bool // the deadline that a write meets is only for it to count
 }
 
 func (l *Lane) Read(p []byte) (int, error) {
@@ -33,13 +43,60 @@ func (l *Lane) Read(p []byte) (int, error) {
 // Write takes all of p, for a tls.Conn that met a short write is lost.
 func (l *Lane) Write(p []byte) (int, error) {
 	if l.polled == nil {
-		return l.TCPConn.Write(p)
+		return l.block(p)
 	}
 	if l.waiting == nil {
 		l.waiting = spare.Get().(*[]byte)
 	}
 	*l.waiting = append(*l.waiting, p...)
 	return len(p), nil
+}
+
+// block writes p, of which TLS need not know how often that was interrupted: it
+// does not forgive a deadline.
+func (l *Lane) block(p []byte) (n int, err error) {
+	for {
+		k, err := l.TCPConn.Write(p[n:])
+		l.sent.Add(int64(k))
+		if n += k; err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || !l.goOn() {
+			return n, err
+		}
+	}
+}
+
+// nudge interrupts a write.
+func (l *Lane) nudge() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.nudged = true
+	l.TCPConn.SetWriteDeadline(time.Now())
+}
+
+// goOn takes the deadline of a nudge away, if it was one.
+func (l *Lane) goOn() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.nudged {
+		return false
+	}
+	l.nudged = false
+	return l.TCPConn.SetWriteDeadline(time.Time{}) == nil
+}
+
+// SetDeadline is of reads and writes.
+func (l *Lane) SetDeadline(t time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.nudged = false
+	return l.TCPConn.SetDeadline(t)
+}
+
+// SetWriteDeadline is of writes.
+func (l *Lane) SetWriteDeadline(t time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.nudged = false
+	return l.TCPConn.SetWriteDeadline(t)
 }
 
 // Close closes the socket, whichever way it is used.
@@ -108,6 +165,8 @@ func (s *secure) write(p []byte) (n int, err error) {
 func (s *secure) writev(head, body []byte) (int, error) { return writeBoth(s, head, body) }
 
 func (s *secure) moved() int64 { return s.lane.polled.moved() }
+
+func (s *secure) nudge() bool { return false }
 
 func (s *secure) kept() int {
 	l := s.lane

@@ -61,6 +61,44 @@ func (d dribble) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
+// A write that blocks counts what the socket has taken of it when it is nudged, and
+// TLS, which forgives no deadline, hears nothing of that.
+func TestLaneIsNudged(t *testing.T) {
+	w := newWorld(t, setting{tls: true, portable: true})
+	near, far := w.pair()
+	defer far.Close()
+	lane := near.(*tls.Conn).NetConn().(*Lane)
+	shaken := lane.sent.Load()
+	message := strings.Repeat("spindrift", 1<<20)
+	written := make(chan error, 1)
+	go func() {
+		_, err := lane.Write([]byte(message)) // one call
+		written <- err
+	}()
+	tcp := far.(*tls.Conn).NetConn()
+	got, before := make([]byte, len(message)), int64(0)
+	for n := 0; n < len(got); {
+		k, err := io.ReadFull(tcp, got[n:min(len(got), n+1<<20)])
+		require.NoError(t, err)
+		n += k
+		w.eventually(func() bool {
+			lane.nudge()
+			sent := lane.sent.Load() - shaken
+			return sent > before || sent == int64(len(message))
+		}, "nothing is counted")
+		before = lane.sent.Load() - shaken
+	}
+	require.NoError(t, <-written)
+	require.True(t, message == string(got))
+	lane.nudge() // with no write under way: the next one meets it
+	_, err := io.WriteString(near, "after")
+	require.NoError(t, err)
+	_, err = io.ReadFull(far, got[:5])
+	require.NoError(t, err)
+	require.Equal(t, "after", string(got[:5]))
+	near.Close()
+}
+
 // lumps writes what TLS writes in larger pieces, several records in one.
 type lumps struct {
 	net.Conn

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -208,14 +209,49 @@ func TestStall(t *testing.T) {
 	})
 }
 
-// The same over a connection that blocks: its writer is set free.
-func TestStallOfAPipe(t *testing.T) {
+// Room for a byte is progress, before anybody says that there is some: a kernel waits
+// until it has more.
+func TestStallWithRoomUntold(t *testing.T) {
 	virtually(t, func(w *world) {
 		h := w.handler()
-		p := w.link(w.plan(h)) // and nobody reads
+		p, f := w.startFake(w.plan(h))
+		f.accepts(0)
 		p.tell(frame.Text("hello"))
-		require.Equal(w, frame.PolicyViolation, h.closed().Code)
+		for n := range 6 {
+			time.Sleep(usual.Stall * 9 / 10)
+			f.mu.Lock()
+			f.room = 1
+			f.mu.Unlock()
+			synctest.Wait()
+			require.False(w, p.ended(), "%d", n)
+		}
+		require.Contains(w, []string{"\x81\x05hell", "\x81\x05hel"}, f.written())
+		require.ErrorContains(w, h.closed().Err, "no progress")
 	})
+}
+
+// The same over a connection that blocks: its writer is set free. A peer that reads
+// a byte now and then has not stalled, however much is written at once.
+func TestStallOfAPipe(t *testing.T) {
+	for _, reads := range []int{0, 30} {
+		t.Run(fmt.Sprint(reads), func(t *testing.T) {
+			virtually(t, func(w *world) {
+				h := w.handler()
+				p := w.link(w.plan(h))
+				want := unmasked(sized(60 << 10))
+				p.tell(sized(60 << 10))
+				for i := range reads {
+					time.Sleep(usual.Stall * 9 / 10)
+					var b [1]byte
+					_, err := io.ReadFull(p.Conn, b[:])
+					require.NoError(w, err)
+					require.Equal(w, want[i], b[0])
+				}
+				require.Zero(w, told[*pipeline.Closed](h))
+				require.Equal(w, frame.PolicyViolation, h.closed().Code)
+			})
+		})
+	}
 }
 
 // A burst is one write.

@@ -251,6 +251,8 @@ func (w *polled) writev(head, body []byte) (n int, err error) {
 
 func (w *polled) moved() int64 { return w.sent }
 
+func (w *polled) nudge() bool { return false }
+
 func (w *polled) kept() int { return 0 }
 
 func (w *polled) failure() error {

@@ -2,7 +2,9 @@ package actors
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -12,6 +14,7 @@ import (
 type portable struct {
 	nc      net.Conn
 	mailbox *Mailbox
+	piece   int // bytes that are written at once
 
 	mu      sync.Mutex
 	taken   sync.Cond // in was emptied, or the wire closed
@@ -24,10 +27,17 @@ type portable struct {
 	busy     bool   // it runs
 	writeErr error
 	sent     int64 // bytes
+	nudged   bool  // the deadline that a write meets is only for it to count
+	lane     *Lane // below TLS; nil: there is none
 }
 
 func newPortable(nc net.Conn, m *Mailbox) *portable {
-	p := &portable{nc: nc, mailbox: m}
+	p := &portable{nc: nc, mailbox: m, piece: piece}
+	if c, ok := nc.(*tls.Conn); ok {
+		if p.lane, ok = c.NetConn().(*Lane); !ok {
+			p.piece = opaque
+		}
+	}
 	p.taken.L = &p.mu
 	go p.reader()
 	return p
@@ -88,9 +98,29 @@ func (p *portable) write(buf []byte) (int, error) {
 }
 
 func (p *portable) moved() int64 {
+	if p.lane != nil {
+		return p.lane.sent.Load()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.sent
+}
+
+// nudge has the write end at a deadline. TLS does not forgive one, so it is for the
+// lane below; TLS over anything else is what moves by pieces.
+func (p *portable) nudge() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch _, secure := p.nc.(*tls.Conn); {
+	case p.lane != nil:
+		p.lane.nudge()
+	case secure:
+		return false
+	default:
+		p.nudged = true
+		p.nc.SetWriteDeadline(time.Now())
+	}
+	return true
 }
 
 func (p *portable) kept() int {
@@ -105,8 +135,12 @@ func (p *portable) failure() error { return nil }
 
 func (p *portable) writev(head, body []byte) (int, error) { return writeBoth(p, head, body) }
 
-// piece is how much is written at once: each shows that the peer still reads.
-const piece = 16 << 10
+// piece is how much is written at once; opaque, where nobody can look how much of
+// it the socket has taken: each shows that the peer still reads.
+const (
+	piece  = 16 << 10
+	opaque = 4 << 10
+)
 
 func (p *portable) writer() {
 	var own, rest []byte
@@ -117,11 +151,14 @@ func (p *portable) writer() {
 			rest, p.writing = own, len(own)
 		}
 		p.mu.Unlock()
-		n, err := p.nc.Write(rest[:min(len(rest), piece)])
+		n, err := p.nc.Write(rest[:min(len(rest), p.piece)])
 		rest = rest[n:]
 		p.mu.Lock()
 		p.writing = len(rest)
 		p.sent += int64(n)
+		if p.nudged && !p.closed && errors.Is(err, os.ErrDeadlineExceeded) {
+			p.nudged, err = false, p.nc.SetWriteDeadline(time.Time{})
+		}
 		p.writeErr = err
 	}
 	p.busy = false

@@ -81,6 +81,9 @@ func (c *scripted) SetDeadline(at time.Time) error {
 	return nil
 }
 
+// SetWriteDeadline is a nudge, which this does not feel.
+func (c *scripted) SetWriteDeadline(time.Time) error { return nil }
+
 func (c *scripted) written() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -21,9 +21,15 @@ type timer struct {
 
 // The driver's own events.
 type (
-	lingered   struct{}              // the peer did not end in time
-	stallCheck struct{ moved int64 } // has output moved since?
+	lingered   struct{} // the peer did not end in time
+	stallCheck struct { // has output moved since?
+		moved  int64
+		nudged bool
+	}
 )
+
+// moment is how long a wire that was nudged has to tell what it has written.
+const moment = 100 * time.Millisecond
 
 func (s *stream) after(d time.Duration, event any) {
 	t := &s.timers
@@ -78,12 +84,22 @@ func same(a, b any) bool {
 	return a == b
 }
 
+// checkStall ends a connection whose socket has not taken a single byte of waiting
+// output since the last look. A peer may read a little now and then: the kernel has
+// some room long before it calls a socket writable, so this tries, and what a writer
+// has begun counts as far as it has come.
 func (s *stream) checkStall(m *stallCheck) {
 	s.out.watched = false
+	if s.out.blocked && s.wire.moved() == m.moved {
+		s.flush()
+	}
 	switch {
 	case !s.out.blocked:
 	case s.wire.moved() != m.moved:
 		s.watchStall()
+	case !m.nudged && s.wire.nudge():
+		s.out.watched = true
+		s.after(moment, &stallCheck{m.moved, true})
 	default:
 		s.onUp(&pipeline.Stalled{})
 	}
@@ -93,6 +109,6 @@ func (s *stream) checkStall(m *stallCheck) {
 func (s *stream) watchStall() {
 	if s.limits.Stall > 0 && !s.out.watched {
 		s.out.watched = true
-		s.after(s.limits.Stall, &stallCheck{s.wire.moved()})
+		s.after(s.limits.Stall, &stallCheck{moved: s.wire.moved()})
 	}
 }

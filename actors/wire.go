@@ -29,6 +29,9 @@ type wire interface {
 	// moved is how many bytes the socket has taken, also of those that write took
 	// before: a wire may keep some.
 	moved() int64
+	// nudge has a write that is under way count what the socket has taken of it, for
+	// moved; false: it does already, or cannot.
+	nudge() bool
 	// kept is how many bytes write took and the socket did not, yet.
 	kept() int
 	// failure is what has broken the connection; nil if it has not, or the wire
