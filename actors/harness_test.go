@@ -18,6 +18,7 @@ import (
 	"runtime/pprof"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,6 +96,7 @@ func newWorld(t *testing.T, s setting) *world {
 	certificate()
 	loopback()
 	if s.virtual {
+		w.before = w.census()
 		t.Cleanup(w.over)
 		return w
 	}
@@ -107,13 +109,24 @@ func newWorld(t *testing.T, s setting) *world {
 }
 
 // census is what a leak would add to.
-type census struct{ goroutines, descriptors, actors int }
+type census struct{ goroutines, descriptors, actors, chunks, buffers, segments int }
 
 func (c census) more(than census) bool {
-	return c.goroutines > than.goroutines || c.descriptors > than.descriptors || c.actors > than.actors
+	return c.goroutines > than.goroutines || c.descriptors > than.descriptors || c.actors > than.actors ||
+		c.chunks > than.chunks || c.buffers > than.buffers || c.segments > than.segments
 }
 
+// lent counts what was taken from pools and not given back, from the beginning.
+var lent = func() *struct{ chunks, buffers, segments atomic.Int64 } {
+	var l struct{ chunks, buffers, segments atomic.Int64 }
+	chunks.lent = func(change int) { l.chunks.Add(int64(change)) }
+	spare.lent = func(change int) { l.buffers.Add(int64(change)) }
+	segments.lent = func(change int) { l.segments.Add(int64(change)) }
+	return &l
+}()
+
 func (w *world) census() (c census) {
+	c.chunks, c.buffers, c.segments = int(lent.chunks.Load()), int(lent.buffers.Load()), int(lent.segments.Load())
 	if w.virtual { // a bubble looks after its goroutines, and has few actors
 		for _, p := range w.peers {
 			for _, id := range []string{p.pid.Id, p.pid.Id + handlerName} {

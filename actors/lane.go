@@ -194,9 +194,13 @@ func (s *secure) push() error {
 
 // forget gives the buffer of what waited back.
 func (l *Lane) forget() {
-	if l.waiting != nil && cap(*l.waiting) <= fill {
+	switch {
+	case l.waiting == nil:
+	case cap(*l.waiting) <= fill:
 		*l.waiting = (*l.waiting)[:0]
 		spare.Put(l.waiting)
+	default:
+		spare.forget()
 	}
 	l.waiting, l.taken = nil, 0
 }

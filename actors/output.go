@@ -19,7 +19,7 @@ const direct = 4 << 10
 const pongRoom = 4 << 10
 
 // spare keeps out buffers of ordinary size between bursts.
-var spare = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+var spare = pool{Pool: sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}}
 
 // output is what waits to be written. An idle connection has no buffer.
 type output struct {
@@ -76,6 +76,8 @@ func (o *output) release() {
 	if cap(*o.buf) <= fill {
 		*o.buf = (*o.buf)[:0]
 		spare.Put(o.buf)
+	} else {
+		spare.forget()
 	}
 	o.buf, o.start, o.urgent = nil, 0, 0
 }

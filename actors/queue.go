@@ -12,7 +12,7 @@ type segment struct {
 	read, written int32
 }
 
-var segments = sync.Pool{New: func() any { return new(segment) }}
+var segments = pool{Pool: sync.Pool{New: func() any { return new(segment) }}}
 
 // queue is an unbounded FIFO of pooled segments. Producers share a lock that the queue's owner keeps; the one consumer pops without
 // it, for count tells it that a slot has been filled. An empty queue that was released holds no segment.

@@ -22,7 +22,7 @@ const (
 	chunksATurn = 16
 )
 
-var chunks = sync.Pool{New: func() any { return new([chunk]byte) }}
+var chunks = pool{Pool: sync.Pool{New: func() any { return new([chunk]byte) }}}
 
 // stream is the side of a connection that drives a pipeline.
 type stream struct {
@@ -248,6 +248,7 @@ func (s *stream) read() {
 		return
 	}
 	buf := chunks.Get().(*[chunk]byte)
+	defer func() { chunks.Put(buf) }() // also if a stage panics
 	for i := 0; !s.paused && !s.cut; i++ {
 		if i == chunksATurn { // let others have theirs
 			s.mailbox.Signal(readable)
@@ -273,7 +274,6 @@ func (s *stream) read() {
 			break
 		}
 	}
-	chunks.Put(buf)
 }
 
 // roomFor is where to read to: into the message that a stage is assembling if
@@ -323,14 +323,20 @@ func (s *stream) resume() {
 	s.unread += s.rt.now() - s.since
 	held, holder := s.held, s.holder
 	s.held, s.holder = nil, nil
+	s.feedHeld(held, holder)
+	s.read()
+}
+
+func (s *stream) feedHeld(held []byte, holder *[chunk]byte) {
 	kept := false
+	defer func() {
+		if holder != nil && !kept {
+			chunks.Put(holder)
+		}
+	}()
 	if len(held) > 0 {
 		kept = s.feed(held, holder)
 	}
-	if holder != nil && !kept {
-		chunks.Put(holder)
-	}
-	s.read()
 }
 
 // readEnded: the peer has closed its half, or the connection is broken.
