@@ -109,24 +109,26 @@ func newWorld(t *testing.T, s setting) *world {
 }
 
 // census is what a leak would add to.
-type census struct{ goroutines, descriptors, actors, chunks, buffers, segments int }
+type census struct{ goroutines, descriptors, actors, chunks, buffers, segments, scratches int }
 
 func (c census) more(than census) bool {
 	return c.goroutines > than.goroutines || c.descriptors > than.descriptors || c.actors > than.actors ||
-		c.chunks > than.chunks || c.buffers > than.buffers || c.segments > than.segments
+		c.chunks > than.chunks || c.buffers > than.buffers || c.scratches > than.scratches || c.segments > than.segments
 }
 
 // lent counts what was taken from pools and not given back, from the beginning.
-var lent = func() *struct{ chunks, buffers, segments atomic.Int64 } {
-	var l struct{ chunks, buffers, segments atomic.Int64 }
+var lent = func() *struct{ chunks, buffers, segments, scratches atomic.Int64 } {
+	var l struct{ chunks, buffers, segments, scratches atomic.Int64 }
 	chunks.lent = func(change int) { l.chunks.Add(int64(change)) }
 	spare.lent = func(change int) { l.buffers.Add(int64(change)) }
 	segments.lent = func(change int) { l.segments.Add(int64(change)) }
+	scratches.lent = func(change int) { l.scratches.Add(int64(change)) }
 	return &l
 }()
 
 func (w *world) census() (c census) {
-	c.chunks, c.buffers, c.segments = int(lent.chunks.Load()), int(lent.buffers.Load()), int(lent.segments.Load())
+	c.scratches = int(lent.scratches.Load())
+	c.chunks, c.buffers, c.segments = int(lent.chunks.Load()), int(lent.buffers.Load()), int(lent.segments.Load())-w.rt.crew.segments()
 	if w.virtual { // a bubble looks after its goroutines, and has few actors
 		for _, p := range w.peers {
 			for _, id := range []string{p.pid.Id, p.pid.Id + handlerName} {
@@ -207,6 +209,16 @@ func (w *world) drained() {
 	assert.False(w, w.rt.wheel.wound(), "the wheel's timer")
 	assert.Zero(w, w.rt.polled(), "users of the poller")
 	assert.Zero(w, w.rt.loose.Len(), "members of the group")
+}
+
+// segments is what the crew's own queue holds: the last one stays.
+func (c *Crew) segments() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for s := c.ready.head; s != nil; s = s.next {
+		n++
+	}
+	return n
 }
 
 func (w *wheel) alarms() int {

@@ -77,7 +77,7 @@ type scratch struct {
 	fired     any // the timer's event that is on its way up
 }
 
-var scratches = sync.Pool{New: func() any { return new(scratch) }}
+var scratches = pool{Pool: sync.Pool{New: func() any { return new(scratch) }}}
 
 // begin is the first thing in every turn, rest the last when none follows.
 func (s *stream) begin() {
