@@ -53,19 +53,8 @@ func (rt *Runtime) Serve(conn *actor.PID, ex *Exchange) {
 		defer t.Stop()
 		late = t.C
 	}
-	left := ex.Request.Context().Done()
-	if ex.Listener != nil { // a client that has closed its half may still read, as with net/http
-		left = nil
-	}
-	select {
+	select { // the request's context ends when the client closes its half: it may still read
 	case <-ex.done:
-	case <-left:
-		if ex.claim() {
-			rt.system.Root.Send(conn, &abandoned{ex})
-			ex.response = plain(http.StatusServiceUnavailable, "request was given up") // net/http would say 200
-		} else {
-			<-ex.done
-		}
 	case <-late:
 		if ex.claim() {
 			rt.system.Root.Send(conn, &abandoned{ex})
@@ -76,6 +65,20 @@ func (rt *Runtime) Serve(conn *actor.PID, ex *Exchange) {
 	}
 	if ex.response != nil {
 		writeResponse(ex.Writer, ex.response)
+		if ex.response.Close && ex.Request.ProtoMajor == 1 {
+			part(ex.Writer, ex.response.StatusCode)
+		}
+	}
+}
+
+// part has net/http close the connection now: it would wait for the rest of a
+// body, for ever. Unless we are short of room it half-closes first, as it does
+// when a MaxBytesReader is full, so that bytes which nobody has read do not reset
+// the connection before the answer is there (RFC 9112 9.6).
+func part(w http.ResponseWriter, status int) {
+	http.NewResponseController(w).SetReadDeadline(time.Now())
+	if status != http.StatusServiceUnavailable {
+		http.MaxBytesReader(w, io.NopCloser(strings.NewReader(" ")), 0).Read(make([]byte, 1))
 	}
 }
 
@@ -201,10 +204,6 @@ func (s *server) watch(listener *actor.PID) {
 func (s *server) upgrade(u Upgrader) {
 	ex := s.exchange
 	if ex == nil {
-		return
-	}
-	if ex.Request.Context().Err() != nil { // whoever asked has left, or will send no frame
-		s.answer(plain(http.StatusServiceUnavailable, "request was given up"))
 		return
 	}
 	plan, refusal := u.Upgrade(ex.Request)

@@ -227,37 +227,29 @@ func (m *watched) PostSystemMessage(message any) {
 	m.Mailbox.PostSystemMessage(message)
 }
 
-// A client that has left is answered all the same if it has asked a listener, for it
-// may have closed its sending half only; it is not upgraded. One whose upgrade is
-// decided waits for nobody.
-func TestExchangeIsGivenUp(t *testing.T) {
+// A request whose context is over is answered all the same: its client may have
+// closed its sending half only.
+func TestExchangeOfAHalfClosedClient(t *testing.T) {
 	virtually(t, func(w *world) {
 		var asked *actor.PID
 		who := w.listener(func(ctx actor.Context, _ *http.Request) { asked = ctx.Sender() })
-		upgrade := upgrader(func(*http.Request) (*Plan, *http.Response) { panic("nobody is there") })
-		for _, answer := range []any{text(200, "late"), upgrade} {
-			conn := w.rt.Spawn()
-			ctx, cancel := context.WithCancel(context.Background())
-			done := make(chan *http.Response)
-			go func() { done <- w.exchange(conn, newDesk(), ctx, &Exchange{Listener: who}) }()
-			synctest.Wait()
-			cancel()
-			synctest.Wait()
-			w.system.Root.Send(asked, answer)
-			body, err := io.ReadAll((<-done).Body)
-			require.NoError(w, err)
-			if _, ok := answer.(upgrader); ok {
-				require.Equal(w, "request was given up\n", string(body))
-			} else {
-				require.Equal(w, "late", string(body))
-			}
-			unasked := &closeCounter{}
-			w.system.Root.Send(asked, &http.Response{Body: unasked})
-			synctest.Wait()
-			require.EqualValues(w, 1, unasked.closes.Load(), "the body of an answer that nobody wants")
-			w.system.Root.Stop(conn)
-			w.gone(conn)
-		}
+		conn := w.rt.Spawn()
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan *http.Response)
+		go func() { done <- w.exchange(conn, newDesk(), ctx, &Exchange{Listener: who}) }()
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		w.system.Root.Send(asked, text(200, "late"))
+		body, err := io.ReadAll((<-done).Body)
+		require.NoError(w, err)
+		require.Equal(w, "late", string(body))
+		unasked := &closeCounter{}
+		w.system.Root.Send(asked, &http.Response{Body: unasked})
+		synctest.Wait()
+		require.EqualValues(w, 1, unasked.closes.Load(), "the body of an answer that nobody wants")
+		w.system.Root.Stop(conn)
+		w.gone(conn)
 	})
 }
 

@@ -40,6 +40,7 @@ type closer struct {
 	sent     bool         // our Close went out
 	rcvd     bool         // the peer's Close came in
 	failed   bool         // nothing that the peer still sends counts
+	eof      bool         // the peer has closed its half without a Close
 	rising   bool         // something from the wire is on its way up: an error that comes down is the peer's doing
 	verdict  *frame.Error // to be sent when the handler has settled; nil: none
 	done     bool         // Closed went up
@@ -69,9 +70,7 @@ func (c *closer) onUp(item any) {
 	case *Orphaned:
 		c.orphaned(m.Err)
 	case *Ended:
-		if !c.rcvd && !c.failed {
-			c.down(&Hangup{Cut: true})
-		}
+		c.ended()
 	case *Lost:
 		c.lost(m)
 	default:
@@ -177,7 +176,7 @@ func (c *closer) wait() {
 func (c *closer) late() {
 	switch {
 	case c.done || c.sent && c.rcvd:
-	case c.verdict != nil || c.rcvd:
+	case c.verdict != nil || c.rcvd || c.eof && !c.failed:
 		c.settled()
 	case c.failed:
 	case c.sent:
@@ -186,9 +185,40 @@ func (c *closer) late() {
 	}
 }
 
+// ended: the peer will send no more, but may be waiting for what the handler has
+// to say to what it has sent.
+func (c *closer) ended() {
+	switch {
+	case c.rcvd || c.failed:
+	case c.sent:
+		c.down(&Hangup{Cut: true})
+	default:
+		c.eof = true
+		c.wait()
+		c.down(&Settle{})
+	}
+}
+
+// leave hangs up on a peer that has closed its half.
+func (c *closer) leave() {
+	c.up(&Settled{})
+	if c.failed {
+		return
+	}
+	if c.failed = true; !c.sent {
+		c.sent = true
+		c.account = &Closed{Code: frame.Abnormal, By: Nobody}
+	}
+	c.hangup()
+}
+
 // settled: the handler has worked through all it got, or has had its time. What
 // stages above keep back is to go out before our Close.
 func (c *closer) settled() {
+	if c.eof && !c.failed {
+		c.leave()
+		return
+	}
 	if c.verdict == nil && (c.sent || !c.rcvd) {
 		return
 	}

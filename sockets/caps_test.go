@@ -151,7 +151,7 @@ func TestRefusalsTakeNoPlace(t *testing.T) {
 	})
 }
 
-// Who leaves before the answer has come takes no place either.
+// Who leaves before the answer has come takes no place for long.
 func TestAbandonedUpgradeTakesNoPlace(t *testing.T) {
 	w := newWorld(t, bare)
 	h := w.handler()
@@ -178,6 +178,8 @@ func TestAbandonedUpgradeTakesNoPlace(t *testing.T) {
 			require.Fail(t, "request is not given up")
 		}
 		w.system.Root.Send(q.conn, upgrade)
+		h.upgraded()
+		expect[*Closed](h)
 		gone(w, q.conn)
 	}
 	p := w.dial(addr)

@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/textproto"
 	"os"
@@ -350,4 +351,71 @@ func TestEndlessHeader(t *testing.T) {
 			assert.Equal(t, http.StatusRequestHeaderFieldsTooLarge, p.answer("GET").StatusCode)
 		})
 	}
+}
+
+// A client may close its sending half behind a request and still read the answer.
+func TestHalfClosedHandshake(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.handler(func(ctx actor.Context) {
+			if f, ok := ctx.Message().(*frame.Frame); ok {
+				ctx.Respond(f)
+			}
+		})
+		for _, host := range hosts {
+			addr, way := host.start(w, &UpgradeServer{FrameHandler: h.pid}), host.name
+			for range 5 { // what net/http notices first is chance
+				p := w.dial(addr)
+				p.send(strings.Replace(handshake(addr), "Sec-WebSocket-Key", "X-Key", 1))
+				p.half()
+				assert.Equal(w, http.StatusBadRequest, p.answer("GET").StatusCode, way)
+				p.eof()
+
+				p = w.dial(addr)
+				p.send(handshake(addr), masked(frame.Text("last words")))
+				p.half()
+				p.bytes(switched())
+				p.bytes(plain(frame.Text("last words")))
+				p.eof()
+				c := h.untilClosed()
+				assert.Equal(w, frame.Abnormal, c.Code, way)
+				assert.Equal(w, io.ErrUnexpectedEOF, c.Err, way)
+
+				p = w.dial(addr)
+				p.send(handshake(addr), masked(frame.Text("a")), masked(frame.Close(frame.Normal, "")))
+				p.half()
+				p.bytes(switched())
+				p.bytes(plain(frame.Text("a")))
+				p.bytes(plain(frame.Close(frame.Normal, "")))
+				p.eof()
+				assert.True(w, h.untilClosed().Clean, way)
+			}
+		}
+	})
+}
+
+// Behind a refusal the connection ends, though the body that was announced has not
+// come, or more than was looked at has.
+func TestRefusalEnds(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.handler()
+		for _, host := range hosts {
+			addr, way := host.start(w, &UpgradeServer{FrameHandler: h.pid}), host.name
+			for name, request := range map[string]string{
+				"no body":      handshake(addr, "Content-Length: 5"),
+				"half a body":  handshake(addr, "Content-Length: 5") + "ab",
+				"no chunk":     handshake(addr, "Transfer-Encoding: chunked"),
+				"half a chunk": handshake(addr, "Transfer-Encoding: chunked") + "5\r\nab",
+				"awaited":      handshake(addr, "Content-Length: 5", "Expect: 100-continue"),
+				"much behind":  handshake(addr, "Sec-WebSocket-Key: twice") + strings.Repeat("x", 64<<10),
+			} {
+				p := w.dial(addr)
+				p.send(request)
+				a := p.answer("GET")
+				assert.Equal(w, http.StatusBadRequest, a.StatusCode, "%s %s", way, name)
+				assert.True(w, a.Close, "%s %s", way, name)
+				p.eof()
+				p.Close()
+			}
+		}
+	})
 }
