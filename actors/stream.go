@@ -247,6 +247,10 @@ func (s *stream) read() {
 	if s.eof || s.paused {
 		return
 	}
+	if s.loaded() && s.hung == nil && !s.orphan {
+		s.paused, s.since = true, s.rt.now()
+		return
+	}
 	buf := chunks.Get().(*[chunk]byte)
 	defer func() { chunks.Put(buf) }() // also if a stage panics
 	for i := 0; !s.paused && !s.cut; i++ {
@@ -297,7 +301,7 @@ func (s *stream) feed(p []byte, buf *[chunk]byte) (kept bool) {
 		return false
 	}
 	in := &s.input
-	in.Data, in.Pause = p, s.credit.spent(s.limits)
+	in.Data, in.Pause = p, s.spent()
 	s.onUp(in)
 	rest := in.Data
 	in.Data = nil
@@ -314,9 +318,18 @@ func (s *stream) feed(p []byte, buf *[chunk]byte) (kept bool) {
 	return buf != nil
 }
 
+// spent: nothing more is read for now.
+func (s *stream) spent() bool { return s.credit.spent(s.limits) || s.loaded() }
+
+// loaded: a peer that does not take what waits for it, half of all that may, is
+// not asked for more: the handler would only answer it, and the peer be closed.
+func (s *stream) loaded() bool {
+	return s.out.blocked && s.limits.Out > 0 && s.waiting() > s.limits.Out/2
+}
+
 // resume goes on reading after a pause.
 func (s *stream) resume() {
-	if !s.paused || s.credit.spent(s.limits) && !s.orphan && s.hung == nil {
+	if !s.paused || s.spent() && !s.orphan && s.hung == nil {
 		return
 	}
 	s.paused = false
@@ -428,6 +441,9 @@ func (s *stream) conclude() {
 			}
 		}
 		s.resume() // to see the peer's end
+	}
+	if s.paused && !s.loaded() {
+		s.resume()
 	}
 	if s.failed != nil { // what the peer said before counts
 		if s.hung == nil && !s.cut {

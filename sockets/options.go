@@ -38,7 +38,7 @@ type Options struct {
 	// Of back-pressure.
 	CreditFrames int           // handed over and not worked through: 64; then the socket is not read
 	CreditBytes  int           // likewise: 64 KiB
-	MaxOut       int           // bytes of output that wait: 1 MiB; over it: 1008. A message alone may be longer
+	MaxOut       int           // bytes of output that wait: 1 MiB; over it: 1008, past half of it the peer is not read. A message alone may be longer
 	WhenFull     Policy        // in place of 1008: CloseSlow; DropNewest and DropOldest bring Dropped
 	HighWater    int           // bytes of waiting output that bring Backpressure: 64 KiB
 	LowWater     int           // bytes below which Drained follows: 16 KiB

@@ -3,6 +3,8 @@ package sockets
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -293,5 +295,37 @@ func TestBudget(t *testing.T) {
 			expect[*Closed](h)
 		}
 		assert.Zero(w, budget.Used())
+	})
+}
+
+// A client that sends on and on before it reads has its echoes all the same: when
+// half of what may wait for it does, it is not read either.
+func TestEchoToAClientThatReadsLate(t *testing.T) {
+	everywhere(t, func(w *world) {
+		const size, many, most = 32 << 10, 400, 128 << 10
+		h := w.handler(echo)
+		p, _ := w.deaf(h, &Options{MaxOut: most})
+		var written atomic.Int64
+		go func() {
+			for i := range many {
+				f := frame.Binary(make([]byte, size))
+				binary.BigEndian.PutUint32(f.Payload, uint32(i))
+				if _, err := io.WriteString(p.Conn, masked(f)); err != nil {
+					return
+				}
+				written.Add(1)
+			}
+		}()
+		for last := int64(-1); last < written.Load(); time.Sleep(50 * time.Millisecond) { // or it is all written
+			last = written.Load()
+		}
+		for i := range many {
+			f, err := readFrame(p.in)
+			require.NoError(w, err)
+			require.Equal(w, frame.OpBinary, f.Opcode, "after %d: %s", i, f)
+			require.EqualValues(w, i, binary.BigEndian.Uint32(f.Payload))
+		}
+		p.Close()
+		h.untilClosed()
 	})
 }
