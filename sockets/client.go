@@ -259,7 +259,7 @@ func (u *UpgradeClient) Agree(r *http.Response) (*actors.Plan, error) {
 	r.Body = io.NopCloser(new(bytes.Reader))
 	return &actors.Plan{
 		Top:     o.top(u.Stages),
-		Core:    o.core(true, params),
+		Core:    o.core(true, params, nil),
 		Handler: u.FrameHandler,
 		Spawn:   u.Spawn,
 		Hello: &Upgraded{

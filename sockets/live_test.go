@@ -184,11 +184,11 @@ func TestBroadcast(t *testing.T) {
 	})
 }
 
-// A compressed broadcast is the same for all.
+// A compressed broadcast is the same for all who have come in by one Handler.
 func TestBroadcastCompressed(t *testing.T) {
 	everywhere(t, func(w *world) {
 		h := w.handler()
-		addr := w.websocket(&UpgradeServer{FrameHandler: h.pid, Options: &Options{Compression: new(pipeline.Compression)}})
+		addr := w.dropIn(w.foreign(&UpgradeServer{FrameHandler: h.pid, Options: &Options{Compression: new(pipeline.Compression)}}))
 		mine := w.handler()
 		var conns []*actor.PID
 		for range 5 {

@@ -104,8 +104,9 @@ func (o *Options) top(extra []pipeline.Stage) pipeline.Stage {
 	return pipeline.Chain(append(stages, extra...)...)
 }
 
-// core is the stages that make WebSocket.
-func (o *Options) core(client bool, params *pipeline.DeflateParams) pipeline.Stage {
+// core is the stages that make WebSocket. Connections that one message may be sent
+// to have shared in common; it may be nil.
+func (o *Options) core(client bool, params *pipeline.DeflateParams, shared *pipeline.Shared) pipeline.Stage {
 	var stages []pipeline.Stage
 	if o.WhenFull != CloseSlow {
 		stages = append(stages, pipeline.Outbox{
@@ -138,7 +139,7 @@ func (o *Options) core(client bool, params *pipeline.DeflateParams) pipeline.Sta
 	}
 	if params != nil {
 		codec.RSV = frame.RSV1
-		stages = append(stages, pipeline.Deflate{Compression: *o.Compression, Params: *params, Client: client}.Stage())
+		stages = append(stages, pipeline.Deflate{Compression: *o.Compression, Params: *params, Client: client, Shared: shared}.Stage())
 	}
 	stages = append(stages,
 		pipeline.Closing{Client: client, Timeout: or(o.CloseTimeout, defaultCloseTimeout)}.Stage(),

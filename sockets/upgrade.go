@@ -32,6 +32,7 @@ type recipe struct {
 	options   *Options
 	top, core pipeline.Stage // core without compression
 	limits    *actors.Limits
+	shared    pipeline.Shared
 }
 
 // usual is the recipe of connections with nothing special to them.
@@ -48,7 +49,7 @@ func (u *UpgradeServer) prepare() *recipe {
 }
 
 func (o *Options) recipe(extra []pipeline.Stage) *recipe {
-	return &recipe{options: o, top: o.top(extra), core: o.core(false, nil), limits: o.limits()}
+	return &recipe{options: o, top: o.top(extra), core: o.core(false, nil, nil), limits: o.limits()}
 }
 
 // Upgrade makes UpgradeServer an actors.Upgrader.
@@ -77,7 +78,7 @@ func (u *UpgradeServer) Upgrade(r *http.Request) (*actors.Plan, *http.Response) 
 	params, extension := o.accept(r.Header["Sec-Websocket-Extensions"])
 	core := recipe.core
 	if params != nil {
-		core = o.core(false, params)
+		core = o.core(false, params, &recipe.shared)
 	}
 	plan := &actors.Plan{
 		Greeting: u.greeting(key, protocol, extension),
