@@ -17,7 +17,8 @@ var ErrCloseTimeout = errors.New("no close frame from the peer in time")
 //
 // The peer's Close is answered, and a violation of the peer's is punished, when
 // the handler has worked through what came before it, so that its answers still
-// go out first. Nothing goes up after the peer's Close, nothing down after ours.
+// go out first; an end without a Close waits likewise. Nothing goes up after the
+// peer's Close, nothing down after ours.
 type Closing struct {
 	Client  bool          // the server ends the TCP connection first, RFC 6455 7.1.1
 	Timeout time.Duration // for the peer's Close after ours, and for the handler before our answer; 0: no limit
