@@ -26,8 +26,8 @@ const (
 // a message that has begun to go out, and a flood of the handler's own control
 // frames.
 type Outbox struct {
-	Limit  int    // bytes of messages that may wait, each counted with its frames' own size; 0: no limit
-	High   int    // bytes that the wire may have waiting before messages are kept back; 0: none
+	Limit  int    // bytes that may wait, what is kept back (each frame with its own size) and what the wire has; 0: no limit
+	High   int    // bytes that the wire may have waiting before messages are kept back, half of Limit at most; 0: none
 	Policy Policy // DropNewest or DropOldest
 }
 
@@ -170,7 +170,10 @@ func (b *outbox) keep(f *frame.Frame) {
 	b.queue = append(b.queue, f)
 	b.size += cost(f)
 	b.partial = !f.Fin
-	for b.Limit > 0 && b.size > b.Limit {
+	if b.Limit <= 0 {
+		return
+	}
+	for below := b.below(); b.size+below > b.Limit; {
 		if !b.makeRoom() {
 			b.dropping = true
 			b.fail()
@@ -298,7 +301,16 @@ func (b *outbox) pass(f *frame.Frame) {
 }
 
 func (b *outbox) room() bool {
+	high := b.High
+	if b.Limit > 0 {
+		high = min(high, b.Limit/2)
+	}
+	return b.below() <= high
+}
+
+// below is what the wire has waiting.
+func (b *outbox) below() int {
 	var s Status
 	b.down(&s)
-	return s.Waiting <= b.High
+	return s.Waiting
 }

@@ -191,7 +191,7 @@ func TestOutbox(t *testing.T) {
 		{"without a limit", newest, "<nolimit> a b c d e f g write", "a b c d e f g", "pressed, drained"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newSlowWire(t, Outbox{Limit: 3 * (frameCost + 1), Policy: tt.policy})
+			w := newSlowWire(t, Outbox{Limit: 1 + 3*(frameCost+1), Policy: tt.policy})
 			w.play(tt.script)
 			assert.Equal(t, tt.sent, strings.Join(w.sent, " "))
 			assert.Equal(t, tt.told, strings.Join(w.told, ", "))
@@ -209,6 +209,17 @@ func TestOutboxHighMark(t *testing.T) {
 	assert.Equal(t, []string{"pressed"}, w.told, "the wire is full again")
 	w.play("write")
 	assert.Equal(t, []string{"pressed", "drained"}, w.told)
+}
+
+// The limit is of all that waits: a high mark beyond it does not let the wire have
+// more, and what the wire has leaves less room for what is kept back.
+func TestOutboxLimitIsOfBoth(t *testing.T) {
+	w := newSlowWire(t, Outbox{Limit: 4 * (frameCost + 4), High: 1 << 20, Policy: DropOldest})
+	w.play(strings.Repeat("aaaa ", 1000))
+	assert.Len(t, w.sent, 4*(frameCost+4)/2/4+1)
+	w.write()
+	assert.Equal(t, Dropped{1000 - len(w.sent), 4 * (1000 - len(w.sent))}, w.dropped)
+	assert.Len(t, w.sent, 4*(frameCost+4)/2/4+1+1)
 }
 
 // The marks of a living connection can be changed; what waits goes out all the same.
@@ -231,7 +242,7 @@ func TestOutboxIsNotStuck(t *testing.T) {
 func TestOutboxReleases(t *testing.T) {
 	const size = 8 << 10
 	for _, policy := range []Policy{DropNewest, DropOldest} {
-		w := newSlowWire(t, Outbox{Limit: 2 * (frameCost + size), Policy: policy})
+		w := newSlowWire(t, Outbox{Limit: size + 2*(frameCost+size), Policy: policy})
 		var all []*frame.Frame
 		for i := range 8 {
 			f := frame.New(frame.OpBinary, size)
@@ -299,7 +310,7 @@ func TestOutboxCounts(t *testing.T) {
 			open = random.IntN(3) == 0
 			size += len(payload)
 			w.onDown(frame.Fragment(op, !open, payload))
-			require.True(t, b.size <= o.Limit || b.failed, "seed %d: %d wait", seed, b.size)
+			require.True(t, b.failed || len(b.queue) == 0 || b.size+w.waiting <= o.Limit, "seed %d: %d wait, %d of them on the wire", seed, b.size+w.waiting, w.waiting)
 		}
 		failed := b.failed
 		w.onUp(&Closed{})

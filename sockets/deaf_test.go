@@ -20,7 +20,7 @@ import (
 const (
 	deafOut      = 16 << 10
 	deafOverhead = 8<<10 + deafOut/4
-	deafPortable = 24 << 10 // the reader's buffer, both goroutines, a second buffer to write from
+	deafPortable = 32 << 10 // both goroutines, the reader's buffer, a second buffer to write from
 	deafMessages = 96       // 1 KiB each: more than the limit and what the kernel takes
 	deafBuffers  = 4 << 10
 )

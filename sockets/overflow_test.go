@@ -231,7 +231,7 @@ func TestSetOptionsWhenFull(t *testing.T) {
 	w := newWorld(t, bare)
 	h := w.handler()
 	p, conn := w.deaf(h, &Options{WhenFull: DropOldest})
-	w.system.Root.Send(conn, SetOptions(&Options{MaxOut: 32 << 10, HighWater: 1 << 10}))
+	w.system.Root.Send(conn, SetOptions(&Options{MaxOut: 64 << 10, HighWater: 1 << 10}))
 	flood(w, conn)
 	w.system.Root.Send(conn, frame.Close(frame.Normal, ""))
 	got := p.readAll()
