@@ -89,7 +89,10 @@ func (f *Frame) Grow(size, want int) {
 	}
 	l := idle(size, want)
 	if l == nil {
-		size = max(size, min(want, 4*size), min(2*cap(f.Payload), 4*size))
+		most := 4 * size
+		if size = max(size, min(want, most)); size < cap(f.Payload)*3/2 { // a message of many frames
+			size = min(2*cap(f.Payload), most)
+		}
 		if size < leased {
 			f.Payload = append(make([]byte, 0, size), f.Payload...)
 			f.lease = nil

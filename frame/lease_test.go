@@ -153,7 +153,8 @@ func TestGrow(t *testing.T) {
 		{"into a lease", 100, 5 * k, 0, 5 * k, 5 * k},
 		{"of a lease", 5 * k, 6 * k, 0, 10 * k, 10 * k},
 		{"wanted, of a lease", 64 * k, 128 * k, 1 << 20, 512 * k, 512 * k},
-		{"to the very end", 64 * k, 80 * k, 100 * k, 128 * k, 128 * k},
+		{"to the very end", 64 * k, 80 * k, 100 * k, 100 * k, 112 * k},
+		{"in many frames", 64 * k, 65 * k, 66 * k, 128 * k, 128 * k},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := New(OpBinary, tt.held)
@@ -165,6 +166,28 @@ func TestGrow(t *testing.T) {
 			assert.LessOrEqual(t, cap(f.Payload), max(tt.held, 5*tt.size))
 			assert.True(t, bytes.Equal(text, f.Payload))
 		})
+	}
+}
+
+// Memory that has grown with a message is found again by the next of that length.
+func TestGrowFindsItAgain(t *testing.T) {
+	const length, piece = 1<<20 - 3, 32 << 10
+	for _, read := range []int{piece, 4 * piece} {
+		for range 100 {
+			f := New(OpBinary, 0)
+			for n := 0; n < length; n += read {
+				f.Grow(min(n+read, length), length)
+				f.Payload = f.Payload[:min(n+read, length)]
+			}
+			was := memory(f)
+			f.Release()
+			f = New(OpBinary, 0)
+			f.Grow(piece, length)
+			if f.Payload = f.Payload[:1]; memory(f) == was {
+				return
+			}
+		}
+		t.Fatal("not in a hundred times")
 	}
 }
 
