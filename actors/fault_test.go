@@ -53,6 +53,13 @@ func (w *fake) arrives(s string) {
 	w.mailbox.Signal(readable)
 }
 
+// waits is arrives of which nobody tells yet.
+func (w *fake) waits(s string) {
+	w.mu.Lock()
+	w.in += s
+	w.mu.Unlock()
+}
+
 func (w *fake) ends() {
 	w.mu.Lock()
 	w.eof = true

@@ -18,6 +18,7 @@ type portable struct {
 
 	mu      sync.Mutex
 	taken   sync.Cond // in was emptied, or the wire closed
+	reading bool      // the reader is about to read, or does
 	in      []byte    // read and not yet taken by the actor
 	readErr error
 	closed  bool
@@ -46,20 +47,29 @@ func newPortable(nc net.Conn, m *Mailbox) *portable {
 func (p *portable) reader() {
 	buf := make([]byte, 8<<10)
 	for {
+		p.mu.Lock()
+		for len(p.in) > 0 && !p.closed {
+			p.taken.Wait()
+		}
+		p.reading = true
+		p.mu.Unlock()
 		n, err := p.nc.Read(buf)
 		p.mu.Lock()
-		p.in, p.readErr = buf[:n], err
+		p.in, p.readErr, p.reading = buf[:n], err, false
 		p.mu.Unlock()
 		p.mailbox.Signal(readable)
 		if err != nil {
 			return
 		}
-		p.mu.Lock()
-		for len(p.in) > 0 && !p.closed {
-			p.taken.Wait()
-		}
-		p.mu.Unlock()
 	}
+}
+
+// unseen reports whether there may be something to read that the reader has not
+// got to: with thousands of others, or on a busy machine, that takes a while.
+func (p *portable) unseen() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.readErr == nil && (!p.reading || arrived(p.nc))
 }
 
 func (p *portable) read(buf []byte) (int, error) {

@@ -45,7 +45,8 @@ type stream struct {
 	own    bool  // the handler was spawned for this connection
 	orphan bool  // the handler is gone
 	closed bool  // the handler was told Closed
-	paused bool  // no credit: the socket is not read
+	paused bool  // the socket is not read
+	spared bool  // ... because the handler gives no credit: not the peer's doing
 	eof    bool  // the peer will send no more
 	ended  bool  // ... or so the poller says
 	broken bool  // it says that the connection is
@@ -54,8 +55,8 @@ type stream struct {
 
 	held   []byte        // read, not yet decoded: the credit ran out
 	holder *[chunk]byte  // the buffer that held lies in
-	since  time.Duration // it was paused, if it is
-	unread time.Duration // how long it was paused before
+	since  time.Duration // it was spared, if it is
+	unread time.Duration // how long it was spared before
 	credit credit
 
 	out      output
@@ -74,7 +75,8 @@ type scratch struct {
 	envelopes envelopes
 	input     pipeline.Input
 	room      pipeline.Room
-	fired     any // the timer's event that is on its way up
+	fired     any  // the timer's event that is on its way up
+	late      bool // something waited to be read when it was due
 }
 
 var scratches = pool{Pool: sync.Pool{New: func() any { return new(scratch) }}}
@@ -174,10 +176,10 @@ func (s *stream) signalled(bits uint32) {
 	if bits&ended != 0 {
 		s.ended = true
 	}
-	if bits&due != 0 {
+	switch {
+	case bits&due != 0:
 		s.fire()
-	}
-	if bits&readable != 0 {
+	case bits&readable != 0:
 		s.read()
 	}
 	if bits&writable != 0 && s.out.blocked {
@@ -248,7 +250,7 @@ func (s *stream) read() {
 		return
 	}
 	if s.loaded() && s.hung == nil && !s.orphan {
-		s.paused, s.since = true, s.rt.now()
+		s.paused = true
 		return
 	}
 	buf := chunks.Get().(*[chunk]byte)
@@ -305,8 +307,8 @@ func (s *stream) feed(p []byte, buf *[chunk]byte) (kept bool) {
 	s.onUp(in)
 	rest := in.Data
 	in.Data = nil
-	if s.paused = in.Pause; s.paused {
-		s.since = s.rt.now()
+	if s.paused = in.Pause; s.paused && s.credit.spent(s.limits) {
+		s.spared, s.since = true, s.rt.now()
 	}
 	if len(rest) == 0 || s.hung != nil {
 		return false
@@ -329,11 +331,14 @@ func (s *stream) loaded() bool {
 
 // resume goes on reading after a pause.
 func (s *stream) resume() {
+	if s.spared && !s.credit.spent(s.limits) {
+		s.spared = false
+		s.unread += s.rt.now() - s.since
+	}
 	if !s.paused || s.spent() && !s.orphan && s.hung == nil {
 		return
 	}
 	s.paused = false
-	s.unread += s.rt.now() - s.since
 	held, holder := s.held, s.holder
 	s.held, s.holder = nil, nil
 	s.feedHeld(held, holder)
@@ -544,9 +549,11 @@ func (s *stream) report(m *pipeline.Status) {
 	now := s.rt.now()
 	m.Now = s.rt.wheel.time(now)
 	m.LastRead = s.rt.wheel.time(s.lastRead)
-	m.Unread = s.unread
-	if s.paused {
+	if s.paused || s.late {
 		m.LastRead = m.Now
+	}
+	m.Unread = s.unread
+	if s.spared {
 		m.Unread += now - s.since
 	}
 	m.Waiting = s.waiting()

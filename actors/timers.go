@@ -44,11 +44,15 @@ func (s *stream) after(d time.Duration, event any) {
 	}
 }
 
-// fire sends what is due where it belongs.
+// fire reads what has arrived, for what is due may be about that, and sends what is
+// due where it belongs.
 func (s *stream) fire() {
 	t := &s.timers
 	defer t.wind(s.rt.wheel) // also if a stage panics
-	defer func() { s.fired = nil }()
+	defer func() { s.fired, s.late = nil, false }()
+	last := s.lastRead
+	s.read()
+	s.late = s.lastRead > last || s.unseen()
 	now := s.rt.now()
 	for len(t.list) > 0 && t.list[0].at <= now {
 		event := t.list[0].event
@@ -64,6 +68,12 @@ func (s *stream) fire() {
 			s.fired = nil
 		}
 	}
+}
+
+// unseen: where a goroutine reads, something may wait that it has not got to.
+func (s *stream) unseen() bool {
+	w, ok := s.wire.(interface{ unseen() bool })
+	return ok && w.unseen()
 }
 
 func (t *timers) wind(w *wheel) {

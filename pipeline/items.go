@@ -86,9 +86,9 @@ type (
 	// Status asks the driver to fill in what it knows, before the call returns.
 	Status struct {
 		Now      time.Time
-		LastRead time.Time // when the peer last sent anything; Now while the driver is not reading
+		LastRead time.Time // when the peer last sent anything; Now while the driver is not reading, and if an After found something that waited to be read
 
-		Unread  time.Duration // how long the driver has not been reading, in all
+		Unread  time.Duration // how long the driver has not been reading for want of the handler's credit, in all
 		Blocked bool          // the wire did not take all that it was given
 		Waiting int           // bytes of output that it has not taken
 	}

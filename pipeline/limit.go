@@ -9,9 +9,13 @@ import (
 // Limit ends a connection whose messages grow too long or take too long, or
 // whose control frames come too fast. It counts what comes up, piece by piece,
 // and holds nothing.
+//
+// A message's time stands still while nothing is read because the handler is slow.
+// If bytes of the peer's wait to be read when it is over, it is us who are late:
+// then it begins anew, three times at most.
 type Limit struct {
 	Message     int64         // bytes of a message, inflated; 0: no limit; over it: 1009
-	Time        time.Duration // for a message to be complete, while it is read; 0: no limit; over it: 1008
+	Time        time.Duration // for a message to be complete, see below; 0: no limit; over it: 1008
 	ControlRate int           // control frames a second; 0: no limit; sustained over it: 1008
 }
 
@@ -32,7 +36,8 @@ type limiter struct {
 	size     int64     // of the message, as far as it has come
 	rest     int64     // of its latest frame, still to come; 0 if that was inflated
 	open     bool      // inside a message
-	began    time.Time // the message did, if it came in pieces, by the clock of time()
+	began    time.Time // the message's time did, if it came in pieces, by clock
+	again    int       // how often that was anew
 	watched  bool      // an overdue is on its way
 	control  *bucket   // nil until the first control frame
 }
@@ -72,7 +77,7 @@ func (l *limiter) count(f *frame.Frame) bool {
 		return false
 	}
 	if !f.Fin && !l.open {
-		l.open, l.began = true, l.time()
+		l.open, l.began, l.again = true, clock(l.status()), 0
 		l.watch()
 	}
 	l.open = !f.Fin
@@ -85,27 +90,30 @@ func (l *limiter) watch() {
 	if !l.open || l.Time <= 0 || l.watched {
 		return
 	}
-	left := l.Time - l.time().Sub(l.began)
+	s := l.status()
+	left := l.Time - clock(s).Sub(l.began)
 	if left <= 0 {
-		l.down(frame.Failure(frame.PolicyViolation, "message not finished in time"))
-		return
+		if l.again == patience || s.LastRead.Before(s.Now) {
+			l.down(frame.Failure(frame.PolicyViolation, "message not finished in time"))
+			return
+		}
+		l.again++
+		l.began, left = clock(s), l.Time
 	}
 	l.watched = true
-	l.down(&After{Delay: left, Event: &overdue{}})
+	l.down(&After{Delay: max(left, l.Time/64), Event: &overdue{}}) // the clock may stand still: not again at once
 }
 
-// time is a clock that stands still while the driver does not read: a peer is not
-// to blame for a slow handler.
-func (l *limiter) time() time.Time {
-	var s Status
-	l.down(&s)
-	return s.Now.Add(-s.Unread)
-}
+// patience is how often the time of a message may begin anew.
+const patience = 3
 
-func (l *limiter) now() time.Time {
-	var s Status
+// clock stands still while nothing is read because the handler is slow: the peer is
+// not to blame for that.
+func clock(s Status) time.Time { return s.Now.Add(-s.Unread) }
+
+func (l *limiter) status() (s Status) {
 	l.down(&s)
-	return s.Now
+	return s
 }
 
 func (l *limiter) onDown(item any) {
@@ -124,7 +132,7 @@ func (l *limiter) affordable() bool {
 	if l.control == nil {
 		l.control = new(bucket)
 	}
-	return l.control.take(l.ControlRate, l.now())
+	return l.control.take(l.ControlRate, l.status().Now)
 }
 
 // bucket holds tokens that fill up at a rate, up to two seconds' worth.

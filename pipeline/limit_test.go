@@ -27,3 +27,30 @@ func TestMessageTimeWhileNotRead(t *testing.T) {
 	require.NotNil(t, r.hangup)
 	assert.Equal(t, frame.PolicyViolation, r.end().Code)
 }
+
+// If something waited to be read when a message's time was over, it begins anew:
+// three times, and for each message.
+func TestMessageTimeAnew(t *testing.T) {
+	r := newRig(t, terms{ping: -1}.chain())
+	for range 2 {
+		r.read(piece(frame.OpBinary, false, "half a", 0))
+		for range 3 {
+			r.lastRead = r.now.Add(time.Minute) // that is, when it is over
+			r.wait(time.Minute)
+			require.Nil(t, r.hangup)
+		}
+		r.wait(time.Minute - time.Second)
+		require.Nil(t, r.hangup)
+		r.read(piece(frame.OpContinuation, true, " message", 0))
+		require.Len(t, r.ups, 1)
+		r.ups = nil
+	}
+	r.read(piece(frame.OpBinary, false, "half a", 0))
+	for range 4 {
+		require.Nil(t, r.hangup)
+		r.lastRead = r.now.Add(time.Minute)
+		r.wait(time.Minute)
+	}
+	require.NotNil(t, r.hangup)
+	assert.Equal(t, frame.PolicyViolation, r.end().Code)
+}
