@@ -1,7 +1,9 @@
 package actors
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -264,4 +266,72 @@ func TestPortableIsSlow(t *testing.T) {
 		nc.reads <- answer{masked(frame.Close(frame.Normal, "")), io.EOF}
 		require.Equal(w, frame.Normal, h.closed().Code)
 	})
+}
+
+// drinker reads what its wire has, size bytes at a time, in turns of so many reads.
+type drinker struct {
+	wire    wire
+	mailbox *Mailbox
+	size    int
+	got     []byte
+	end     chan error
+}
+
+func (d *drinker) board(m *Mailbox) { d.mailbox = m }
+func (d *drinker) item(any)         {}
+func (d *drinker) settle()          {}
+func (d *drinker) signalled(uint32) {
+	buf := make([]byte, d.size)
+	for range 7 {
+		n, err := d.wire.read(buf)
+		d.got = append(d.got, buf[:n]...)
+		if err == errAgain {
+			return
+		}
+		if err != nil {
+			d.end <- err
+			return
+		}
+	}
+	d.mailbox.Signal(readable) // as after a pause
+}
+
+// Whether the goroutine reads or the actor itself, nothing is lost, doubled or left
+// lying, and the end comes once: in whatever pieces it is sent and read.
+func TestPortableReads(t *testing.T) {
+	for name, piped := range map[string]bool{"socket": false, "pipe": true} {
+		for _, length := range []int{0, 1, sip - 1, sip, sip + 1, 2 * sip, 3*gulp + 1, 100_000} {
+			for _, size := range []int{7, sip, chunk} {
+				t.Run(fmt.Sprintf("%s/%d by %d", name, length, size), func(t *testing.T) {
+					w := newWorld(t, setting{portable: true})
+					var near, far net.Conn
+					if near, far = net.Pipe(); !piped {
+						near, far = w.sockets()
+					}
+					sent := make([]byte, length)
+					for i := range sent {
+						sent[i] = byte(i * 7 >> 3)
+					}
+					d := &drinker{size: size, end: make(chan error, 2)}
+					m := w.rt.crew.Mailbox().(*Mailbox)
+					m.RegisterHandlers(invoke(func(any) {}), nil)
+					m.passenger = d
+					d.board(m)
+					d.wire = newPortable(near, m)
+					m.Start()
+					for rest := sent; len(rest) > 0; {
+						n := min(len(rest), 1+len(rest)/3)
+						_, err := far.Write(rest[:n])
+						require.NoError(t, err)
+						rest = rest[n:]
+					}
+					require.NoError(t, far.Close())
+					require.Equal(t, io.EOF, <-d.end)
+					require.True(t, bytes.Equal(sent, d.got), "%d of %d bytes", len(d.got), len(sent))
+					d.wire.close()
+					require.Empty(t, d.end)
+				})
+			}
+		}
+	}
 }

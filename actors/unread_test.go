@@ -212,8 +212,8 @@ func TestMessageTimeOfAGoroutineThatIsLate(t *testing.T) {
 			loopback()
 			virtually(t, func(w *world) {
 				near, far := (&world{T: w.T, setting: s}).pair()
-				late := &portable{nc: near, piece: piece, reading: !s.virtual}
-				late.taken.L = &late.mu
+				late := &portable{nc: near, piece: piece, reading: !s.virtual, wanted: true}
+				late.turn.L = &late.mu
 				read := sync.OnceFunc(func() { go late.reader() })
 				h := w.handler()
 				asked := 0

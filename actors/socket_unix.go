@@ -1,0 +1,82 @@
+//go:build unix
+
+package actors
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"os"
+	"syscall"
+)
+
+// socketOf is the socket of nc, to be read and written without blocking. It is nil
+// for what only contains a socket: its Read and Write may do more.
+func socketOf(nc net.Conn) (raw syscall.RawConn) {
+	switch c := nc.(type) {
+	case *net.TCPConn:
+		raw, _ = c.SyscallConn()
+	case *net.UnixConn:
+		raw, _ = c.SyscallConn()
+	case *Lane:
+		return socketOf(c.TCPConn)
+	}
+	return raw
+}
+
+// readNow reads what is there. A short read comes with errAgain.
+func readNow(raw syscall.RawConn, p []byte) (n int, err error) {
+	failed := raw.Read(func(fd uintptr) bool {
+		n, err = syscall.Read(int(fd), p)
+		return true
+	})
+	switch n = max(n, 0); {
+	case failed != nil:
+		return 0, failed
+	case err == syscall.EINTR, err == syscall.EAGAIN, err == nil && 0 < n && n < len(p):
+		return n, errAgain
+	case err != nil:
+		return 0, os.NewSyscallError("read", err)
+	case n == 0:
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// writeNow writes what the socket takes: less than all with errAgain.
+func writeNow(raw syscall.RawConn, p []byte) (n int, err error) {
+	failed := raw.Write(func(fd uintptr) bool {
+		n, err = syscall.Write(int(fd), p)
+		return true
+	})
+	switch n = max(n, 0); {
+	case failed != nil: // a deadline perhaps: the writer will know
+		return 0, errAgain
+	case err == syscall.EINTR, err == syscall.EAGAIN, err == nil && n < len(p):
+		return n, errAgain
+	case err != nil:
+		return 0, os.NewSyscallError("write", err)
+	}
+	return n, nil
+}
+
+// arrived reports whether there is something to read in the socket of nc, if it
+// has one. Somebody else may be reading meanwhile.
+func arrived(nc net.Conn) (yes bool) {
+	if c, ok := nc.(*tls.Conn); ok {
+		nc = c.NetConn()
+	}
+	c, ok := nc.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	raw.Control(func(fd uintptr) {
+		n, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		yes = err == nil && n > 0
+	})
+	return yes
+}
