@@ -127,8 +127,7 @@ var lent = func() *struct{ chunks, buffers, segments, scratches atomic.Int64 } {
 }()
 
 func (w *world) census() (c census) {
-	c.scratches = int(lent.scratches.Load())
-	c.chunks, c.buffers, c.segments = int(lent.chunks.Load()), int(lent.buffers.Load()), int(lent.segments.Load())-w.rt.crew.segments()
+	c = w.rt.Lent()
 	if w.virtual { // a bubble looks after its goroutines, and has few actors
 		for _, p := range w.peers {
 			for _, id := range []string{p.pid.Id, p.pid.Id + handlerName} {

@@ -11,7 +11,8 @@ import (
 const leased = 4 << 10
 
 // lease is a payload's memory on its way around: from a pool into a frame, and
-// back by Release. One that is never released is garbage like any other.
+// back by Release. One that is never released is garbage like any other, and no
+// leak: so leases are not counted.
 type lease struct {
 	memory []byte
 	given  bool // the connection that sends the frame may release it
