@@ -126,9 +126,9 @@ var lives = []func(s *stack){
 		io.WriteString(p, strings.Repeat(masked(frame.Text("small")), 100_000))
 		p.reset()
 	},
-	func(s *stack) { // makes a handler panic; what it had not read would be garbage, mailbox and all
+	func(s *stack) { // makes a handler panic
 		p := s.open("/panic")
-		p.write(masked(frame.Text("small")))
+		p.write(strings.Repeat(masked(frame.Text("small")), 1000))
 		io.Copy(io.Discard, p.in)
 	},
 	func(s *stack) { // makes a stage panic

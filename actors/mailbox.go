@@ -211,7 +211,20 @@ func (m *Mailbox) obey(message any) {
 		m.suspend(false)
 	default:
 		m.invoker.InvokeSystemMessage(message)
+		if m.suspended && m.over() { // what waits goes where all goes that is sent to an actor which has ended
+			m.suspend(false)
+		}
 	}
+}
+
+// over reports whether the actor has ended.
+func (m *Mailbox) over() bool {
+	ctx, ok := m.invoker.(actor.Context)
+	if !ok {
+		return false
+	}
+	_, alive := ctx.ActorSystem().ProcessRegistry.GetLocal(ctx.Self().Id)
+	return !alive
 }
 
 func (m *Mailbox) suspend(yes bool) {

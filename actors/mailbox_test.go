@@ -251,6 +251,46 @@ func TestMailboxOfAnActorThatIsRestarted(t *testing.T) {
 	require.NoError(t, system.Root.StopFuture(pid).Wait())
 }
 
+// What an actor that has panicked was sent goes when it is stopped for that, also
+// when it has children to wait for; and so does what is sent to it afterwards.
+func TestMailboxOfAnActorThatIsStopped(t *testing.T) {
+	for _, children := range []int{0, 3} {
+		t.Run(fmt.Sprint(children, " children"), func(t *testing.T) {
+			system := quietSystem(t)
+			var mailbox *Mailbox
+			told := 0
+			crew := NewCrew()
+			pid := system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+				switch ctx.Message() {
+				case "fail":
+					for range children {
+						ctx.Spawn(actor.PropsFromFunc(func(actor.Context) {}))
+					}
+					panic("oops")
+				case "more":
+					told++
+				}
+			}, crew.Option(), actor.WithMailbox(func() actor.Mailbox {
+				mailbox = crew.Mailbox().(*Mailbox)
+				return mailbox
+			}), actor.WithGuardian(actor.NewOneForOneStrategy(0, 0, func(any) actor.Directive { return actor.StopDirective }))))
+			system.Root.Send(pid, "fail")
+			for range 100 {
+				mailbox.PostUserMessage("more")
+			}
+			empty := func() bool {
+				mailbox.mu.Lock()
+				defer mailbox.mu.Unlock()
+				return mailbox.user.head == nil && mailbox.system.head == nil
+			}
+			require.Eventually(t, empty, impatience, time.Millisecond)
+			mailbox.PostUserMessage("more")
+			require.Eventually(t, empty, impatience, time.Millisecond)
+			require.Zero(t, told)
+		})
+	}
+}
+
 func TestSignalsCoalesce(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Crew) {
 		s := &script{}
