@@ -59,5 +59,5 @@ func withPort(host, scheme string) string {
 	if scheme == "https" {
 		port = "443"
 	}
-	return net.JoinHostPort(strings.Trim(strings.TrimSuffix(host, ":"), "[]"), port)
+	return strings.TrimSuffix(host, ":") + ":" + port
 }

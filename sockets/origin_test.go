@@ -105,6 +105,7 @@ func FuzzOrigin(f *testing.F) {
 	f.Add("a.example", "http://a.example", false)
 	f.Add("a.example:443", "https://a.example", true)
 	f.Add("[::1]:80", "http://[::1]", false)
+	f.Add("::1", "http://[::1]", false) // no Host of a browser's
 	f.Add("a.example", "http://a.example#", false)
 	f.Add("a.example", "http://a.example@b.example", false)
 	f.Add("a.example:", "http://a.example:", false)
