@@ -88,6 +88,9 @@ func (d *Decoder) controlFrame(n int, take []byte, f *Frame) (int, bool, *Error)
 	n += len(take)
 	if !whole {
 		if !d.started {
+			if d.control == nil {
+				d.control = make([]byte, 0, 125)
+			}
 			d.control = d.control[:0]
 			d.started = true
 		}
