@@ -216,7 +216,7 @@ func (c *closer) leave() {
 // settled: the handler has worked through all it got, or has had its time. What
 // stages above keep back is to go out before our Close.
 func (c *closer) settled() {
-	if c.eof && !c.failed {
+	if c.eof && !c.failed && !c.rcvd {
 		c.leave()
 		return
 	}
