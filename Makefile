@@ -18,14 +18,16 @@ test: ## vet, build every example, run the tests with the race detector, fuzz br
 	go test -run OfThousands ./actors ./sockets
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=$(FUZZTIME)
 
+# Go's fuzzer now and then calls the end of its own time a failure: go.dev/issue/75804.
+LATE = { grep -q '^    context deadline exceeded' fuzz.log && ! grep -q 'Failing input' fuzz.log; }
+
 fuzz: ## every fuzz target for FUZZTIME each: make fuzz FUZZTIME=10m
-	@set -e; for package in ./frame ./pipeline ./sockets; do \
-	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+	@set -e; for package in frame pipeline sockets examples/differential; do \
+	  for target in $$(cd $$package && go test -list '^Fuzz' | grep '^Fuzz'); do \
 	    echo "fuzz $$package $$target $(FUZZTIME)"; \
-	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package > fuzz.log 2>&1 || { cat fuzz.log; exit 1; }; \
+	    (cd $$package && go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x) > fuzz.log 2>&1 || $(LATE) || { cat fuzz.log; exit 1; }; \
 	  done; \
 	done; rm -f fuzz.log
-	cd examples/differential && go test -run '^$$' -fuzz FuzzDifferential -fuzztime $(FUZZTIME) -fuzzminimizetime 10x .
 
 autobahn: ## all Autobahn cases, server and client: make autobahn CASES='6.*'
 	@CASES='$(CASES)' go run ./autobahn/judge

@@ -21,11 +21,11 @@ var laxer = map[string]string{
 
 // compare requires that both tell the same story of p.
 func compare(t *testing.T, p []byte, client bool, n int) {
-	got, want := ours(p, client, n), theirs(p, client)
+	got, want := ours(p, client, n), theirs(p, client, false)
 	describe := []any{"client %v, pieces of %d: % x\nours: %+v\ntheirs: %+v", client, n, p, got, want}
 	if got.end == failed(int(frame.ProtocolError)) && want.end == open && laxer[got.why] == "" {
 		// The beginning of a header was enough for us. They want to see all of it.
-		want = theirs(append(bytes.Clone(p), make([]byte, frame.MaxHeader)...), client)
+		want = theirs(append(bytes.Clone(p), make([]byte, frame.MaxHeader)...), client, false)
 	}
 	same := slices.Equal(got.events, want.events)
 	switch {
@@ -93,7 +93,7 @@ func FuzzDifferential(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, p []byte, client, recipe bool, n uint8) {
 		if recipe {
-			p = script(p, client)
+			p = script(p, client, nil)
 		}
 		compare(t, p, client, int(n))
 	})
@@ -126,7 +126,7 @@ func TestStories(t *testing.T) {
 				assert.Equal(t, tt.ours, s.end)
 				assert.Equal(t, tt.events, s.events)
 			}
-			assert.Equal(t, tt.theirs, theirs([]byte(tt.bytes), true).end)
+			assert.Equal(t, tt.theirs, theirs([]byte(tt.bytes), true, false).end)
 			compare(t, []byte(tt.bytes), true, 0)
 		})
 	}

@@ -11,7 +11,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"time"
 	"unicode/utf8"
 
@@ -20,15 +19,9 @@ import (
 
 // theirs tells gorilla's story. It leaves it to its user to look whether text is
 // UTF-8: that is done here, as early as the bytes are there.
-func theirs(p []byte, client bool) (s story) {
-	w := &wire{}
-	var c *websocket.Conn
-	if client {
-		c = w.asClient(p)
-	} else {
-		c = w.asServer(p)
-	}
-	w.out.Reset()
+func theirs(p []byte, client, deflate bool) (s story) {
+	w := &wire{deflate: deflate}
+	c := w.conn(p, client)
 	c.SetPingHandler(func(data string) error {
 		s.events = append(s.events, handed("ping", []byte(data)))
 		return nil
@@ -51,7 +44,10 @@ func theirs(p []byte, client bool) (s story) {
 	return s
 }
 
-var errNotUTF8 = errors.New("text is not UTF-8")
+var (
+	errNotUTF8 = errors.New("text is not UTF-8")
+	errTooLong = errors.New("more than anybody wants")
+)
 
 // read reads one message, and stops at the first impossible byte of a text.
 func read(c *websocket.Conn) (kind int, message []byte, err error) {
@@ -63,6 +59,9 @@ func read(c *websocket.Conn) (kind int, message []byte, err error) {
 	for {
 		n, err := r.Read(buf)
 		message = append(message, buf[:n]...)
+		if len(message) > most {
+			return 0, nil, errTooLong
+		}
 		if kind == websocket.TextMessage && (!canBeUTF8(message) || err == io.EOF && !utf8.Valid(message)) {
 			return 0, nil, errNotUTF8
 		}
@@ -92,8 +91,10 @@ func canBeUTF8(p []byte) bool {
 func (w *wire) ending(err error) string {
 	var c *websocket.CloseError
 	switch {
-	case err == errNotUTF8:
+	case err == errNotUTF8, w.deflate && corrupt(err), w.deflate && err == io.ErrUnexpectedEOF: // of a message, not of the connection
 		return failed(websocket.CloseInvalidFramePayloadData)
+	case err == errTooLong:
+		return failed(websocket.CloseMessageTooBig)
 	case errors.As(err, &c) && c.Code == websocket.CloseAbnormalClosure:
 		return open // io.ErrUnexpectedEOF, as gorilla calls it
 	case errors.As(err, &c):
@@ -114,9 +115,21 @@ func (w *wire) ending(err error) string {
 // wire is a connection whose peer has said all it will say.
 type wire struct {
 	net.Conn // nil
+	deflate  bool
 	in       io.Reader
 	out      bytes.Buffer
 	shake    func() // before the first read
+}
+
+// conn is gorilla's end, whose handshake is over.
+func (w *wire) conn(p []byte, client bool) *websocket.Conn {
+	end := w.asServer
+	if client {
+		end = w.asClient
+	}
+	c := end(p)
+	w.out.Reset()
+	return c
 }
 
 func (w *wire) Read(p []byte) (int, error) {
@@ -139,7 +152,11 @@ func (w *wire) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return w, bufio.NewReadWriter(bufio.NewReader(w), bufio.NewWriter(w)), nil
 }
 
-const key = "AAAAAAAAAAAAAAAAAAAAAA=="
+const (
+	key     = "AAAAAAAAAAAAAAAAAAAAAA=="
+	deflate = "Sec-Websocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"
+	buffers = 1 << 10 // bytes: longer messages are written in fragments
+)
 
 func (w *wire) asServer(p []byte) *websocket.Conn {
 	w.in = bytes.NewReader(p)
@@ -150,7 +167,10 @@ func (w *wire) asServer(p []byte) *websocket.Conn {
 	r.Header = http.Header{
 		"Upgrade": {"websocket"}, "Connection": {"Upgrade"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {key},
 	}
-	c, err := new(websocket.Upgrader).Upgrade(w, r, nil)
+	if w.deflate {
+		r.Header.Set("Sec-WebSocket-Extensions", "permessage-deflate")
+	}
+	c, err := (&websocket.Upgrader{EnableCompression: w.deflate, ReadBufferSize: buffers, WriteBufferSize: buffers}).Upgrade(w, r, nil)
 	if err != nil {
 		panic(err)
 	}
@@ -164,11 +184,20 @@ func (w *wire) asClient(p []byte) *websocket.Conn {
 			panic(err)
 		}
 		sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+		extension := ""
+		if w.deflate {
+			extension = deflate
+		}
 		w.in = io.MultiReader(bytes.NewReader(fmt.Appendf(nil,
-			"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
-			base64.StdEncoding.EncodeToString(sum[:]))), bytes.NewReader(p))
+			"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s\r\n",
+			base64.StdEncoding.EncodeToString(sum[:]), extension)), bytes.NewReader(p))
 	}
-	c, _, err := websocket.NewClient(w, &url.URL{Scheme: "ws", Host: "a"}, nil, 1024, 1024)
+	c, _, err := (&websocket.Dialer{
+		NetDial:           func(string, string) (net.Conn, error) { return w, nil },
+		EnableCompression: w.deflate,
+		ReadBufferSize:    buffers,
+		WriteBufferSize:   buffers,
+	}).Dial("ws://a/", nil)
 	if err != nil {
 		panic(err)
 	}

@@ -25,8 +25,17 @@ func failed(code int) string                { return fmt.Sprintf("failed %d", co
 func handed(what string, payload []byte) string { return fmt.Sprintf("%s %q", what, payload) }
 
 // ours tells Spindrift's story: the stages that make WebSocket, fed with pieces of
-// n bytes, n = 0: in one.
-func ours(p []byte, client bool, n int) (s story) {
+// n bytes, n = 0: in one. Odd pieces go to where a stage wants to have them.
+func ours(p []byte, client bool, n int) story {
+	return tell(p, n, pipeline.Chain(
+		pipeline.Assemble,
+		pipeline.Text,
+		pipeline.Closing{Client: client}.Stage(),
+		pipeline.Codec{Client: client}.Stage(),
+	))
+}
+
+func tell(p []byte, n int, stages pipeline.Stage) (s story) {
 	var onUp pipeline.Sink
 	var settle bool
 	up := func(item any) {
@@ -48,19 +57,21 @@ func ours(p []byte, client bool, n int) (s story) {
 			settle = true
 		}
 	}
-	onUp, _ = pipeline.Chain(
-		pipeline.Assemble,
-		pipeline.Text,
-		pipeline.Closing{Client: client}.Stage(),
-		pipeline.Codec{Client: client}.Stage(),
-	)(up, down)
+	onUp, _ = stages(up, down)
 	onUp(&pipeline.Start{})
 	for len(p) > 0 {
 		k := len(p)
 		if n > 0 {
 			k = min(n, k)
 		}
-		onUp(&pipeline.Input{Data: append([]byte(nil), p[:k]...)})
+		var room pipeline.Room
+		if n&1 != 0 {
+			onUp(&room)
+		}
+		if len(room.Buf) > 0 {
+			k = min(k, len(room.Buf))
+		}
+		onUp(&pipeline.Input{Data: append(room.Buf[:0], p[:k]...)})
 		if p = p[k:]; settle {
 			settle = false
 			onUp(&pipeline.Settled{})
