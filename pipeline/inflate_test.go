@@ -464,3 +464,106 @@ func FuzzInflate(f *testing.F) {
 		split.onUp(&Lost{})
 	})
 }
+
+// bits is DEFLATE by hand, RFC 1951 3.1.1.
+type bits struct {
+	p []byte
+	n int
+}
+
+func (w *bits) number(v, size int) {
+	for i := range size {
+		if w.n%8 == 0 {
+			w.p = append(w.p, 0)
+		}
+		w.p[w.n/8] |= byte(v>>i&1) << (w.n % 8)
+		w.n++
+	}
+}
+
+// code writes Huffman codes, whose bits come in the other order.
+func (w *bits) code(bits string) {
+	for _, b := range bits {
+		w.number(int(b-'0'), 1)
+	}
+}
+
+// handmade is a message of one block with codes of its own, RFC 1951 3.2.7: 30
+// times an a, and three more that are a length and a distance of 1. The code of
+// distances may be left empty.
+func handmade(distances bool) []byte {
+	const zeros, none, one, two = "0", "10", "110", "111" // of the code of lengths: 11 zeros and more; 0, 1 and 2
+	var w bits
+	w.number(4, 3)  // a block with codes of its own, not the final one
+	w.number(1, 5)  // 258 literals and lengths
+	w.number(0, 5)  // 1 distance
+	w.number(14, 4) // 18 lengths of the code of lengths
+	for _, n := range []int{0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 3} {
+		w.number(n, 3)
+	}
+	skip := func(n int) {
+		w.code(zeros)
+		w.number(n-11, 7)
+	}
+	skip(97)
+	w.code(one) // a
+	skip(138)
+	skip(20)
+	w.code(two) // the end
+	w.code(two) // a length of 3
+	if distances {
+		w.code(one)
+	} else {
+		w.code(none)
+	}
+	w.code(strings.Repeat("0", 30) + "11" + "0" + "10")
+	w.number(0, 3) // an empty stored block
+	return w.p
+}
+
+// What an inflater makes of a message does not depend on what it has inflated
+// before: a block that leaves a code empty and uses it is refused. It does not
+// get the code of somebody else's message.
+func TestInflaterForgets(t *testing.T) {
+	var lengthless bits // the code of lengths is empty
+	lengthless.number(4, 3)
+	lengthless.number(0, 5+5+4+4*3+100)
+	for name, bad := range map[string][]byte{
+		"lengths":   lengthless.p,
+		"distances": handmade(false),
+	} {
+		t.Run(name, func(t *testing.T) {
+			z := newInflater()
+			inflate := func(p []byte) (string, error) {
+				z.window, z.piece, z.fin = &z.own, p, true
+				defer z.reset()
+				err := z.run()
+				return string(z.out), err
+			}
+			want, refused := inflate(bad)
+			require.Error(t, refused)
+			got, err := inflate(handmade(true))
+			require.NoError(t, err)
+			require.Equal(t, strings.Repeat("a", 33), got)
+			got, err = inflate(bad)
+			require.Equal(t, refused, err)
+			require.Equal(t, want, got)
+		})
+	}
+}
+
+// A message that is inflated, of some JSON.
+func BenchmarkInflate(b *testing.B) {
+	for _, size := range []int{1 << 10, 16 << 10, 256 << 10} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			p := messageOf(b, prose(1, size)).Payload
+			onUp, _ := Deflate{Compression: Compression{MaxRatio: -1}, Params: fresh.Params}.Stage()(func(any) {}, nil)
+			f := deflatedText(string(p))
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				onUp(f)
+			}
+		})
+	}
+}
