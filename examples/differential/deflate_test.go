@@ -178,8 +178,10 @@ func compareDeflated(t *testing.T, p []byte, a agreed, n int) {
 		// One of us may have read a Ping inside the message before it looked.
 		same = prefix(got.events, want.events) || prefix(want.events, got.events)
 	case got.end == want.end:
-	case got.end == open && want.end == failed(int(frame.InvalidPayload)) && unfinished(messages):
-		// An inflater may see a fault, and hands over what the block in hand has made, only when there is more.
+	case want.end == failed(int(frame.InvalidPayload)) && unfinished(messages):
+		// An inflater keeps back what the block in hand has made until it fails for want of more, and
+		// ours reads a bit of an empty Huffman code before it refuses that: what comes next is seen first.
+		same = prefix(want.events, got.events)
 	case got.end == failed(int(frame.InvalidPayload)) && got.why == "close reason is not UTF-8" && want.end == failed(int(frame.ProtocolError)):
 		// As in compare.
 	case strings.HasPrefix(got.end, "closed 1014 ") && want.end == failed(int(frame.ProtocolError)):
@@ -248,8 +250,9 @@ func FuzzDeflate(f *testing.F) {
 			f.Add([]byte(recipe), true, true, b|0x10, uint8(2))
 		}
 	}
-	f.Add([]byte("\xc1\x07\xf2\x48\xed\xc9\xc9"), true, false, uint8(0), uint8(0)) // half a block, of no UTF-8
-	f.Add([]byte("\xc1\x07\x64\x00\x00"), true, false, uint8(0), uint8(0))         // half a block that is none
+	f.Add([]byte("\xc1\x07\xf2\x48\xed\xc9\xc9"), true, false, uint8(0), uint8(0))     // half a block, of no UTF-8
+	f.Add([]byte("\x41\x05\xf2\x48\xed\xc9\xc9\x49"), true, false, uint8(0), uint8(0)) // and no frame behind it
+	f.Add([]byte("\xc1\x07\x64\x23\x00\x00"), true, false, uint8(0), uint8(0))         // half a block that is none
 	f.Fuzz(func(t *testing.T, p []byte, client, recipe bool, b, n uint8) {
 		a := terms(client, b)
 		if recipe {
@@ -406,6 +409,8 @@ func TestDeflateStories(t *testing.T) {
 		{"compressed continuation", "\x01\x00\xc0\x00", agreed{}, failed(1002), open, nil},
 		{"ratio", "\xc2\x7e" + string([]byte{byte(len(zeros) >> 8), byte(len(zeros))}) + zeros, agreed{ratio: 100}, failed(1009), open, nil},
 		{"half a block", "\xc1\x07\xf2\x48\xed\xc9\xc9", agreed{}, open, failed(1007), nil},
+		{"half a block that is none", "\xc1\x07\x64\x00\x00\x00", agreed{}, failed(1007), failed(1007), nil},
+		{"half of another", "\xc1\x07\x64\x23\x00\x00", agreed{}, open, failed(1007), nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := tt.terms
