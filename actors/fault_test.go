@@ -133,6 +133,8 @@ func (w *fake) write(p []byte) (int, error) {
 
 func (w *fake) kept() int { return 0 }
 
+func (w *fake) unseen() bool { return false }
+
 func (w *fake) nudge() bool { return false }
 
 func (w *fake) failure() error { return nil }

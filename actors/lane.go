@@ -176,6 +176,8 @@ func (s *secure) kept() int {
 	return len(*l.waiting) - l.taken
 }
 
+func (s *secure) unseen() bool { return false }
+
 func (s *secure) failure() error { return s.lane.polled.failure() }
 
 // push writes ciphertext; errAgain if some is left.

@@ -255,6 +255,8 @@ func (w *polled) nudge() bool { return false }
 
 func (w *polled) kept() int { return 0 }
 
+func (w *polled) unseen() bool { return false }
+
 func (w *polled) failure() error {
 	errno, err := syscall.GetsockoptInt(w.fd, syscall.SOL_SOCKET, syscall.SO_ERROR)
 	if err != nil || errno == 0 {

@@ -84,8 +84,8 @@ func (p *portable) begin() bool {
 	return p.reading
 }
 
-// unseen reports whether there may be something to read that the reader has not
-// got to: with thousands of others, or on a busy machine, that takes a while.
+// With thousands of other readers, or on a busy machine, it takes the reader a while
+// to get to what has arrived.
 func (p *portable) unseen() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

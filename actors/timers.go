@@ -52,7 +52,7 @@ func (s *stream) fire() {
 	defer func() { s.fired, s.late = nil, false }()
 	last := s.lastRead
 	s.read()
-	s.late = s.lastRead > last || s.unseen()
+	s.late = s.lastRead > last || s.wire.unseen()
 	now := s.rt.now()
 	for len(t.list) > 0 && t.list[0].at <= now {
 		event := t.list[0].event
@@ -68,12 +68,6 @@ func (s *stream) fire() {
 			s.fired = nil
 		}
 	}
-}
-
-// unseen: where a goroutine reads, something may wait that it has not got to.
-func (s *stream) unseen() bool {
-	w, ok := s.wire.(interface{ unseen() bool })
-	return ok && w.unseen()
 }
 
 func (t *timers) wind(w *wheel) {

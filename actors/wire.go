@@ -34,6 +34,8 @@ type wire interface {
 	nudge() bool
 	// kept is how many bytes write took and the socket did not, yet.
 	kept() int
+	// unseen: there may be something to read that a goroutine has not got to.
+	unseen() bool
 	// failure is what has broken the connection; nil if it has not, or the wire
 	// cannot tell without a read or a write.
 	failure() error
