@@ -11,44 +11,53 @@ import (
 // at most five times what has arrived, whatever was declared. Control frames
 // overtake a message in pieces, as they did on the wire; their payload is copied
 // too.
-func Assemble(up, down Sink) (Sink, Sink) {
-	var message *frame.Frame // nil outside a message in pieces
-	var rest int             // of its latest frame, still to come
-	onUp := func(item any) {
-		f, ok := item.(*frame.Frame)
-		switch {
-		case !ok:
-			if m, asks := item.(*Room); asks {
-				m.Buf = roomIn(message, min(rest, m.Max))
-			} else {
-				up(item)
-			}
-			return
-		case f.Opcode.Control(), f.Fin && message == nil:
-			up(own(f))
-			return
-		case message == nil:
-			message, rest = frame.New(f.Opcode, 0), 0
-			message.Fin, message.RSV = false, f.RSV
-		}
-		if rest == 0 { // a new frame: all its pieces have its Length
-			rest = int(min(f.Length, math.MaxInt32))
-		}
-		if n := len(message.Payload); inPlace(message.Payload, f.Payload) {
-			message.Payload = message.Payload[:n+len(f.Payload)]
+func Assemble(up, down Sink) (Sink, Sink) { return alone(new(assembler), up, down) }
+
+type assembler struct {
+	rising
+	message *frame.Frame // nil outside a message in pieces
+	rest    int          // of its latest frame, still to come
+}
+
+func (a *assembler) onUp(item any) {
+	f, ok := item.(*frame.Frame)
+	switch {
+	case !ok:
+		if m, asks := item.(*Room); asks {
+			m.Buf = roomIn(a.message, min(a.rest, m.Max))
 		} else {
-			message.Grow(n+len(f.Payload), n+rest)
-			message.Payload = append(message.Payload, f.Payload...)
+			a.up(item)
 		}
-		rest = max(0, rest-len(f.Payload))
-		if f.Fin {
-			message.Fin = true
-			whole := message
-			message = nil
-			up(whole)
-		}
+	case f.Opcode.Control(), f.Fin && a.message == nil:
+		a.up(own(f))
+	default:
+		a.add(f)
 	}
-	return onUp, down
+}
+
+// add takes a piece of a message.
+func (a *assembler) add(f *frame.Frame) {
+	message := a.message
+	if message == nil {
+		message = frame.New(f.Opcode, 0)
+		message.Fin, message.RSV = false, f.RSV
+		a.message, a.rest = message, 0
+	}
+	if a.rest == 0 { // a new frame: all its pieces have its Length
+		a.rest = int(min(f.Length, math.MaxInt32))
+	}
+	if n := len(message.Payload); inPlace(message.Payload, f.Payload) {
+		message.Payload = message.Payload[:n+len(f.Payload)]
+	} else {
+		message.Grow(n+len(f.Payload), n+a.rest)
+		message.Payload = append(message.Payload, f.Payload...)
+	}
+	a.rest = max(0, a.rest-len(f.Payload))
+	if f.Fin {
+		message.Fin = true
+		a.message = nil
+		a.up(message)
+	}
 }
 
 // stride is the most that is read at once into a message: what is unmasked and
@@ -80,17 +89,18 @@ func inPlace(payload, next []byte) bool {
 // piece goes up as it arrives, copied, so that its payload belongs to the
 // receiver. The first has the message's opcode, the last has Fin; a piece may be
 // empty.
-func Stream(up, down Sink) (Sink, Sink) {
-	onUp := func(item any) {
-		switch m := item.(type) {
-		case *frame.Frame:
-			item = own(m)
-		case *Room:
-			return
-		}
-		up(item)
+func Stream(up, down Sink) (Sink, Sink) { return alone(new(streamer), up, down) }
+
+type streamer struct{ rising }
+
+func (s *streamer) onUp(item any) {
+	switch m := item.(type) {
+	case *frame.Frame:
+		item = own(m)
+	case *Room:
+		return
 	}
-	return onUp, down
+	s.up(item)
 }
 
 // own copies a borrowed piece into a frame of the receiver's own. The mask and

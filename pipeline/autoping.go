@@ -31,18 +31,20 @@ type ping struct {
 
 // Stage returns AutoPing as a stage.
 func (o AutoPing) Stage() Stage {
+	o = o.orDefault()
+	return func(up, down Sink) (Sink, Sink) { return alone(&pinger{AutoPing: &o}, up, down) }
+}
+
+func (o AutoPing) orDefault() AutoPing {
 	if o.Memory == 0 {
 		o.Memory = 16
 	}
-	return func(up, down Sink) (Sink, Sink) {
-		p := &pinger{AutoPing: &o, up: up, down: down}
-		return p.onUp, p.onDown
-	}
+	return o
 }
 
 type pinger struct {
-	*AutoPing  // the recipe, until its times are changed
-	up, down   Sink
+	between
+	*AutoPing         // the recipe, until its times are changed
 	sent       []ping // unanswered, oldest first
 	count      uint32
 	generation uint32

@@ -10,34 +10,42 @@ type AutoPong struct {
 
 // Stage returns AutoPong as a stage.
 func (o AutoPong) Stage() Stage {
-	return func(up, down Sink) (Sink, Sink) {
-		var owed *frame.Frame
-		onUp := func(item any) {
-			switch m := item.(type) {
-			case *frame.Frame:
-				if m.Opcode == frame.OpPing {
-					if owed = frame.Pong(m.Payload); !blocked(down) {
-						down(owed)
-						owed = nil
-					}
-					if !o.Show {
-						return
-					}
-				}
-			case *Flushed:
-				if owed != nil {
-					down(owed)
-					owed = nil
-				}
+	return func(up, down Sink) (Sink, Sink) { return alone(&ponger{AutoPong: &o}, up, down) }
+}
+
+type ponger struct {
+	rising
+	*AutoPong // the recipe
+	owed      *frame.Frame
+}
+
+func (p *ponger) onUp(item any) {
+	switch m := item.(type) {
+	case *frame.Frame:
+		if m.Opcode == frame.OpPing {
+			if p.owed = frame.Pong(m.Payload); !p.blocked() {
+				p.pay()
 			}
-			up(item)
+			if !p.Show {
+				return
+			}
 		}
-		return onUp, down
+	case *Flushed:
+		p.pay()
+	}
+	p.up(item)
+}
+
+// pay sends the Pong that is owed, if one is.
+func (p *ponger) pay() {
+	if p.owed != nil {
+		p.down(p.owed)
+		p.owed = nil
 	}
 }
 
-func blocked(down Sink) bool {
+func (p *ponger) blocked() bool {
 	var s Status
-	down(&s)
+	p.down(&s)
 	return s.Blocked
 }

@@ -19,32 +19,39 @@ func (b *Budget) Used() int64 { return b.used.Load() }
 
 // Stage counts the pieces that go up to an Assemble above it.
 func (b *Budget) Stage() Stage {
-	return func(up, down Sink) (Sink, Sink) {
-		var held int64 // by this connection's message
-		onUp := func(item any) {
-			switch m := item.(type) {
-			case *frame.Frame:
-				if m.Opcode.Control() || m.Fin && held == 0 {
-					break
-				}
-				if m.Fin {
-					b.used.Add(-held)
-					held = 0
-					break
-				}
-				n := int64(len(m.Payload))
-				if used := b.used.Add(n); b.Max > 0 && used > b.Max {
-					b.used.Add(-n) // it is not kept
-					down(frame.Failure(frame.TryAgainLater, "out of memory for messages"))
-					return
-				}
-				held += n
-			case *Closed:
-				b.used.Add(-held)
-				held = 0
-			}
-			up(item)
+	return func(up, down Sink) (Sink, Sink) { return alone(&budgeted{Budget: b}, up, down) }
+}
+
+type budgeted struct {
+	rising
+	*Budget
+	held int64 // by this connection's message
+}
+
+func (b *budgeted) onUp(item any) {
+	switch m := item.(type) {
+	case *frame.Frame:
+		if m.Opcode.Control() || m.Fin && b.held == 0 {
+			break
 		}
-		return onUp, down
+		if m.Fin {
+			b.release()
+			break
+		}
+		n := int64(len(m.Payload))
+		if used := b.used.Add(n); b.Max > 0 && used > b.Max {
+			b.used.Add(-n) // it is not kept
+			b.down(frame.Failure(frame.TryAgainLater, "out of memory for messages"))
+			return
+		}
+		b.held += n
+	case *Closed:
+		b.release()
 	}
+	b.up(item)
+}
+
+func (b *budgeted) release() {
+	b.used.Add(-b.held)
+	b.held = 0
 }

@@ -29,15 +29,12 @@ type late struct{}
 
 // Stage returns the rules of closing as a stage.
 func (o Closing) Stage() Stage {
-	return func(up, down Sink) (Sink, Sink) {
-		c := &closer{Closing: &o, up: up, down: down}
-		return c.onUp, c.onDown
-	}
+	return func(up, down Sink) (Sink, Sink) { return alone(&closer{Closing: &o}, up, down) }
 }
 
 type closer struct {
-	*Closing // the recipe, until its time is changed
-	up, down Sink
+	between
+	*Closing              // the recipe, until its time is changed
 	sent     bool         // our Close went out
 	rcvd     bool         // the peer's Close came in
 	failed   bool         // nothing that the peer still sends counts

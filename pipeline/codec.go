@@ -22,19 +22,22 @@ type Codec struct {
 // Stage returns the codec as a stage.
 func (o Codec) Stage() Stage {
 	return func(up, down Sink) (Sink, Sink) {
-		c := &codec{up: up, down: down}
-		c.decoder = frame.Decoder{FromServer: o.Client, RSV: o.RSV, MaxFrame: o.MaxFrame, MaxFragments: o.Fragments}
-		c.out = outgoing{masked: o.Client, gen: o.MaskGen}
-		return c.onUp, c.onDown
+		c := new(codec)
+		c.begin(&o)
+		return alone(c, up, down)
 	}
 }
 
 type codec struct {
-	up, down Sink
-	decoder  frame.Decoder
-	piece    frame.Frame // goes up, again and again
-	out      outgoing    // goes down, again and again
-	spent    bool        // after a violation
+	between
+	decoder frame.Decoder
+	out     outgoing // goes down, again and again
+	spent   bool     // after a violation
+}
+
+func (c *codec) begin(o *Codec) {
+	c.decoder = frame.Decoder{FromServer: o.Client, RSV: o.RSV, MaxFrame: o.MaxFrame, MaxFragments: o.Fragments}
+	c.out.Codec = o
 }
 
 func (c *codec) onUp(item any) {
@@ -52,14 +55,14 @@ func (c *codec) onUp(item any) {
 
 func (c *codec) decode(in *Input) {
 	for len(in.Data) > 0 && !in.Pause && !c.spent {
-		n, whole, err := c.decoder.Next(in.Data, &c.piece)
+		n, whole, err := c.decoder.Next(in.Data, &in.piece)
 		in.Data = in.Data[n:]
 		if err != nil {
 			c.spent = true
 			c.up(err)
 		} else if whole {
-			c.up(&c.piece)
-			c.piece.Payload = nil // it was borrowed
+			c.up(&in.piece)
+			in.piece.Payload = nil // it was borrowed
 		}
 	}
 	if c.spent {
@@ -85,13 +88,12 @@ func (c *codec) onDown(item any) {
 
 // outgoing is the frame that is on its way into the out buffer.
 type outgoing struct {
+	*Codec // the recipe
 	f      *frame.Frame
-	masked bool
-	gen    func() [4]byte
 }
 
 func (o *outgoing) Append(dst []byte) []byte {
-	if !o.masked {
+	if !o.Client {
 		return frame.Append(dst, o.f)
 	}
 	return frame.AppendMasked(dst, o.f, o.key())
@@ -99,7 +101,7 @@ func (o *outgoing) Append(dst []byte) []byte {
 
 // Split leaves a payload where it is, unless it must be masked.
 func (o *outgoing) Split(dst []byte) (head, body []byte) {
-	if o.masked {
+	if o.Client {
 		return dst, nil
 	}
 	h := o.f.Header
@@ -113,8 +115,8 @@ func (o *outgoing) Urgent() bool { return o.f.Opcode.Control() }
 
 // key is unpredictable, RFC 6455 10.3.
 func (o *outgoing) key() (key [4]byte) {
-	if o.gen != nil {
-		return o.gen()
+	if o.MaskGen != nil {
+		return o.MaskGen()
 	}
 	rand.Read(key[:])
 	return key

@@ -18,6 +18,8 @@ type (
 	Input struct {
 		Data  []byte
 		Pause bool // set by the driver while the pipeline runs: decode no more for now
+
+		piece frame.Frame // of Data: Codec's, on its way up, again and again
 	}
 
 	// Room asks, before the driver reads, where to: the stage that will keep the

@@ -24,22 +24,19 @@ type overdue struct{}
 
 // Stage returns the limit as a stage.
 func (o Limit) Stage() Stage {
-	return func(up, down Sink) (Sink, Sink) {
-		l := &limiter{Limit: &o, up: up, down: down}
-		return l.onUp, l.onDown
-	}
+	return func(up, down Sink) (Sink, Sink) { return alone(&limiter{Limit: &o}, up, down) }
 }
 
 type limiter struct {
-	*Limit   // the recipe, until it is changed
-	up, down Sink
-	size     int64     // of the message, as far as it has come
-	rest     int64     // of its latest frame, still to come; 0 if that was inflated
-	open     bool      // inside a message
-	began    time.Time // the message's time did, if it came in pieces, by clock
-	again    int       // how often that was anew
-	watched  bool      // an overdue is on its way
-	control  *bucket   // nil until the first control frame
+	between
+	*Limit            // the recipe, until it is changed
+	size    int64     // of the message, as far as it has come
+	rest    int64     // of its latest frame, still to come; 0 if that was inflated
+	began   time.Time // the message's time did, if it came in pieces, by clock
+	control *bucket   // nil until the first control frame
+	open    bool      // inside a message
+	watched bool      // an overdue is on its way
+	again   uint8     // how often the message's time began anew
 }
 
 func (l *limiter) onUp(item any) {

@@ -42,15 +42,12 @@ func cost(f *frame.Frame) int { return frameCost + len(f.Payload) }
 
 // Stage returns the outbox as a stage.
 func (o Outbox) Stage() Stage {
-	return func(up, down Sink) (Sink, Sink) {
-		b := &outbox{Outbox: o, up: up, down: down}
-		return b.onUp, b.onDown
-	}
+	return func(up, down Sink) (Sink, Sink) { return alone(&outbox{Outbox: o}, up, down) }
 }
 
 type outbox struct {
+	between
 	Outbox
-	up, down  Sink
 	queue     []*frame.Frame // wait, oldest first
 	size      int            // what they cost
 	control   int            // what control frames have cost since the wire last had room

@@ -294,8 +294,8 @@ func TestOutboxCounts(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		o := Outbox{Limit: 200 + random.IntN(2000), High: random.IntN(3) * 50, Policy: DropNewest + Policy(random.IntN(2))}
 		w := newSlowWire(t, o)
-		b := &outbox{Outbox: o, up: w.top, down: w.bottom}
-		w.onUp, w.onDown = b.onUp, b.onDown
+		b := &outbox{Outbox: o}
+		w.onUp, w.onDown = alone(b, w.top, w.bottom)
 		messages, size, open := 0, 0, false
 		for n := range 200 {
 			if random.IntN(4) == 0 {

@@ -39,27 +39,56 @@ func or[T ~int | ~int64](v, standard T) T {
 	return max(0, v)
 }
 
+// chain is what package sockets makes of options.
 func (o terms) chain() Stage {
+	alive := KeepAlive{AutoPing: o.autoPing()}
+	if !o.noPong {
+		alive.AutoPong = &AutoPong{Show: o.show}
+	}
+	core := Core{Stream: o.stream, Limit: o.limit(), Closing: o.closing(), Codec: o.codec()}
+	if o.deflate {
+		core.Deflate = &Deflate{Client: o.client}
+	}
+	return Chain(alive.Stage(), core.Stage())
+}
+
+// links is the same of single stages.
+func (o terms) links() Stage {
 	stages := []Stage{}
 	if !o.noPong {
 		stages = append(stages, AutoPong{Show: o.show}.Stage())
 	}
-	stages = append(stages,
-		AutoPing{Interval: or(o.ping, 30*time.Second), Timeout: or(o.pong, 20*time.Second), OneWay: o.oneWay, Show: o.show, Payload: o.pingPayload}.Stage())
+	stages = append(stages, o.autoPing().Stage())
 	if o.stream {
 		stages = append(stages, Stream)
 	} else {
 		stages = append(stages, Assemble)
 	}
-	stages = append(stages,
-		Limit{Message: or(o.message, 1<<20), Time: or(o.time, time.Minute), ControlRate: or(o.control, 200)}.Stage(),
-		Text)
-	codec := Codec{Client: o.client, MaxFrame: or(o.frame, 1<<20), Fragments: or(o.fragments, 4096), MaskGen: o.maskGen}
+	stages = append(stages, o.limit().Stage(), Text)
 	if o.deflate {
-		codec.RSV = frame.RSV1
 		stages = append(stages, Deflate{Client: o.client}.Stage())
 	}
-	return Chain(append(stages, Closing{Client: o.client, Timeout: or(o.close, 5*time.Second)}.Stage(), codec.Stage())...)
+	return Chain(append(stages, o.closing().Stage(), o.codec().Stage())...)
+}
+
+func (o terms) autoPing() AutoPing {
+	return AutoPing{Interval: or(o.ping, 30*time.Second), Timeout: or(o.pong, 20*time.Second), OneWay: o.oneWay, Show: o.show, Payload: o.pingPayload}
+}
+
+func (o terms) limit() Limit {
+	return Limit{Message: or(o.message, 1<<20), Time: or(o.time, time.Minute), ControlRate: or(o.control, 200)}
+}
+
+func (o terms) closing() Closing {
+	return Closing{Client: o.client, Timeout: or(o.close, 5*time.Second)}
+}
+
+func (o terms) codec() Codec {
+	c := Codec{Client: o.client, MaxFrame: or(o.frame, 1<<20), Fragments: or(o.fragments, 4096), MaskGen: o.maskGen}
+	if o.deflate {
+		c.RSV = frame.RSV1
+	}
+	return c
 }
 
 // rig drives a pipeline as package actors does, with a clock that stands still

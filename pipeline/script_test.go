@@ -92,7 +92,7 @@ func TestWire(t *testing.T) {
 func (s *script) run(t *testing.T) {
 	for _, client := range s.roles(t) {
 		role := map[bool]string{false: "server", true: "client"}[client]
-		for _, how := range []string{"whole", "bytewise", "joined"} {
+		for _, how := range []string{"whole", "bytewise", "joined", "of single stages"} {
 			lines := s.lines
 			if how == "joined" {
 				if lines = joined(lines); len(lines) == len(s.lines) && !moved(lines, s.lines) {
@@ -103,7 +103,9 @@ func (s *script) run(t *testing.T) {
 				p := &play{t: t, bytewise: how == "bytewise", joining: how == "joined"}
 				p.terms = s.terms(t, client)
 				p.terms.maskGen = func() [4]byte { return [4]byte{0x01, 0x02, 0x03, 0x04} }
-				p.rig = newRig(t, p.terms.chain())
+				if p.rig = newRig(t, p.terms.chain()); how == "of single stages" {
+					p.rig = newRig(t, p.terms.links())
+				}
 				for _, l := range lines {
 					p.line = l
 					p.step()

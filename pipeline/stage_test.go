@@ -62,7 +62,11 @@ func TestChainNeighbours(t *testing.T) {
 
 // A Stage is a recipe: two connections made of one share nothing.
 func TestStagesAreShared(t *testing.T) {
-	stage := terms{}.chain()
+	t.Run("core", func(t *testing.T) { shared(t, terms{}.chain()) })
+	t.Run("links", func(t *testing.T) { shared(t, terms{}.links()) })
+}
+
+func shared(t *testing.T, stage Stage) {
 	one, other := newRig(t, stage), newRig(t, stage)
 	message := []byte{0x01, 0x82, 0, 0, 0, 0, 0xe2, 0x82} // a rune and a message, both unfinished
 	one.read(message)

@@ -5,25 +5,28 @@ import "github.com/spindrift-go/spindrift/frame"
 // Text checks that text messages are UTF-8, piece by piece as they come up: bad
 // text ends the connection at the first impossible byte, also in the middle of a
 // frame (RFC 6455 8.1).
-func Text(up, down Sink) (Sink, Sink) {
-	var text bool
-	var check frame.UTF8
-	onUp := func(item any) {
-		f, ok := item.(*frame.Frame)
-		if !ok || f.Opcode.Control() {
-			up(item)
-			return
-		}
-		if f.Opcode != frame.OpContinuation {
-			text = f.Opcode == frame.OpText
-		}
-		if text && (!check.Write(f.Payload) || f.Fin && !check.Done()) {
-			down(notUTF8)
-			return
-		}
-		up(item)
+func Text(up, down Sink) (Sink, Sink) { return alone(new(checker), up, down) }
+
+type checker struct {
+	rising
+	is   bool // the message is text
+	utf8 frame.UTF8
+}
+
+func (c *checker) onUp(item any) {
+	f, ok := item.(*frame.Frame)
+	if ok && !f.Opcode.Control() && !c.valid(f) {
+		c.down(notUTF8)
+		return
 	}
-	return onUp, down
+	c.up(item)
+}
+
+func (c *checker) valid(f *frame.Frame) bool {
+	if f.Opcode != frame.OpContinuation {
+		c.is = f.Opcode == frame.OpText
+	}
+	return !c.is || c.utf8.Write(f.Payload) && (!f.Fin || c.utf8.Done())
 }
 
 var notUTF8 = frame.Failure(frame.InvalidPayload, "text is not UTF-8")

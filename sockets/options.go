@@ -90,61 +90,50 @@ const (
 
 // top is the stages that may be replaced while a connection lives.
 func (o *Options) top(extra []pipeline.Stage) pipeline.Stage {
-	stages := make([]pipeline.Stage, 0, len(extra)+2)
-	if !o.NoAutoPong {
-		stages = append(stages, pipeline.AutoPong{Show: o.ShowControl}.Stage())
-	}
-	stages = append(stages, pipeline.AutoPing{
+	alive := pipeline.KeepAlive{AutoPing: pipeline.AutoPing{
 		Interval: or(o.PingInterval, defaultPingInterval),
 		Timeout:  or(o.PingTimeout, defaultPingTimeout),
 		Payload:  o.PingPayload,
 		OneWay:   o.OneWayPing,
 		Show:     o.ShowControl,
-	}.Stage())
-	return pipeline.Chain(append(stages, extra...)...)
+	}}
+	if !o.NoAutoPong {
+		alive.AutoPong = &pipeline.AutoPong{Show: o.ShowControl}
+	}
+	return pipeline.Chain(append([]pipeline.Stage{alive.Stage()}, extra...)...)
 }
 
 // core is the stages that make WebSocket. Connections that one message may be sent
 // to have shared in common; it may be nil.
 func (o *Options) core(client bool, params *pipeline.DeflateParams, shared *pipeline.Shared) pipeline.Stage {
-	var stages []pipeline.Stage
-	if o.WhenFull != CloseSlow {
-		stages = append(stages, pipeline.Outbox{
-			Limit:  or(o.MaxOut, defaultMaxOut),
-			High:   or(max(o.HighWater, 0), defaultHighWater), // there is always one: a negative one only keeps the handler in peace
-			Policy: o.WhenFull,
-		}.Stage())
-	}
-	if o.Stream {
-		stages = append(stages, pipeline.Stream)
-	} else {
-		stages = append(stages, pipeline.Assemble)
-		if o.Budget != nil {
-			stages = append(stages, o.Budget.Stage())
-		}
-	}
-	stages = append(stages,
-		pipeline.Limit{
+	core := pipeline.Core{
+		Stream: o.Stream,
+		Budget: o.Budget,
+		Limit: pipeline.Limit{
 			Message:     or(o.MaxMessage, defaultMaxMessage),
 			Time:        or(o.MessageTime, defaultMessageTime),
 			ControlRate: or(o.ControlRate, defaultControlRate),
-		}.Stage(),
-		pipeline.Text,
-	)
-	codec := pipeline.Codec{
-		Client:    client,
-		MaxFrame:  or(o.MaxFrame, defaultMaxFrame),
-		Fragments: or(o.MaxFragments, defaultMaxFragments),
-		MaskGen:   o.MaskGen,
+		},
+		Closing: pipeline.Closing{Client: client, Timeout: or(o.CloseTimeout, defaultCloseTimeout)},
+		Codec: pipeline.Codec{
+			Client:    client,
+			MaxFrame:  or(o.MaxFrame, defaultMaxFrame),
+			Fragments: or(o.MaxFragments, defaultMaxFragments),
+			MaskGen:   o.MaskGen,
+		},
+	}
+	if o.WhenFull != CloseSlow {
+		core.Above = pipeline.Outbox{
+			Limit:  or(o.MaxOut, defaultMaxOut),
+			High:   or(max(o.HighWater, 0), defaultHighWater), // there is always one: a negative one only keeps the handler in peace
+			Policy: o.WhenFull,
+		}.Stage()
 	}
 	if params != nil {
-		codec.RSV = frame.RSV1
-		stages = append(stages, pipeline.Deflate{Compression: *o.Compression, Params: *params, Client: client, Shared: shared}.Stage())
+		core.Codec.RSV = frame.RSV1
+		core.Deflate = &pipeline.Deflate{Compression: *o.Compression, Params: *params, Client: client, Shared: shared}
 	}
-	stages = append(stages,
-		pipeline.Closing{Client: client, Timeout: or(o.CloseTimeout, defaultCloseTimeout)}.Stage(),
-		codec.Stage())
-	return pipeline.Chain(stages...)
+	return core.Stage()
 }
 
 // limits is what the driver of the pipeline holds at most.

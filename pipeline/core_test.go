@@ -1,0 +1,53 @@
+package pipeline
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spindrift-go/spindrift/frame"
+)
+
+// What may stand in a Core stands where a Chain would have it.
+func TestCoreWithEverything(t *testing.T) {
+	budget := &Budget{Max: 100}
+	var above []any
+	r := newRig(t, Core{
+		Above:   Tap(func(item any) { above = append(above, item) }, nil),
+		Budget:  budget,
+		Limit:   Limit{Message: 1 << 10},
+		Deflate: &Deflate{},
+		Closing: Closing{},
+		Codec:   Codec{RSV: frame.RSV1},
+	}.Stage())
+	above = nil
+	r.read([]byte{0x01, 0x81, 0, 0, 0, 0, 'a'}) // a fragment, in the budget
+	assert.EqualValues(t, 1, budget.Used())
+	assert.Empty(t, above)
+	r.read([]byte{0x80, 0x81, 0, 0, 0, 0, 'b'})
+	assert.Zero(t, budget.Used())
+	require.Len(t, above, 1) // whole
+	assert.Equal(t, "ab", text(above[0]))
+	r.read([]byte{0xc1, 0x87, 0, 0, 0, 0, 0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00}) // RFC 7692 7.2.3.1
+	require.Len(t, above, 2)
+	assert.Equal(t, "Hello", text(above[1]))
+	r.read([]byte{0xc1, 0x81, 0, 0, 0, 0, 0xff})
+	require.NotNil(t, r.hangup)
+	f, _, err := parse(r.out, false)
+	require.NoError(t, err)
+	code, _ := f.Close()
+	assert.Equal(t, frame.InvalidPayload, code)
+}
+
+// BenchmarkBuild is what the stages of a connection cost to make.
+func BenchmarkBuild(b *testing.B) {
+	for name, stage := range map[string]Stage{"core": terms{}.chain(), "links": terms{}.links()} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				stage(func(any) {}, func(any) {})
+			}
+		})
+	}
+}
