@@ -28,7 +28,7 @@ func BenchmarkIdle(b *testing.B) {
 	for _, handler := range []string{"shared", "own"} {
 		for _, portable := range []bool{false, true} {
 			b.Run(fmt.Sprintf("%s/portable=%v", handler, portable), func(b *testing.B) {
-				system := actor.NewActorSystem(actor.WithLoggerFactory(sockets.Quiet))
+				system := sockets.NewSystem()
 				h := &sockets.Handler{System: system, Options: &sockets.Options{Portable: portable}}
 				if handler == "own" {
 					h.Spawn = actor.PropsFromFunc(echo)
@@ -63,14 +63,6 @@ func measureIdle(b *testing.B, system *actor.ActorSystem, h http.Handler) {
 	b.ReportMetric(float64(after-before)/conns, "B/conn")
 	b.ReportMetric(float64(more-goroutines)/conns, "goroutines/conn")
 	b.ReportMetric(0, "ns/op")
-}
-
-func footprint() (bytes uint64, goroutines int) {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc + m.StackInuse, runtime.NumGoroutine()
 }
 
 // dialBare opens a WebSocket and has a message echoed, without the net package.

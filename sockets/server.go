@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -51,24 +50,24 @@ func (s *Server) setup() {
 			panic("sockets: Server.System is nil")
 		}
 		s.room.total, s.room.perIP = s.MaxConns, s.MaxConnsPerIP
-		inRoom := &place{room: &s.room}
-		arrive := func(net.Conn) *place { return inRoom } // drop-in: an upgrade brings its actor
 		if s.Listener != nil {
-			arrive = s.actorMode()
+			s.actorMode()
+			return
 		}
-		connContext := s.ConnContext
-		s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-			if connContext != nil {
-				ctx = connContext(ctx, c)
+		base, here := s.BaseContext, &place{room: &s.room} // an upgrade brings its actor
+		s.BaseContext = func(l net.Listener) context.Context {
+			ctx := context.Background()
+			if base != nil {
+				ctx = base(l)
 			}
-			return context.WithValue(ctx, placeKey{}, arrive(c))
+			return context.WithValue(ctx, placeKey{}, here)
 		}
 	})
 }
 
 // actorMode has the listener asked, by an actor for each connection that lives as
-// long as that speaks HTTP. It returns what starts one.
-func (s *Server) actorMode() (arrive func(net.Conn) *place) {
+// long as that speaks HTTP.
+func (s *Server) actorMode() {
 	rt := actors.RuntimeOf(s.System)
 	s.Handler = http.HandlerFunc(s.ask)
 	if s.ReadHeaderTimeout == 0 && s.ReadTimeout == 0 {
@@ -93,10 +92,14 @@ func (s *Server) actorMode() (arrive func(net.Conn) *place) {
 			connState(c, state)
 		}
 	}
-	return func(c net.Conn) *place {
+	connContext := s.ConnContext
+	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if connContext != nil {
+			ctx = connContext(ctx, c)
+		}
 		pid := rt.Spawn()
 		s.conns.Store(c, pid)
-		return &place{pid: pid, room: &s.room}
+		return context.WithValue(ctx, placeKey{}, &place{pid: pid, room: &s.room})
 	}
 }
 
@@ -198,7 +201,3 @@ func drain(ctx context.Context, system *actor.ActorSystem, g *actors.Group, o Dr
 // MaxHeaderBytes, as an http.Server's MaxHeaderBytes, makes net/http refuse a
 // header of more than 16 KiB with 431. The default in actor mode.
 const MaxHeaderBytes = maxHeader - slop
-
-// Quiet is a logger factory for actor.WithLoggerFactory that makes an actor
-// system log nothing.
-func Quiet(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }

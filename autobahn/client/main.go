@@ -32,7 +32,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	e := &engine{base: strings.TrimSuffix(*base, "/"), agent: url.QueryEscape(*agent), options: options(*portable)}
-	e.system = actor.NewActorSystem(actor.WithLoggerFactory(sockets.Quiet))
+	e.system = sockets.NewSystem()
 	if err := e.runAll(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "client:", err)
 		os.Exit(1)

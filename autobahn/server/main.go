@@ -39,7 +39,7 @@ func run(addr string, portable bool) error {
 	if err != nil {
 		return err
 	}
-	system := actor.NewActorSystem(actor.WithLoggerFactory(sockets.Quiet))
+	system := sockets.NewSystem()
 	server := &sockets.Server{
 		System: system,
 		Server: http.Server{

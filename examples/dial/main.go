@@ -26,7 +26,7 @@ func main() {
 
 // start README client
 func run(url string) error {
-	system := actor.NewActorSystem(actor.WithLoggerFactory(sockets.Quiet))
+	system := sockets.NewSystem()
 	closed := make(chan *sockets.Closed)
 	conn, err := sockets.Dial(context.Background(), system, url, &sockets.UpgradeClient{
 		Spawn: actor.PropsFromFunc(func(ctx actor.Context) {

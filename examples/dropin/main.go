@@ -29,7 +29,7 @@ func (r *room) Receive(ctx actor.Context) {
 }
 
 func serve(addr string) error {
-	system := actor.NewActorSystem(actor.WithLoggerFactory(sockets.Quiet))
+	system := sockets.NewSystem()
 	chat := system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor {
 		return &room{members: map[string]*actor.PID{}}
 	}, sockets.Crew(system)))

@@ -73,7 +73,7 @@ func run(c config) error {
 	if err != nil {
 		return explain(err)
 	}
-	system := actor.NewActorSystem(actor.WithLoggerFactory(sockets.Quiet))
+	system := sockets.NewSystem()
 	server := &sockets.Server{
 		System: system,
 		Server: http.Server{ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: sockets.MaxHeaderBytes},

@@ -130,7 +130,7 @@ func (r *run) all(dir string) error {
 	if r.authority, err = newAuthority(r.dir); err != nil {
 		return err
 	}
-	r.system = actor.NewActorSystem(actor.WithLoggerFactory(sockets.Quiet))
+	r.system = sockets.NewSystem()
 	defer r.system.Shutdown()
 
 	var tables []*table

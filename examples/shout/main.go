@@ -29,7 +29,7 @@ func (shout) Receive(ctx actor.Context) {
 }
 
 func main() {
-	system := actor.NewActorSystem()
+	system := sockets.NewSystem()
 	listener := system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return shout{} }))
 	server := &sockets.Server{System: system, Listener: listener}
 	server.Addr = ":8080"

@@ -41,7 +41,7 @@ func deaf(c config, peers deafen) error {
 	if err != nil {
 		return err
 	}
-	system := actor.NewActorSystem(actor.WithLoggerFactory(sockets.Quiet))
+	system := sockets.NewSystem()
 	crowd := &crowd{members: map[string]*member{}, all: make(chan struct{}), size: c.deaf}
 	handler := system.Root.Spawn(actor.PropsFromFunc(crowd.Receive, sockets.Crew(system)))
 	mux := http.NewServeMux()

@@ -30,7 +30,7 @@ func start(c config) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	system := actor.NewActorSystem(actor.WithLoggerFactory(sockets.Quiet))
+	system := sockets.NewSystem()
 	options := &sockets.Options{
 		MessageTime:  c.message,
 		PingInterval: time.Second, // between two messages, that is

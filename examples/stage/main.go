@@ -21,7 +21,7 @@ func main() {
 	messages := flag.Int("messages", 10, "messages a second that a peer may send")
 	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: stage [-addr HOST:PORT] [-messages N]") }
 	flag.Parse()
-	system := actor.NewActorSystem(actor.WithLoggerFactory(sockets.Quiet))
+	system := sockets.NewSystem()
 	server := &sockets.Server{System: system, Server: http.Server{Addr: *addr}}
 	server.Handler = &sockets.Handler{
 		System: system,

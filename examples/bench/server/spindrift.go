@@ -1,7 +1,6 @@
 package main
 
 import (
-	"log/slog"
 	"net"
 	"net/http"
 
@@ -35,8 +34,7 @@ func spindriftContenders() []contender {
 type spindriftSetup struct{ shared, portable bool }
 
 func serveSpindrift(ln net.Listener, s setup, how spindriftSetup) error {
-	system := actor.NewActorSystemWithConfig(actor.Configure(
-		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) })))
+	system := sockets.NewSystem()
 	crew := actors.RuntimeOf(system).Crew().Option()
 	const longest = 64 << 20
 	options := &sockets.Options{MaxFrame: longest, MaxMessage: longest, Portable: how.portable}

@@ -1,0 +1,92 @@
+package sockets_test
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spindrift-go/spindrift/sockets"
+)
+
+// What proto.actor does with a process registry works with one of fewer buckets.
+func TestNewSystem(t *testing.T) {
+	system := sockets.NewSystem()
+	defer system.Shutdown()
+	usual := actor.NewActorSystem(actor.WithLoggerFactory(sockets.Quiet))
+	defer usual.Shutdown()
+	assert.ElementsMatch(t, processes(usual), processes(system), "the system's own")
+	assert.Less(t, 10*len(system.ProcessRegistry.LocalPIDs.LocalPIDs), len(usual.ProcessRegistry.LocalPIDs.LocalPIDs))
+
+	answer := actor.PropsFromFunc(func(ctx actor.Context) {
+		if _, ok := ctx.Message().(int); ok {
+			ctx.Respond(ctx.Self().Id)
+		}
+	})
+	var pids []*actor.PID
+	for i := range 1000 {
+		pid, err := system.Root.SpawnNamed(answer, fmt.Sprint("actor ", i))
+		require.NoError(t, err)
+		pids = append(pids, pid)
+	}
+	_, err := system.Root.SpawnNamed(answer, "actor 7")
+	require.ErrorIs(t, err, actor.ErrNameExists)
+	for _, pid := range pids {
+		said, err := system.Root.RequestFuture(system.NewLocalPID(pid.Id), 1, 5*time.Second).Result()
+		require.NoError(t, err)
+		require.Equal(t, pid.Id, said)
+		require.NoError(t, system.Root.StopFuture(pid).Wait())
+		_, alive := system.ProcessRegistry.GetLocal(pid.Id)
+		require.False(t, alive)
+	}
+	assert.ElementsMatch(t, processes(usual), processes(system), "in the end")
+}
+
+// processes lists who is registered.
+func processes(system *actor.ActorSystem) (ids []string) {
+	for _, bucket := range system.ProcessRegistry.LocalPIDs.LocalPIDs {
+		bucket.IterCb(func(id string, _ any) { ids = append(ids, id) })
+	}
+	return ids
+}
+
+// BenchmarkRegistry is what the process registry costs: memory for each of 20,000
+// actors, all of it, and the time of a garbage collection while there are none.
+func BenchmarkRegistry(b *testing.B) {
+	const actors = 20_000
+	props := actor.PropsFromFunc(func(actor.Context) {})
+	for name, start := range map[string]func() *actor.ActorSystem{
+		"lean":  func() *actor.ActorSystem { return sockets.NewSystem() },
+		"usual": func() *actor.ActorSystem { return actor.NewActorSystem(actor.WithLoggerFactory(sockets.Quiet)) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			system := start()
+			defer system.Shutdown()
+			for b.Loop() {
+				runtime.GC()
+			}
+			before, _ := footprint()
+			pids := make([]*actor.PID, actors)
+			for i := range pids {
+				pids[i] = system.Root.Spawn(props)
+			}
+			after, _ := footprint()
+			b.ReportMetric(float64(after-before)/actors, "B/actor")
+			for _, pid := range pids {
+				system.Root.Stop(pid)
+			}
+		})
+	}
+}
+
+func footprint() (bytes uint64, goroutines int) {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc + m.StackInuse, runtime.NumGoroutine()
+}
