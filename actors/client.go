@@ -182,7 +182,7 @@ func (c *client) exchanged(m *exchanged) {
 	first, _ := c.reader.Peek(c.reader.Buffered())
 	outcome := any(errors.New("upgrade failed"))
 	defer func() { c.reply(m.sender, outcome) }() // also if a stage panics
-	c.become(plan, c.rt.newWire(c.Conn, c.mailbox, plan.Portable), first)
+	c.become(plan, c.rt.newWire(c.Conn, &c.mailbox, plan.Portable), first)
 	outcome = &Connected{m.response}
 }
 

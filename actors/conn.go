@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -12,8 +13,8 @@ import (
 // the driver of a pipeline, is its side; an upgrade replaces the side within one
 // turn.
 type conn struct {
+	mailbox Mailbox
 	rt      *Runtime
-	mailbox *Mailbox
 	ctx     actor.Context // the actor's own; signals are turns too and bring none
 	side    side
 }
@@ -30,9 +31,34 @@ type side interface {
 
 // Spawn starts a connection actor that serves the exchanges of one HTTP
 // connection, or becomes a client by a Connect.
-func (rt *Runtime) Spawn() *actor.PID { return rt.system.Root.Spawn(rt.props) }
+func (rt *Runtime) Spawn() *actor.PID { return rt.bear(&conn{rt: rt}) }
 
-func (c *conn) board(m *Mailbox) { c.mailbox = m }
+// birth brings a conn into the world: proto.actor asks props for an actor and, apart
+// from that, for its mailbox, and both are one conn. It is not asked again, for no
+// connection is restarted.
+type birth struct {
+	props *actor.Props
+	conn  *conn
+}
+
+var births = pool{Pool: sync.Pool{New: func() any {
+	b := new(birth)
+	b.props = actor.PropsFromProducer(
+		func() actor.Actor { return b.conn },
+		actor.WithMailbox(func() actor.Mailbox { return &b.conn.mailbox }))
+	return b
+}}}
+
+// bear starts the actor that c is.
+func (rt *Runtime) bear(c *conn) *actor.PID {
+	c.mailbox.crew = rt.crew
+	b := births.Get().(*birth)
+	b.conn = c
+	pid := rt.system.Root.Spawn(b.props)
+	b.conn = nil
+	births.Put(b)
+	return pid
+}
 
 // Receive is the actor's turn. A panic ends this connection and no other.
 func (c *conn) Receive(ctx actor.Context) {

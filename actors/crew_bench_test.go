@@ -161,7 +161,6 @@ func BenchmarkSignal(b *testing.B) {
 
 type waiter struct{ *sync.WaitGroup }
 
-func (waiter) board(*Mailbox)     {}
 func (w waiter) signalled(uint32) { w.Done() }
 func (waiter) item(any)           {}
 func (waiter) settle()            {}

@@ -206,7 +206,6 @@ func TestPostAdmitsAll(t *testing.T) {
 
 type counter struct{ *atomic.Int32 }
 
-func (counter) board(*Mailbox)     {}
 func (c counter) signalled(uint32) { c.Add(1) }
 func (counter) item(any)           {}
 func (counter) settle()            {}

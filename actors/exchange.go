@@ -19,10 +19,10 @@ type Exchange struct {
 	Listener *actor.PID    // who is asked, by an *http.Request message
 	Upgrade  Upgrader      // or the answer, if it is known already
 	Timeout  time.Duration // for the answer; then it is 503; 0: none
-	Last     bool          // the connection actor has no further use if this does not upgrade it
 
+	last     bool // the connection actor has no further use if this does not upgrade it
 	claimed  atomic.Bool
-	done     chan struct{}
+	done     chan struct{}  // nil: nobody waits
 	response *http.Response // nil: upgraded
 }
 
@@ -39,9 +39,70 @@ type hijacked struct{}
 // that was its own doing, there is nothing left for it to do.
 func (rt *Runtime) Hijacked(conn *actor.PID) { rt.system.Root.Send(conn, &hijacked{}) }
 
-// Serve hands ex to the connection actor conn and writes the answer, unless the
-// connection was upgraded. It returns when the exchange is over.
+// Serve has the connection actor conn decide ex and writes the answer, unless the
+// connection was upgraded. It returns when the exchange is over. Without a conn one
+// is made that lives for this exchange and, if that is upgraded, for what follows.
 func (rt *Runtime) Serve(conn *actor.PID, ex *Exchange) {
+	switch {
+	case conn != nil:
+		rt.ask(conn, ex)
+	case ex.Upgrade != nil:
+		ex.last = true
+		rt.decide(ex)
+	default:
+		ex.last = true
+		rt.ask(rt.Spawn(), ex)
+	}
+	if ex.response != nil {
+		writeResponse(ex.Writer, ex.response)
+		if ex.response.Close && ex.Request.ProtoMajor == 1 {
+			part(ex.Writer, ex.response.StatusCode)
+		}
+	}
+}
+
+// decide upgrades ex, or refuses it, without waiting for an actor: that comes into the
+// world as a turn of the crew, whose stacks are large enough for all that is made then.
+// A goroutine of net/http's would have to grow its own first (make bench ROWS=upgrades).
+func (rt *Runtime) decide(ex *Exchange) {
+	plan, refusal := rt.judge(ex)
+	if refusal != nil {
+		ex.response = refusal
+		return
+	}
+	nc, first, refusal := plan.take(ex.Writer)
+	if refusal != nil {
+		ex.response = refusal
+		return
+	}
+	rt.crew.Schedule(func() {
+		c := &conn{rt: rt}
+		c.side = gone{c} // until it has become something
+		c.mailbox.kept = true
+		rt.bear(c)
+		c.mailbox.runFirst(func() {
+			defer c.rescue()
+			defer plan.letGo()
+			c.become(plan, rt.newWire(nc, &c.mailbox, plan.Portable), first)
+		})
+	})
+}
+
+// judge asks ex's Upgrade, whose panic is the end of ex.
+func (rt *Runtime) judge(ex *Exchange) (plan *Plan, refusal *http.Response) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			rt.system.Logger().Error("upgrade panicked", "reason", reason)
+			refusal = plain(http.StatusInternalServerError, upgradeFailed)
+		}
+	}()
+	return ex.Upgrade.Upgrade(ex.Request)
+}
+
+const upgradeFailed = "upgrade failed"
+
+// ask hands ex to the connection actor conn and waits until it is decided.
+func (rt *Runtime) ask(conn *actor.PID, ex *Exchange) {
 	ex.done = make(chan struct{})
 	rt.system.Root.Send(conn, ex)
 	if _, alive := rt.system.ProcessRegistry.GetLocal(conn.Id); !alive {
@@ -61,12 +122,6 @@ func (rt *Runtime) Serve(conn *actor.PID, ex *Exchange) {
 			ex.response = plain(http.StatusServiceUnavailable, "no answer in time")
 		} else {
 			<-ex.done
-		}
-	}
-	if ex.response != nil {
-		writeResponse(ex.Writer, ex.response)
-		if ex.response.Close && ex.Request.ProtoMajor == 1 {
-			part(ex.Writer, ex.response.StatusCode)
 		}
 	}
 }
@@ -89,9 +144,16 @@ func (ex *Exchange) claim() bool { return ex.claimed.CompareAndSwap(false, true)
 func (ex *Exchange) answer(r *http.Response) {
 	if ex.claim() {
 		ex.response = r
-		close(ex.done)
+		ex.decided()
 	} else {
 		discard(r)
+	}
+}
+
+// decided lets the waiting goroutine go on.
+func (ex *Exchange) decided() {
+	if ex.done != nil {
+		close(ex.done)
 	}
 }
 
@@ -181,7 +243,7 @@ func (s *server) answer(r *http.Response) {
 
 // over: the exchange is, and we wait for the next one if there can be one.
 func (s *server) over() {
-	last := s.exchange.Last
+	last := s.exchange.last
 	s.exchange = nil
 	if last {
 		s.end()
@@ -199,40 +261,39 @@ func (s *server) watch(listener *actor.PID) {
 	s.listener = listener
 }
 
-// upgrade swaps HTTP for the pipeline, in this turn: nobody reads the socket
-// meanwhile, for net/http's goroutine waits for the exchange.
+// upgrade has u judge the request.
 func (s *server) upgrade(u Upgrader) {
-	ex := s.exchange
-	if ex == nil {
+	if s.exchange == nil {
 		return
 	}
-	plan, refusal := u.Upgrade(ex.Request)
+	plan, refusal := u.Upgrade(s.exchange.Request)
 	if refusal != nil {
 		s.answer(refusal)
 		return
 	}
+	s.swap(plan)
+}
+
+// swap has the pipeline take HTTP's place, in this turn: nobody reads the socket
+// meanwhile, for net/http's goroutine waits for the exchange.
+func (s *server) swap(plan *Plan) {
+	ex := s.exchange
 	if !ex.claim() {
 		plan.comeToNothing()
 		s.over()
 		return
 	}
-	defer close(ex.done)
-	if plan.Group != nil { // hijacked, it is lost to http.Server's Shutdown
-		plan.Group.hold()
-		defer plan.Group.letGo()
-	}
-	nc, rw, err := http.NewResponseController(ex.Writer).Hijack()
-	if err != nil {
-		plan.comeToNothing()
-		ex.response = plain(http.StatusInternalServerError, "connection cannot be upgraded: "+err.Error())
+	defer ex.decided()
+	nc, first, refusal := plan.take(ex.Writer)
+	if refusal != nil {
+		ex.response = refusal
 		s.over()
 		return
 	}
+	defer plan.letGo()
 	s.exchange = nil
 	s.watch(nil)
-	nc.SetDeadline(time.Time{})
-	first, _ := rw.Reader.Peek(rw.Reader.Buffered())
-	s.become(plan, s.rt.newWire(nc, s.mailbox, plan.Portable), first)
+	s.become(plan, s.rt.newWire(nc, &s.mailbox, plan.Portable), first)
 }
 
 func (s *server) signalled(uint32) {}
@@ -248,7 +309,7 @@ func (s *server) stop() {
 
 func (s *server) crashed(error) {
 	if s.exchange != nil {
-		s.exchange.answer(plain(http.StatusInternalServerError, "upgrade failed"))
+		s.exchange.answer(plain(http.StatusInternalServerError, upgradeFailed))
 	}
 	s.end()
 }

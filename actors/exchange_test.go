@@ -16,6 +16,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -117,7 +118,7 @@ func TestExchanges(t *testing.T) {
 					who = w.listener(test.answer)
 				}
 				conn := w.rt.Spawn()
-				r := w.exchange(conn, newDesk(), context.Background(), &Exchange{Listener: who, Timeout: 30 * time.Second, Last: true})
+				r := w.exchange(conn, newDesk(), context.Background(), &Exchange{Listener: who, Timeout: 30 * time.Second, last: true})
 				body, _ := io.ReadAll(r.Body)
 				require.Equal(w, test.status, r.StatusCode)
 				require.Equal(w, test.body, string(body))
@@ -269,6 +270,11 @@ func TestHijackedByOthers(t *testing.T) {
 
 // What came with the request is the first input; the greeting goes out first.
 func TestUpgradeInOneTurn(t *testing.T) {
+	t.Run("of an actor that there is", func(t *testing.T) { upgradeInOneTurn(t, func(w *world) *actor.PID { return w.rt.Spawn() }) })
+	t.Run("that brings its actor", func(t *testing.T) { upgradeInOneTurn(t, func(*world) *actor.PID { return nil }) })
+}
+
+func upgradeInOneTurn(t *testing.T, spawn func(w *world) *actor.PID) {
 	everywhere(t, func(w *world) {
 		h := w.handler(echo)
 		near, far := w.pair()
@@ -277,9 +283,11 @@ func TestUpgradeInOneTurn(t *testing.T) {
 		d.conn, d.ahead = near, masked(frame.Text("early"))
 		plan := w.plan(h)
 		plan.Greeting = []byte("101 ")
-		conn := w.rt.Spawn()
+		conn := spawn(w)
 		w.exchange(conn, d, context.Background(), &Exchange{Upgrade: upgrader(func(*http.Request) (*Plan, *http.Response) { return plan, nil })})
-		w.rt.Hijacked(conn) // as net/http's ConnState does
+		if conn != nil {
+			w.rt.Hijacked(conn) // as net/http's ConnState does
+		}
 		greeting := make([]byte, 4)
 		_, err := io.ReadFull(far, greeting)
 		require.NoError(w, err)
@@ -293,7 +301,57 @@ func TestUpgradeInOneTurn(t *testing.T) {
 		h.text("later")
 		far.Close()
 		h.closed()
-		w.gone(conn)
+		if conn != nil {
+			w.gone(conn)
+		}
+	})
+}
+
+// An upgrade that brings its actor brings none if it comes to nothing; then it is
+// answered, leaves once and keeps no drain waiting.
+func TestUpgradeComesToNothing(t *testing.T) {
+	refuse := func(*Plan) (*Plan, *http.Response) { return nil, plain(http.StatusTeapot, "no") }
+	for name, test := range map[string]struct {
+		upgrade func(*Plan) (*Plan, *http.Response)
+		status  int
+		body    string
+		left    int
+	}{
+		"refused":            {refuse, 418, "no\n", 0},
+		"panics":             {func(*Plan) (*Plan, *http.Response) { panic("upgrade") }, 500, "upgrade failed\n", 0},
+		"cannot be hijacked": {func(p *Plan) (*Plan, *http.Response) { return p, nil }, 500, "connection cannot be upgraded: not this one\n", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(w *world) {
+				plan, left := w.plan(w.handler()), 0
+				plan.Group, plan.Leave = new(Group), func() { left++ }
+				r := w.exchange(nil, newDesk(), context.Background(), &Exchange{Upgrade: upgrader(func(*http.Request) (*Plan, *http.Response) { return test.upgrade(plan) })})
+				body, _ := io.ReadAll(r.Body)
+				require.Equal(w, test.status, r.StatusCode)
+				require.Equal(w, test.body, string(body))
+				require.Equal(w, "close", r.Header.Get("Connection"))
+				require.Equal(w, test.left, left)
+				<-plan.Group.whenEmpty()
+			})
+		})
+	}
+}
+
+// A stage that panics while it is built ends the connection, not the program.
+func TestStageThatCannotBeBuilt(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.handler()
+		near, far := w.pair()
+		defer far.Close()
+		d := newDesk()
+		d.conn = near
+		plan := w.plan(h)
+		plan.Core = func(pipeline.Sink, pipeline.Sink) (pipeline.Sink, pipeline.Sink) { panic("no such stage") }
+		w.exchange(nil, d, context.Background(), &Exchange{Upgrade: upgrader(func(*http.Request) (*Plan, *http.Response) { return plan, nil })})
+		h.greeted()
+		require.ErrorContains(w, h.closed().Err, "no such stage")
+		_, err := io.ReadAll(far)
+		require.NoError(w, err)
 	})
 }
 
@@ -315,7 +373,7 @@ func TestUpgradeRacesWithLeaving(t *testing.T) {
 		if i%2 == 0 {
 			go cancel()
 		}
-		w.exchange(conn, d, ctx, &Exchange{Last: true, Upgrade: upgrader(func(*http.Request) (*Plan, *http.Response) {
+		w.exchange(conn, d, ctx, &Exchange{last: true, Upgrade: upgrader(func(*http.Request) (*Plan, *http.Response) {
 			go cancel()
 			return plan, nil
 		})})

@@ -501,7 +501,7 @@ func (w *world) startWith(plan *Plan, dial func(m *Mailbox) wire, first []byte) 
 	done := make(chan struct{})
 	p.conn.side = &seed{grow: func() {
 		defer close(done)
-		grown.become(&planted, dial(grown.mailbox), first)
+		grown.become(&planted, dial(&grown.mailbox), first)
 	}}
 	p.pid = w.spawnConn(p.conn)
 	w.system.Root.Send(p.pid, &plant{})
@@ -511,7 +511,7 @@ func (w *world) startWith(plan *Plan, dial func(m *Mailbox) wire, first []byte) 
 }
 
 func (w *world) spawnConn(c *conn) *actor.PID {
-	return w.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return c }, w.rt.crew.Option()))
+	return w.rt.bear(c)
 }
 
 // link connects a peer to a connection that plan drives.

@@ -11,10 +11,9 @@ import (
 // slice is how many messages a turn handles before the mailbox goes to the back of the crew's queue.
 const slice = 300
 
-// passenger is an actor that takes signals and wants to know when its mailbox has run dry. All but board are called inside its turn.
-// The mailbox asks for it once, so a passenger must be stopped, not restarted, when it fails.
+// passenger is an actor that takes signals and wants to know when its mailbox has run dry. All are called inside its turn. The mailbox
+// asks for it once, so a passenger must be stopped, not restarted, when it fails.
 type passenger interface {
-	board(m *Mailbox)      // told once, before any message
 	item(item any)         // a message that is pipeline.Bare: it does without proto.actor's context
 	signalled(bits uint32) // what has been signalled since the last call
 	settle()               // no message or signal is waiting, or the turn ends here so that others get theirs
@@ -31,6 +30,7 @@ type Mailbox struct {
 	signals   atomic.Uint32
 	hurry     atomic.Bool // the watch asks for the end of the slice
 
+	kept     bool  // whoever starts it runs its first turn, by runFirst
 	patience uint8 // under the crew's lock: quick turns owed before the crew forgives it for having blocked
 
 	mu        sync.Mutex // the producers' lock of both queues; what follows changes under it
@@ -73,7 +73,6 @@ func (m *Mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatc
 	if ctx, ok := invoker.(actor.Context); ok {
 		if p, ok := ctx.Actor().(passenger); ok {
 			m.passenger = p
-			p.board(m)
 		}
 	}
 }
@@ -84,9 +83,23 @@ func (m *Mailbox) Start() {
 	m.started = true
 	ready := m.schedule()
 	m.mu.Unlock()
-	if ready {
+	if ready && !m.kept {
 		m.crew.admit(m)
 	}
+}
+
+// runFirst is the first turn of a mailbox that was kept from the crew: Started, then f, then what else has come.
+func (m *Mailbox) runFirst(f func()) {
+	more := true
+	defer func() {
+		if more { // also when f has called runtime.Goexit
+			m.crew.admit(m)
+		}
+	}()
+	started, _ := m.system.pop()
+	m.obey(started)
+	f()
+	more = m.run(slice)
 }
 
 // abandon gives f the messages that nobody will handle any more, in the last turn of their actor.

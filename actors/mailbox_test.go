@@ -40,8 +40,6 @@ func (s *script) EscalateFailure(reason, message any) {
 	}
 }
 
-func (s *script) board(*Mailbox) { s.note("board") }
-
 func (s *script) signalled(bits uint32) {
 	s.note("signals %b", bits)
 	if s.hook != nil {
@@ -391,24 +389,21 @@ func TestPassengersPanic(t *testing.T) {
 }
 
 // traveller is an actor that is a passenger.
-type traveller struct {
-	mailbox *Mailbox
-	script
-}
+type traveller struct{ script }
 
 func (a *traveller) Receive(ctx actor.Context) { a.note("%T", ctx.Message()) }
-func (a *traveller) board(m *Mailbox)          { a.mailbox = m; a.note("board") }
 
 func TestPassengerBoards(t *testing.T) {
 	system := quietSystem(t)
 	a := &traveller{}
 	signalled := make(chan struct{})
-	var first []string
-	a.hook = func() { first = a.log[:2]; close(signalled) }
-	pid := system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return a }, NewCrew().Option()))
-	a.mailbox.Signal(1)
+	var first string
+	a.hook = func() { first = a.log[0]; close(signalled) }
+	m := NewCrew().Mailbox().(*Mailbox)
+	pid := system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return a }, actor.WithMailbox(func() actor.Mailbox { return m })))
+	m.Signal(1)
 	await(t, signalled, "a signal")
-	require.Equal(t, []string{"board", "*actor.Started"}, first)
+	require.Equal(t, "*actor.Started", first)
 	require.NoError(t, system.Root.StopFuture(pid).Wait())
 }
 

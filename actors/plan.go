@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"net"
 	"net/http"
 	"time"
 
@@ -33,6 +34,30 @@ type Plan struct {
 func (p *Plan) comeToNothing() {
 	if p.Leave != nil {
 		p.Leave()
+	}
+}
+
+// take takes a connection out of net/http's hands, with what was read of it already,
+// or returns the answer to a request whose connection cannot be had. A drain waits for
+// the connection until letGo: http.Server's Shutdown knows it no more.
+func (p *Plan) take(w http.ResponseWriter) (nc net.Conn, first []byte, refusal *http.Response) {
+	if p.Group != nil {
+		p.Group.hold()
+	}
+	nc, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		p.letGo()
+		p.comeToNothing()
+		return nil, nil, plain(http.StatusInternalServerError, "connection cannot be upgraded: "+err.Error())
+	}
+	nc.SetDeadline(time.Time{})
+	first, _ = rw.Reader.Peek(rw.Reader.Buffered())
+	return nc, first, nil
+}
+
+func (p *Plan) letGo() {
+	if p.Group != nil {
+		p.Group.letGo()
 	}
 }
 

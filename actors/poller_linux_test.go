@@ -20,9 +20,8 @@ type watcher struct {
 	got  atomic.Int64
 }
 
-func (w *watcher) board(*Mailbox) {}
-func (w *watcher) item(any)       {}
-func (w *watcher) settle()        {}
+func (w *watcher) item(any) {}
+func (w *watcher) settle()  {}
 func (w *watcher) signalled(bits uint32) {
 	w.bits.Or(bits)
 	w.got.Add(1)

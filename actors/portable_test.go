@@ -277,9 +277,8 @@ type drinker struct {
 	end     chan error
 }
 
-func (d *drinker) board(m *Mailbox) { d.mailbox = m }
-func (d *drinker) item(any)         {}
-func (d *drinker) settle()          {}
+func (d *drinker) item(any) {}
+func (d *drinker) settle()  {}
 func (d *drinker) signalled(uint32) {
 	buf := make([]byte, d.size)
 	for range 7 {
@@ -315,8 +314,7 @@ func TestPortableReads(t *testing.T) {
 					d := &drinker{size: size, end: make(chan error, 2)}
 					m := w.rt.crew.Mailbox().(*Mailbox)
 					m.RegisterHandlers(invoke(func(any) {}), nil)
-					m.passenger = d
-					d.board(m)
+					m.passenger, d.mailbox = d, m
 					d.wire = newPortable(near, m)
 					m.Start()
 					for rest := sent; len(rest) > 0; {

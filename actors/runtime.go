@@ -15,7 +15,6 @@ import (
 type Runtime struct {
 	system *actor.ActorSystem
 	crew   *Crew
-	props  *actor.Props
 	wheel  *wheel
 
 	sentinel sentinel
@@ -52,7 +51,6 @@ func newRuntime(system *actor.ActorSystem) *Runtime {
 	rt := &Runtime{system: system, crew: NewCrew(), wheel: newWheel()}
 	rt.sentinel.system, rt.sentinel.stopped = system, system.IsStopped
 	rt.guardian = sync.OnceValue(func() *guardian { return newGuardian(rt) })
-	rt.props = actor.PropsFromProducer(func() actor.Actor { return &conn{rt: rt} }, rt.crew.Option())
 	return rt
 }
 

@@ -64,9 +64,10 @@ type stream struct {
 
 	timers timers
 
-	hung   *pipeline.Hangup // nil until asked for
-	cause  error            // of the end, if not asked for
-	failed error            // of the last write
+	hung    *pipeline.Hangup // nil until asked for
+	cause   error            // of the end, if not asked for
+	failed  error            // of the last write
+	account *pipeline.Closed // nil until the pipeline has closed it
 }
 
 // scratch is what a stream needs for the length of a turn, or of a burst of them;
@@ -101,7 +102,7 @@ func (s *stream) rest() {
 func (c *conn) become(p *Plan, w wire, first []byte) {
 	s := &stream{conn: c, self: c.ctx.Self(), limits: cmp.Or(p.Limits, &unlimited), depart: p.Leave, lastRead: c.rt.now()}
 	s.begin()
-	s.timers.alarm.mailbox = c.mailbox
+	s.timers.alarm.mailbox = &c.mailbox
 	s.wire = w
 	c.side = s
 	s.handler = p.Handler
@@ -113,9 +114,9 @@ func (c *conn) become(p *Plan, w wire, first []byte) {
 	s.group = cmp.Or(p.Group, &c.rt.loose)
 	s.group.join(s)
 	if p.Hello != nil {
-		s.tell(s.handler, p.Hello)
+		s.hand(p.Hello)
 	}
-	s.onUp, s.coreTop = p.Core(func(item any) { s.topUp(item) }, s.emit)
+	s.onUp, s.coreTop = p.Core(s.ascend, s.emit)
 	s.topUp, s.onDown = p.Top(s.deliver, s.coreTop)
 	s.out.add(p.Greeting)
 	s.onUp(&pipeline.Start{})
@@ -489,25 +490,26 @@ func (s *stream) finish(err error) {
 	s.end()
 }
 
+// ascend takes what leaves the lower stages to the replaceable ones, and keeps the
+// account that says how the connection ended.
+func (s *stream) ascend(item any) {
+	if account, ok := item.(*pipeline.Closed); ok {
+		s.account = account
+	}
+	s.topUp(item)
+}
+
 // tellClosed has the pipeline close its account. A stage that panics, or keeps
 // Closed to itself, cannot keep it from the handler.
 func (s *stream) tellClosed(err error) {
-	var account *pipeline.Closed
-	top := s.topUp
-	s.topUp = func(item any) {
-		if c, ok := item.(*pipeline.Closed); ok {
-			account = c
-		}
-		top(item)
-	}
 	defer func() {
 		if reason := recover(); reason != nil && err == nil {
 			err = fmt.Errorf("panic: %v", reason)
 		}
-		if account == nil {
-			account = pipeline.Crashed(err)
+		if s.account == nil {
+			s.account = pipeline.Crashed(err)
 		}
-		s.deliver(account)
+		s.deliver(s.account)
 	}()
 	s.flush()
 	unsent := s.failed != nil || s.out.blocked || s.out.waiting() > 0

@@ -116,7 +116,7 @@ func TestPlanThatComesToNothing(t *testing.T) {
 			Request: httptest.NewRequest("GET", "/", nil),
 			Writer:  httptest.NewRecorder(), // has no Hijack
 			Upgrade: tooLate{plan},
-			Last:    true,
+			last:    true,
 			done:    make(chan struct{}),
 		}
 		if givenUp {

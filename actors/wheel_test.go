@@ -17,9 +17,8 @@ type sleeper struct {
 	woken []time.Duration
 }
 
-func (s *sleeper) board(*Mailbox) {}
-func (s *sleeper) item(any)       {}
-func (s *sleeper) settle()        {}
+func (s *sleeper) item(any) {}
+func (s *sleeper) settle()  {}
 func (s *sleeper) signalled(bits uint32) {
 	if bits&due != 0 {
 		s.woken = append(s.woken, s.wheel.now())

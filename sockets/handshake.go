@@ -10,13 +10,17 @@ import (
 
 // AcceptKey is the Sec-WebSocket-Accept that answers key, RFC 6455 4.2.2.
 func AcceptKey(key string) string {
-	return string(appendAcceptKey(nil, key))
+	accept := acceptKey(key)
+	return string(accept[:])
 }
 
-func appendAcceptKey(b []byte, key string) []byte {
+const acceptLen = 28 // of 20 bytes in base64
+
+func acceptKey(key string) (accept [acceptLen]byte) {
 	const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 	sum := sha1.Sum(append(append(make([]byte, 0, 24+len(guid)), key...), guid...)) // a valid key has 24 bytes
-	return base64.StdEncoding.AppendEncode(b, sum[:])
+	base64.StdEncoding.Encode(accept[:], sum[:])
+	return accept
 }
 
 // refusal is an answer that turns an upgrade down: it says why in one line and

@@ -115,7 +115,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
 		Listener: s.Listener,
 		Timeout:  or(s.AnswerTimeout, 30*time.Second),
 	}
-	rt.Serve(connection(rt, r, ex), ex)
+	rt.Serve(connection(r, ex), ex)
 }
 
 // Serve is http.Server's.

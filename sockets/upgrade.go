@@ -81,7 +81,7 @@ func (u *UpgradeServer) Upgrade(r *http.Request) (*actors.Plan, *http.Response) 
 		core = o.core(false, params, &recipe.shared)
 	}
 	plan := &actors.Plan{
-		Greeting: u.greeting(key, protocol, extension),
+		Greeting: u.greeting(acceptKey(key), protocol, extension),
 		Top:      recipe.top,
 		Core:     core,
 		Handler:  u.FrameHandler,
@@ -110,10 +110,10 @@ func (o *Options) accept(offers []string) (*pipeline.DeflateParams, string) {
 }
 
 // greeting is the 101, RFC 6455 4.2.2.
-func (u *UpgradeServer) greeting(key, protocol, extension string) []byte {
+func (u *UpgradeServer) greeting(accept [acceptLen]byte, protocol, extension string) []byte {
 	b := make([]byte, 0, 256)
 	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
-	b = appendAcceptKey(b, key)
+	b = append(b, accept[:]...)
 	if protocol != "" {
 		b = append(append(b, "\r\nSec-WebSocket-Protocol: "...), protocol...)
 	}
@@ -213,21 +213,20 @@ func (h *Handler) Shutdown(ctx context.Context) (Drain, error) {
 func Upgrade(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, u *UpgradeServer) {
 	rt := actors.RuntimeOf(system)
 	ex := &actors.Exchange{Request: r, Writer: w, Upgrade: u}
-	rt.Serve(connection(rt, r, ex), ex)
+	rt.Serve(connection(r, ex), ex)
 }
 
 // connection is the actor of r's connection. Outside actor mode, or over HTTP/2,
-// where a connection has many requests at once, it is one that lives for this
-// exchange and, if that is upgraded, for the WebSocket; so is that of every further
-// request that a listener is asked, whose earlier answers nobody could otherwise
-// tell from the one that is due.
-func connection(rt *actors.Runtime, r *http.Request, ex *actors.Exchange) *actor.PID {
-	if p, ok := r.Context().Value(placeKey{}).(*place); ok && p.pid != nil && r.ProtoMajor < 2 && !p.asked {
-		p.asked = ex.Listener != nil
-		return p.pid
+// where a connection has many requests at once, it is nil: the exchange gets one of
+// its own. So does every further request that a listener is asked, whose earlier
+// answers nobody could otherwise tell from the one that is due.
+func connection(r *http.Request, ex *actors.Exchange) *actor.PID {
+	p, ok := r.Context().Value(placeKey{}).(*place)
+	if !ok || p.pid == nil || p.asked || r.ProtoMajor >= 2 {
+		return nil
 	}
-	ex.Last = true
-	return rt.Spawn()
+	p.asked = ex.Listener != nil
+	return p.pid
 }
 
 // DrainOptions say how connections are asked to leave.
