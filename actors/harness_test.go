@@ -199,8 +199,7 @@ func (w *world) drained() {
 		if s == nil {
 			continue
 		}
-		assert.Nil(w, s.holder, "a read buffer")
-		assert.Nil(w, s.held)
+		assert.Nil(w, s.held, "a read buffer")
 		assert.Nil(w, s.out.buf, "an out buffer")
 		assert.Nil(w, s.out.promised)
 	}

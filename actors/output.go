@@ -23,15 +23,21 @@ var spare = pool{Pool: sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); 
 
 // output is what waits to be written. An idle connection has no buffer.
 type output struct {
-	buf      *[]byte // nil: nothing waits
-	start    int     // what lies before was written
-	urgent   int     // bytes that were taken beyond the limit
-	blocked  bool    // the wire did not take all: writable will be signalled
-	asked    bool    // a stage knows that output waits: it will be told Flushed
-	shut     bool    // our half is closed
-	pressed  bool    // Backpressure was told, Drained not yet
-	watched  bool    // a stallCheck is on its way
-	promised []*actor.PID
+	buf      *[]byte  // nil: nothing waits
+	start    int      // what lies before was written
+	urgent   int      // bytes that were taken beyond the limit
+	blocked  bool     // the wire did not take all: writable will be signalled
+	asked    bool     // a stage knows that output waits: it will be told Flushed
+	shut     bool     // our half is closed
+	pressed  bool     // Backpressure was told, Drained not yet
+	watched  bool     // a stallCheck is on its way
+	promised *promise // the latest; nil: none
+}
+
+// promise is of a Flushed.
+type promise struct {
+	to      *actor.PID
+	earlier *promise
 }
 
 func (o *output) waiting() int {
@@ -220,10 +226,8 @@ func (s *stream) writeFailed(err error) {
 
 // keepPromises answers those who wait for a Flush.
 func (s *stream) keepPromises(err error) {
-	for _, who := range s.out.promised {
-		if who != nil {
-			s.ctx.Send(who, &Flushed{Err: err})
-		}
+	for p := s.out.promised; p != nil; p = p.earlier {
+		s.ctx.Send(p.to, &Flushed{Err: err})
 	}
 	s.out.promised = nil
 }

@@ -53,8 +53,7 @@ type stream struct {
 	cut    bool  // the end is due at the end of the turn
 	burst  uint8 // messages that the handler was given in the last turn that had any
 
-	held   []byte        // read, not yet decoded: the credit ran out
-	holder *[chunk]byte  // the buffer that held lies in
+	held   *held         // nil: nothing
 	since  time.Duration // it was spared, if it is
 	unread time.Duration // how long it was spared before
 	credit credit
@@ -64,10 +63,9 @@ type stream struct {
 
 	timers timers
 
-	hung    *pipeline.Hangup // nil until asked for
-	cause   error            // of the end, if not asked for
-	failed  error            // of the last write
-	account *pipeline.Closed // nil until the pipeline has closed it
+	hung   *pipeline.Hangup // nil until asked for
+	cause  error            // of the end, if not asked for
+	failed error            // of the last write
 }
 
 // scratch is what a stream needs for the length of a turn, or of a burst of them;
@@ -76,8 +74,9 @@ type scratch struct {
 	envelopes envelopes
 	input     pipeline.Input
 	room      pipeline.Room
-	fired     any  // the timer's event that is on its way up
-	late      bool // something waited to be read when it was due
+	fired     any              // the timer's event that is on its way up
+	late      bool             // something waited to be read when it was due
+	account   *pipeline.Closed // nil until the pipeline has closed it
 }
 
 var scratches = pool{Pool: sync.Pool{New: func() any { return new(scratch) }}}
@@ -157,7 +156,9 @@ func (s *stream) receive(ctx actor.Context) {
 			s.onDown(m.Options)
 		}
 	case *Flush:
-		s.out.promised = append(s.out.promised, ctx.Sender())
+		if who := ctx.Sender(); who != nil {
+			s.out.promised = &promise{who, s.out.promised}
+		}
 	case *Exchange, *abandoned, *hijacked, *noListener:
 		// of the HTTP side that was
 	default:
@@ -317,8 +318,20 @@ func (s *stream) feed(p []byte, buf *[chunk]byte) (kept bool) {
 	if buf == nil {
 		rest = append([]byte(nil), rest...)
 	}
-	s.held, s.holder = rest, buf
+	s.held = &held{rest, buf}
 	return buf != nil
+}
+
+// held is input that was read and not yet decoded: the credit ran out.
+type held struct {
+	rest []byte
+	buf  *[chunk]byte // that rest lies in; nil: it has memory of its own
+}
+
+func (h *held) giveBack() {
+	if h.buf != nil {
+		chunks.Put(h.buf)
+	}
 }
 
 // spent: nothing more is read for now.
@@ -340,22 +353,21 @@ func (s *stream) resume() {
 		return
 	}
 	s.paused = false
-	held, holder := s.held, s.holder
-	s.held, s.holder = nil, nil
-	s.feedHeld(held, holder)
+	if h := s.held; h != nil {
+		s.held = nil
+		s.feedHeld(h)
+	}
 	s.read()
 }
 
-func (s *stream) feedHeld(held []byte, holder *[chunk]byte) {
+func (s *stream) feedHeld(h *held) {
 	kept := false
-	defer func() {
-		if holder != nil && !kept {
-			chunks.Put(holder)
+	defer func() { // also if a stage panics
+		if !kept {
+			h.giveBack()
 		}
 	}()
-	if len(held) > 0 {
-		kept = s.feed(held, holder)
-	}
+	kept = s.feed(h.rest, h.buf)
 }
 
 // readEnded: the peer has closed its half, or the connection is broken.
@@ -395,10 +407,10 @@ func (s *stream) hangup(m *pipeline.Hangup) {
 
 // drop forgets what was read and will not be decoded.
 func (s *stream) drop() {
-	if s.holder != nil {
-		chunks.Put(s.holder)
+	if s.held != nil {
+		s.held.giveBack()
+		s.held = nil
 	}
-	s.held, s.holder = nil, nil
 }
 
 // envelopes are made in slabs, the first of a turn of as many as the last turn took:

@@ -16,21 +16,24 @@ import (
 //
 // The zero Decoder reads what a client sends, without limits or extensions.
 type Decoder struct {
-	FromServer   bool  // frames come from a server: masked ones are refused, not unmasked ones
-	RSV          byte  // bits that an extension claimed for the first frame of a data message
 	MaxFrame     int64 // the longest frame accepted; 0: any
 	MaxFragments int   // the most frames in one message, empty ones too; 0: any
+	FromServer   bool  // frames come from a server: masked ones are refused, not unmasked ones
+	RSV          byte  // bits that an extension claimed for the first frame of a data message
 
+	started   bool // a piece of the current frame was passed on
+	message   bool // inside a fragmented message
 	head      [MaxHeader]byte
 	got       uint8 // bytes of head that are there
 	pos       uint8 // where in the key the payload goes on
-	started   bool  // a piece of the current frame was passed on
-	message   bool  // inside a fragmented message
-	fragments int
+	fragments int32
 	cur       Header
-	left      int64  // payload bytes of the current frame that are still to come
-	control   []byte // of a control frame in pieces
+	left      int64             // payload bytes of the current frame that are still to come
+	control   *[maxControl]byte // of a control frame in pieces; nil until there is one
 }
+
+// maxControl is the longest payload of a control frame, RFC 6455 5.5.
+const maxControl = 125
 
 // Next decodes one piece from the front of p and unmasks it there. It returns
 // how many bytes of p it used; f.Payload lies in p, except that of a chopped
@@ -82,25 +85,20 @@ func (d *Decoder) InMessage() bool { return d.InFrame() || d.message }
 
 // controlFrame collects the payload of a control frame, at most 125 bytes.
 func (d *Decoder) controlFrame(n int, take []byte, f *Frame) (int, bool, *Error) {
-	whole := !d.started && int64(len(take)) == d.left
 	d.unmask(take)
+	before := d.cur.Length - d.left
 	d.left -= int64(len(take))
 	n += len(take)
-	if !whole {
-		if !d.started {
-			if d.control == nil {
-				d.control = make([]byte, 0, 125)
-			}
-			d.control = d.control[:0]
-			d.started = true
+	if whole := !d.started && d.left == 0; !whole {
+		if d.control == nil {
+			d.control = new([maxControl]byte)
 		}
-		d.control = append(d.control, take...)
-		if d.left > 0 {
+		copy(d.control[before:], take)
+		if d.started = d.left > 0; d.started {
 			return n, false, nil
 		}
-		take = d.control
+		take = d.control[:d.cur.Length]
 	}
-	d.started = false
 	f.Header, f.Payload = d.cur, take
 	return n, true, nil
 }
@@ -153,7 +151,7 @@ func (d *Decoder) judge(h []byte) (size int, err *Error) {
 		return 0, Failure(ProtocolError, "continuation of nothing")
 	case !op.Control() && op != OpContinuation && d.message:
 		return 0, Failure(ProtocolError, "new message inside a message")
-	case !op.Control() && d.MaxFragments > 0 && d.fragments >= d.MaxFragments:
+	case !op.Control() && d.MaxFragments > 0 && int(d.fragments) >= d.MaxFragments:
 		return 0, Failure(PolicyViolation, "too many fragments")
 	}
 	if len(h) == 1 {
@@ -165,7 +163,7 @@ func (d *Decoder) judge(h []byte) (size int, err *Error) {
 		return 0, Failure(ProtocolError, "masked frame from a server")
 	case !masked && !d.FromServer:
 		return 0, Failure(ProtocolError, "unmasked frame from a client")
-	case op.Control() && length > 125:
+	case op.Control() && length > maxControl:
 		return 0, Failure(ProtocolError, "control frame over 125 bytes")
 	case op == OpClose && length == 1: // RFC 6455 5.5.1: a code has two
 		return 0, Failure(ProtocolError, "close frame with one byte")
@@ -247,7 +245,9 @@ func (d *Decoder) begin(h []byte) {
 	if d.cur.Opcode.Control() {
 		return
 	}
-	d.fragments++
+	if d.fragments < math.MaxInt32 {
+		d.fragments++
+	}
 	d.message = !d.cur.Fin
 	if d.cur.Fin {
 		d.fragments = 0

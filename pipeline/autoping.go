@@ -48,7 +48,7 @@ type pinger struct {
 	sent       []ping // unanswered, oldest first
 	count      uint32
 	generation uint32
-	asked      time.Time // when the Ping that awaits life was sent; zero: none
+	asked      time.Duration // when the Ping that awaits life was sent, since 1970; 0: none
 }
 
 func (p *pinger) onUp(item any) {
@@ -83,7 +83,7 @@ func (p *pinger) onDown(item any) {
 			p.AutoPing = &own
 			set(&p.Interval, m.PingInterval)
 			set(&p.Timeout, m.PingTimeout)
-			p.asked = time.Time{}
+			p.asked = 0
 			p.lookIn(p.Interval)
 		}
 	}
@@ -100,15 +100,15 @@ func (p *pinger) lookIn(d time.Duration) {
 
 func (p *pinger) look() {
 	s := p.status()
-	if !p.asked.IsZero() && s.LastRead.Before(p.asked) {
-		if waited := s.Now.Sub(p.asked); waited < p.Timeout {
+	if p.asked != 0 && since1970(s.LastRead) < p.asked {
+		if waited := since1970(s.Now) - p.asked; waited < p.Timeout {
 			p.lookIn(p.Timeout - waited)
 			return
 		}
 		p.down(frame.Failure(frame.InternalError, "no answer to ping"))
 		return
 	}
-	p.asked = time.Time{}
+	p.asked = 0
 	if silent := s.Now.Sub(s.LastRead); silent < p.Interval {
 		p.lookIn(p.Interval - silent)
 		return
@@ -131,7 +131,7 @@ func (p *pinger) ask(now time.Time) {
 	}
 	p.onDown(frame.Ping(payload))
 	if p.Timeout > 0 {
-		p.asked = now
+		p.asked = since1970(now)
 		p.lookIn(min(p.Interval, p.Timeout)) // a Pong may come soon
 	} else {
 		p.lookIn(p.Interval)

@@ -40,8 +40,8 @@ type closer struct {
 	failed   bool         // nothing that the peer still sends counts
 	eof      bool         // the peer has closed its half without a Close
 	rising   bool         // something from the wire is on its way up: an error that comes down is the peer's doing
-	verdict  *frame.Error // to be sent when the handler has settled; nil: none
 	done     bool         // Closed went up
+	verdict  *frame.Error // to be sent when the handler has settled; nil: none
 	account  *Closed
 }
 

@@ -29,14 +29,14 @@ func (o Limit) Stage() Stage {
 
 type limiter struct {
 	between
-	*Limit            // the recipe, until it is changed
-	size    int64     // of the message, as far as it has come
-	rest    int64     // of its latest frame, still to come; 0 if that was inflated
-	began   time.Time // the message's time did, if it came in pieces, by clock
-	control *bucket   // nil until the first control frame
-	open    bool      // inside a message
-	watched bool      // an overdue is on its way
-	again   uint8     // how often the message's time began anew
+	*Limit                // the recipe, until it is changed
+	size    int64         // of the message, as far as it has come
+	rest    int64         // of its latest frame, still to come; 0 if that was inflated
+	began   time.Duration // the message's time did, if it came in pieces, by clock
+	control *bucket       // nil until the first control frame
+	open    bool          // inside a message
+	watched bool          // an overdue is on its way
+	again   uint8         // how often the message's time began anew
 }
 
 func (l *limiter) onUp(item any) {
@@ -88,7 +88,7 @@ func (l *limiter) watch() {
 		return
 	}
 	s := l.status()
-	left := l.Time - clock(s).Sub(l.began)
+	left := l.Time - (clock(s) - l.began)
 	if left <= 0 {
 		if l.again == patience || s.LastRead.Before(s.Now) {
 			l.down(frame.Failure(frame.PolicyViolation, "message not finished in time"))
@@ -106,7 +106,10 @@ const patience = 3
 
 // clock stands still while nothing is read because the handler is slow: the peer is
 // not to blame for that.
-func clock(s Status) time.Time { return s.Now.Add(-s.Unread) }
+func clock(s Status) time.Duration { return since1970(s.Now) - s.Unread }
+
+// since1970 is a time of which many are kept: eight bytes.
+func since1970(t time.Time) time.Duration { return time.Duration(t.UnixNano()) }
 
 func (l *limiter) status() (s Status) {
 	l.down(&s)
