@@ -283,6 +283,8 @@ func upgradeInOneTurn(t *testing.T, spawn func(w *world) *actor.PID) {
 		d.conn, d.ahead = near, masked(frame.Text("early"))
 		plan := w.plan(h)
 		plan.Greeting = []byte("101 ")
+		left := make(chan struct{})
+		plan.Leave = func() { close(left) }
 		conn := spawn(w)
 		w.exchange(conn, d, context.Background(), &Exchange{Upgrade: upgrader(func(*http.Request) (*Plan, *http.Response) { return plan, nil })})
 		if conn != nil {
@@ -301,6 +303,7 @@ func upgradeInOneTurn(t *testing.T, spawn func(w *world) *actor.PID) {
 		h.text("later")
 		far.Close()
 		h.closed()
+		await(t, left, "the end")
 		if conn != nil {
 			w.gone(conn)
 		}
@@ -347,11 +350,14 @@ func TestStageThatCannotBeBuilt(t *testing.T) {
 		d.conn = near
 		plan := w.plan(h)
 		plan.Core = func(pipeline.Sink, pipeline.Sink) (pipeline.Sink, pipeline.Sink) { panic("no such stage") }
+		left := make(chan struct{})
+		plan.Leave = func() { close(left) }
 		w.exchange(nil, d, context.Background(), &Exchange{Upgrade: upgrader(func(*http.Request) (*Plan, *http.Response) { return plan, nil })})
 		h.greeted()
 		require.ErrorContains(w, h.closed().Err, "no such stage")
 		_, err := io.ReadAll(far)
 		require.NoError(w, err)
+		await(t, left, "the end")
 	})
 }
 
