@@ -15,6 +15,7 @@ test: ## vet, build every example, run the tests with the race detector, fuzz br
 	go build -o /dev/null ./examples/... ./autobahn/...
 	@set -e; for module in $(MODULES); do echo "$$module: vet and test"; (cd $$module && go vet ./... && go test ./...); done
 	go test -race -timeout 10m ./...
+	go test -tags purego ./frame
 	go test -run OfThousands ./actors ./sockets
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=$(FUZZTIME)
 

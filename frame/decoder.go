@@ -59,7 +59,7 @@ func (d *Decoder) Next(p []byte, f *Frame) (n int, ok bool, err *Error) {
 	if len(take) == 0 && d.left > 0 && d.started {
 		return n, false, nil
 	}
-	d.unmask(take)
+	f.ascii = d.unmask(take)
 	d.left -= int64(len(take))
 	f.Header, f.Payload = d.cur, take
 	f.Fin = d.cur.Fin && d.left == 0
@@ -86,6 +86,7 @@ func (d *Decoder) InMessage() bool { return d.InFrame() || d.message }
 // controlFrame collects the payload of a control frame, at most 125 bytes.
 func (d *Decoder) controlFrame(n int, take []byte, f *Frame) (int, bool, *Error) {
 	d.unmask(take)
+	f.ascii = false // nobody asks
 	before := d.cur.Length - d.left
 	d.left -= int64(len(take))
 	n += len(take)
@@ -103,10 +104,13 @@ func (d *Decoder) controlFrame(n int, take []byte, f *Frame) (int, bool, *Error)
 	return n, true, nil
 }
 
-func (d *Decoder) unmask(p []byte) {
+func (d *Decoder) unmask(p []byte) (ascii bool) {
 	if d.cur.Masked {
-		d.pos = uint8(Mask(p, d.cur.Key, int(d.pos)))
+		var next int
+		next, ascii = mask(p, d.cur.Key, int(d.pos))
+		d.pos = uint8(next)
 	}
+	return ascii
 }
 
 // header reads one header; ok is false while bytes of it are missing.

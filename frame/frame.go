@@ -68,7 +68,12 @@ type Frame struct {
 	Header
 	Payload []byte // unmasked
 	lease   *lease // of the payload's memory, if that can be used again
+	ascii   bool   // the decoder has seen that the payload is
 }
+
+// ASCII reports whether the payload is known to be ASCII: of a piece that the decoder
+// has unmasked it is. False says nothing.
+func (f *Frame) ASCII() bool { return f.ascii }
 
 // String returns the payload as text, whatever the opcode.
 func (f *Frame) String() string { return string(f.Payload) }

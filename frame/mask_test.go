@@ -6,7 +6,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -36,6 +38,7 @@ func TestMaskAgainstNaive(t *testing.T) {
 	for n := range 300 {
 		lengths = append(lengths, n)
 	}
+	text := bytes.Repeat([]byte("It is ASCII~\x00\x7f"), 150)
 	for _, n := range lengths {
 		for pos := range 8 {
 			for start := range 8 { // as the payload lies in the read buffer: aligned to nothing
@@ -44,6 +47,16 @@ func TestMaskAgainstNaive(t *testing.T) {
 				require.Equal(t, wantNext, Mask(got[start:start+n], key, pos), "length %d, pos %d, start %d", n, pos, start)
 				if !bytes.Equal(want, got) {
 					t.Fatalf("length %d, pos %d, start %d: wrong bytes", n, pos, start)
+				}
+				line := bytes.Clone(text[:n])
+				naive(line, key, pos)
+				_, ascii := mask(line, key, pos)
+				require.True(t, ascii, "length %d, pos %d", n, pos)
+				if n > 0 {
+					naive(line, key, pos)
+					line[(start*977+pos)%n] ^= 0x80
+					_, ascii := mask(line, key, pos)
+					require.False(t, ascii, "length %d, pos %d", n, pos)
 				}
 			}
 		}
@@ -67,8 +80,10 @@ func FuzzMask(f *testing.F) {
 		wantNext := naive(want, key, int(pos))
 
 		whole := bytes.Clone(p)
-		assert.Equal(t, wantNext, Mask(whole, key, int(pos)))
+		next, ascii := mask(whole, key, int(pos))
+		assert.Equal(t, wantNext, next)
 		assert.Equal(t, want, whole)
+		assert.Equal(t, !slices.ContainsFunc(want, func(b byte) bool { return b >= 0x80 }), ascii)
 
 		pieces := bytes.Clone(p)
 		at := min(int(cut), len(p))
@@ -111,6 +126,14 @@ func BenchmarkMask(b *testing.B) {
 			b.SetBytes(int64(size))
 			for b.Loop() {
 				Mask(p, key, 0)
+			}
+		})
+		b.Run(fmt.Sprintf("%d/and then UTF-8", size), func(b *testing.B) {
+			text := bytes.Repeat([]byte("a"), size)
+			b.SetBytes(int64(size))
+			for b.Loop() {
+				words(text, [4]byte{})
+				utf8.Valid(text)
 			}
 		})
 		b.Run(fmt.Sprintf("%d/words", size), func(b *testing.B) {

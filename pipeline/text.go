@@ -26,7 +26,11 @@ func (c *checker) valid(f *frame.Frame) bool {
 	if f.Opcode != frame.OpContinuation {
 		c.is = f.Opcode == frame.OpText
 	}
-	return !c.is || c.utf8.Write(f.Payload) && (!f.Fin || c.utf8.Done())
+	switch {
+	case !c.is, f.ASCII() && c.utf8.Done():
+		return true
+	}
+	return c.utf8.Write(f.Payload) && (!f.Fin || c.utf8.Done())
 }
 
 var notUTF8 = frame.Failure(frame.InvalidPayload, "text is not UTF-8")
