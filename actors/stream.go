@@ -16,10 +16,10 @@ import (
 // ErrStopped is in Closed when the connection's actor was stopped from outside.
 var ErrStopped = errors.New("connection actor was stopped")
 
-// chunk is the size of a read buffer, and how many of them one turn may fill.
 const (
-	chunk       = 32 << 10
-	chunksATurn = 16
+	chunk       = 68 << 10 // a read buffer: 64 KiB and a header are one read (make bench ROWS=echo64k)
+	chunksATurn = 16       // how many of them a turn may fill
+	worthwhile  = 8 << 10  // of a chunk: less is read elsewhere, or kept elsewhere
 )
 
 var chunks = pool{Pool: sync.Pool{New: func() any { return new([chunk]byte) }}}
@@ -290,7 +290,7 @@ func (s *stream) roomFor(buf *[chunk]byte) (p []byte, holder *[chunk]byte) {
 	if s.hung == nil {
 		s.room = pipeline.Room{}
 		s.onUp(&s.room)
-		if p = s.room.Buf; len(p) >= chunk/4 {
+		if p = s.room.Buf; len(p) >= worthwhile {
 			s.room.Buf = nil
 			return p, nil
 		}
@@ -299,7 +299,7 @@ func (s *stream) roomFor(buf *[chunk]byte) (p []byte, holder *[chunk]byte) {
 }
 
 // feed sends bytes up. What the pipeline leaves for want of credit is held; then
-// it keeps the buffer if there is one, and copies p otherwise.
+// it keeps the buffer if there is one and it is worth it, and copies p otherwise.
 func (s *stream) feed(p []byte, buf *[chunk]byte) (kept bool) {
 	if s.hung != nil { // nobody listens any more
 		return false
@@ -314,6 +314,9 @@ func (s *stream) feed(p []byte, buf *[chunk]byte) (kept bool) {
 	}
 	if len(rest) == 0 || s.hung != nil {
 		return false
+	}
+	if len(rest) < worthwhile {
+		buf = nil
 	}
 	if buf == nil {
 		rest = append([]byte(nil), rest...)
