@@ -25,7 +25,7 @@ type Mailbox struct {
 	crew      *Crew
 	invoker   actor.MessageInvoker
 	passenger passenger // nil for other actors
-	user      queue
+	user      inbox
 	system    queue
 	signals   atomic.Uint32
 	hurry     atomic.Bool // the watch asks for the end of the slice
@@ -48,7 +48,9 @@ func (m *Mailbox) PostUserMessage(message any) {
 			m.PostUserMessage(item)
 		}
 	}
-	m.post(&m.user, message)
+	m.mu.Lock()
+	m.user.push(message)
+	m.posted()
 }
 
 // batchIn is the batch that message is or brings, or nil. Asking whether a type has a method takes longer than all the rest of
@@ -65,7 +67,11 @@ func batchIn(message any) actor.MessageBatch {
 }
 
 // PostSystemMessage queues a message that overtakes all user messages.
-func (m *Mailbox) PostSystemMessage(message any) { m.post(&m.system, message) }
+func (m *Mailbox) PostSystemMessage(message any) {
+	m.mu.Lock()
+	m.system.push(message)
+	m.posted()
+}
 
 // RegisterHandlers tells the mailbox whose messages it holds. The dispatcher is not used: turns run on the crew.
 func (m *Mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
@@ -134,9 +140,8 @@ func (m *Mailbox) mark(bits uint32) (ready bool) {
 	return m.schedule()
 }
 
-func (m *Mailbox) post(q *queue, message any) {
-	m.mu.Lock()
-	q.push(message)
+// posted unlocks the mailbox after a message was put into it.
+func (m *Mailbox) posted() {
 	ready := m.schedule()
 	m.mu.Unlock()
 	if ready {

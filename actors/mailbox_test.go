@@ -418,7 +418,7 @@ func TestMailboxHoldsNothingWhileIdle(t *testing.T) {
 		m.PostSystemMessage(1)
 		synctest.Wait()
 		require.Len(t, s.log, 101)
-		for _, q := range []*queue{&m.user, &m.system, &c.ready} {
+		for _, q := range []*queue{&m.user.queue, &m.system, &c.ready} {
 			require.Nil(t, q.head)
 			require.Nil(t, q.tail)
 		}

@@ -67,3 +67,30 @@ func (s *segment) recycle() {
 	s.next, s.read, s.written = nil, 0, 0
 	segments.Put(s)
 }
+
+// inbox is a queue whose first item lies in the inbox itself, while those before it have been taken: most mailboxes never hold two.
+type inbox struct {
+	queue
+	first any // older than what the queue has; nil: nothing is. Producers fill it when there is nothing else, the consumer empties it
+}
+
+func (b *inbox) push(x any) {
+	if b.tail != nil || x == nil || b.count.Load() > 0 {
+		b.queue.push(x)
+		return
+	}
+	b.first = x
+	b.count.Add(1)
+}
+
+func (b *inbox) pop() (x any, ok bool) {
+	if b.count.Load() == 0 {
+		return nil, false
+	}
+	if x = b.first; x == nil {
+		return b.queue.pop()
+	}
+	b.first = nil
+	b.count.Add(-1)
+	return x, true
+}
