@@ -158,7 +158,7 @@ func TestClientDisagrees(t *testing.T) {
 	}{
 		"refused":      {agreement{}, "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno", "403 Forbidden"},
 		"not content":  {agreement{err: errors.New("bad accept")}, "HTTP/1.1 101 Switching Protocols\r\n\r\n", "bad accept"},
-		"plan panics":  {agreement{plan: &Plan{Core: func(_, _ pipeline.Sink) (pipeline.Sink, pipeline.Sink) { panic("core") }}}, "HTTP/1.1 101 Switching Protocols\r\n\r\n", "upgrade failed"},
+		"plan panics":  {agreement{plan: &Plan{Core: pipeline.Stage(func(_, _ pipeline.Sink) (pipeline.Sink, pipeline.Sink) { panic("core") })}}, "HTTP/1.1 101 Switching Protocols\r\n\r\n", "upgrade failed"},
 		"nobody's":     {agreement{plan: &Plan{}}, "HTTP/1.1 101 Switching Protocols\r\n\r\n", "upgrade failed"},
 		"body endless": {agreement{}, "HTTP/1.1 403 Forbidden\r\n\r\n" + strings.Repeat("x", 1<<16), "403 Forbidden"},
 	} {

@@ -76,7 +76,7 @@ func (s *stream) touched() {
 	}
 	c.add(-m.frames, -m.bytes)
 	if m.settle {
-		s.onUp(&pipeline.Settled{})
+		s.pipeline.Up(&pipeline.Settled{})
 	}
 	s.resume()
 }
@@ -93,7 +93,7 @@ func (s *stream) forgive() {
 	for _, m := range marks {
 		s.credit.add(-m.frames, -m.bytes)
 		if m.settle {
-			s.onUp(&pipeline.Settled{})
+			s.pipeline.Up(&pipeline.Settled{})
 		}
 	}
 	s.resume()
@@ -102,7 +102,7 @@ func (s *stream) forgive() {
 // settleHandler asks the handler whether it has worked through everything.
 func (s *stream) settleHandler() {
 	if s.credit.frames == 0 {
-		s.onUp(&pipeline.Settled{})
+		s.pipeline.Up(&pipeline.Settled{})
 		return
 	}
 	s.touch(true)

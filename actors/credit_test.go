@@ -53,7 +53,7 @@ func TestCredit(t *testing.T) {
 				plan := w.plan(h)
 				plan.Limits.CreditFrames, plan.Limits.CreditBytes = test.frames, test.bytes
 				order := make(map[string]int)
-				plan.Top = pipeline.Chain(numbers(order), plan.Top)
+				plan.Top = pipeline.Chain(numbers(order), plan.Top.Stage())
 				p, f := w.startFake(plan)
 				var flood strings.Builder
 				for i := range test.sent {

@@ -171,7 +171,7 @@ var endings = []ending{
 	{
 		name: "a stage fails the connection",
 		plan: func(p *Plan) {
-			p.Top = func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
+			p.Top = pipeline.Stage(func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
 				return func(item any) {
 					if _, ok := item.(*frame.Frame); ok {
 						down(frame.Failure(4001, "not that"))
@@ -179,7 +179,7 @@ var endings = []ending{
 					}
 					up(item)
 				}, down
-			}
+			})
 		},
 		play: func(p *peer, _ *handler) {
 			p.send(masked(frame.Text("this")))
@@ -276,7 +276,7 @@ func TestHandlerEnds(t *testing.T) {
 						account = c
 						close(told)
 					}
-				}, nil), plan.Core)
+				}, nil), plan.Core.Stage())
 				p := w.link(plan)
 				p.send(masked(frame.Text("hi")))
 				p.text("hi")
@@ -340,7 +340,7 @@ func TestStoppedInTheMiddleOfATurn(t *testing.T) {
 				close(inside)
 				<-leave
 			}
-		}, nil), plan.Core)
+		}, nil), plan.Core.Stage())
 		p := w.link(plan)
 		p.send(masked(frame.Text("wait")), masked(frame.Text("and see")))
 		await(w.T, inside, "the turn")

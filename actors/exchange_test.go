@@ -349,7 +349,7 @@ func TestStageThatCannotBeBuilt(t *testing.T) {
 		d := newDesk()
 		d.conn = near
 		plan := w.plan(h)
-		plan.Core = func(pipeline.Sink, pipeline.Sink) (pipeline.Sink, pipeline.Sink) { panic("no such stage") }
+		plan.Core = pipeline.Stage(func(pipeline.Sink, pipeline.Sink) (pipeline.Sink, pipeline.Sink) { panic("no such stage") })
 		left := make(chan struct{})
 		plan.Leave = func() { close(left) }
 		w.exchange(nil, d, context.Background(), &Exchange{Upgrade: upgrader(func(*http.Request) (*Plan, *http.Response) { return plan, nil })})

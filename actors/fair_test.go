@@ -174,7 +174,7 @@ func starve(t *testing.T, limits Limits, message string, bound int) {
 		q := &quick{fake: &fake{room: -1}, rounds: rounds, done: left.Done}
 		plan := w.plan(modest)
 		turn := int64(0)
-		plan.Top = pipeline.Chain(plan.Top, pipeline.Tap(func(item any) {
+		plan.Top = pipeline.Chain(plan.Top.Stage(), pipeline.Tap(func(item any) {
 			if isA[*frame.Frame](item) {
 				if now := flooded.Load(); turn > 0 {
 					most.Store(max(most.Load(), now-turn))

@@ -420,9 +420,9 @@ func (c conversation) panicking(w *world, up, top bool, at int) (done bool) {
 	plan := w.plan(h)
 	plan.Greeting = []byte("101")
 	if top {
-		plan.Top = pipeline.Chain(stage, plan.Top)
+		plan.Top = pipeline.Chain(stage, plan.Top.Stage())
 	} else {
-		plan.Core = pipeline.Chain(plan.Core, stage)
+		plan.Core = pipeline.Chain(plan.Core.Stage(), stage)
 	}
 	p := w.startOver(plan, f)
 	for _, step := range append(c.steps, "") {

@@ -42,9 +42,9 @@ func (g *Group) join(s *stream) {
 	g.size++
 	switch {
 	case g.cutting:
-		s.ctx.Stop(s.self)
+		s.ctx.Stop(s.ctx.Self())
 	case g.leaving != nil:
-		s.ctx.Send(s.self, g.leaving)
+		s.ctx.Send(s.ctx.Self(), g.leaving)
 	}
 }
 
@@ -131,7 +131,7 @@ func (g *Group) of(handler *actor.PID) (pids []*actor.PID) {
 	defer g.mu.Unlock()
 	for s := g.first; s != nil; s = s.next {
 		if s.handler.Equal(handler) {
-			pids = append(pids, s.self)
+			pids = append(pids, s.ctx.Self())
 		}
 	}
 	return pids

@@ -492,10 +492,10 @@ func (w *world) startWith(plan *Plan, dial func(m *Mailbox) wire, first []byte) 
 	w.Helper()
 	p := &peer{world: w, conn: &conn{rt: w.rt}}
 	planted := *plan
-	planted.Core = func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
+	planted.Core = pipeline.Stage(func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
 		p.stream, _ = p.conn.side.(*stream)
-		return plan.Core(up, down)
-	}
+		return plan.Core.Stage()(up, down)
+	})
 	grown := p.conn
 	done := make(chan struct{})
 	p.conn.side = &seed{grow: func() {

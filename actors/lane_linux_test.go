@@ -312,7 +312,7 @@ func TestSecureLargeBehindMany(t *testing.T) {
 			}
 			burst = append(burst, frame.Text(strings.Repeat("L", 2*direct)))
 			plan := w.plan(h)
-			plan.Top = func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
+			plan.Top = pipeline.Stage(func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
 				return func(item any) {
 					if isA[*frame.Frame](item) {
 						for _, f := range burst {
@@ -322,7 +322,7 @@ func TestSecureLargeBehindMany(t *testing.T) {
 					}
 					up(item)
 				}, down
-			}
+			})
 			far := w.overTLS(plan, tls.VersionTLS13, false, intact)
 			io.WriteString(far, masked(frame.Text("go")))
 			for i, want := range burst {

@@ -110,7 +110,7 @@ func (s *stream) write(m pipeline.Appender) {
 		if s.flush(); s.full(m) {
 			if !m.Urgent() || o.urgent+m.Size() > fill {
 				o.urgent = 0 // for the Close that this brings
-				s.onUp(&pipeline.Overflow{})
+				s.pipeline.Up(&pipeline.Overflow{})
 				return
 			}
 			o.urgent += m.Size()
@@ -125,7 +125,7 @@ func (s *stream) write(m pipeline.Appender) {
 	}
 	if !o.pressed && l.High > 0 && s.waiting() > l.High {
 		o.pressed = true
-		s.onUp(&pipeline.Backpressure{Waiting: s.waiting()})
+		s.pipeline.Up(&pipeline.Backpressure{Waiting: s.waiting()})
 	}
 }
 
@@ -193,7 +193,7 @@ func (s *stream) flush() {
 	}
 	if o.pressed && s.waiting() < max(s.limits.Low, 1) {
 		o.pressed = false
-		s.onUp(&pipeline.Drained{Waiting: s.waiting()})
+		s.pipeline.Up(&pipeline.Drained{Waiting: s.waiting()})
 	}
 }
 
@@ -213,7 +213,7 @@ func (s *stream) unblock() {
 	o.release()
 	if o.blocked || o.asked {
 		o.blocked, o.asked = false, false
-		s.onUp(&pipeline.Flushed{})
+		s.pipeline.Up(&pipeline.Flushed{})
 	}
 }
 

@@ -19,8 +19,8 @@ type Upgrader interface {
 // Plan is what a connection becomes.
 type Plan struct {
 	Greeting []byte           // written before anything else: the 101 of a server
-	Top      pipeline.Stage   // next to the handler; SetTop may replace it later
-	Core     pipeline.Stage   // next to the wire
+	Top      pipeline.Part    // next to the handler; SetTop may replace it later
+	Core     pipeline.Part    // next to the wire
 	Handler  *actor.PID       // who gets what leaves the top
 	Spawn    *actor.Props     // or whom to start for that; its mailbox will be the crew's
 	Hello    any              // the handler's first message; nil: none
@@ -75,7 +75,7 @@ type Limits struct {
 var unlimited Limits
 
 // SetTop replaces the stages next to the handler, between two frames.
-type SetTop struct{ Stage pipeline.Stage }
+type SetTop struct{ Top pipeline.Part }
 
 // SetLimits replaces what the driver allows, and sends Options down.
 type SetLimits struct {

@@ -29,17 +29,13 @@ type stream struct {
 	*conn
 	*scratch // nil between turns
 	wire     wire
-	onUp     pipeline.Sink // what comes from the wire goes in here
-	topUp    pipeline.Sink // the lowest of the replaceable stages, on the way up
-	coreTop  pipeline.Sink // the highest of the others, on the way down
-	onDown   pipeline.Sink // what comes from the handler goes in here
+	pipeline *pipeline.Pipeline
 	group    *Group
 	depart   func()  // nil: none
 	next     *stream // in the group
 	prev     *stream
 	limits   *Limits // shared: replaced, not changed
 
-	self    *actor.PID
 	handler *actor.PID
 
 	own    bool  // the handler was spawned for this connection
@@ -99,14 +95,14 @@ func (s *stream) rest() {
 // become makes c the driver of p over w, whose first bytes were read already,
 // within the present turn.
 func (c *conn) become(p *Plan, w wire, first []byte) {
-	s := &stream{conn: c, self: c.ctx.Self(), limits: cmp.Or(p.Limits, &unlimited), depart: p.Leave, lastRead: c.rt.now()}
+	s := &stream{conn: c, limits: cmp.Or(p.Limits, &unlimited), depart: p.Leave, lastRead: c.rt.now()}
 	s.begin()
 	s.timers.alarm.mailbox = &c.mailbox
 	s.wire = w
 	c.side = s
 	s.handler = p.Handler
 	if p.Spawn != nil {
-		s.handler, s.own = c.rt.spawnHandler(s.self, p.Spawn), true
+		s.handler, s.own = c.rt.spawnHandler(c.ctx.Self(), p.Spawn), true
 	} else {
 		c.ctx.Watch(s.handler)
 	}
@@ -115,12 +111,11 @@ func (c *conn) become(p *Plan, w wire, first []byte) {
 	if p.Hello != nil {
 		s.hand(p.Hello)
 	}
-	s.onUp, s.coreTop = p.Core(s.ascend, s.emit)
-	s.topUp, s.onDown = p.Top(s.deliver, s.coreTop)
+	s.pipeline = pipeline.New(s, p.Top, p.Core)
 	s.out.add(p.Greeting)
-	s.onUp(&pipeline.Start{})
+	s.pipeline.Up(&pipeline.Start{})
 	if p.Options != nil {
-		s.onDown(p.Options)
+		s.pipeline.Down(p.Options)
 	}
 	if len(first) > 0 {
 		s.feed(first, nil)
@@ -145,15 +140,14 @@ func (s *stream) receive(ctx actor.Context) {
 	case *actor.DeadLetterResponse:
 		s.ctx.Watch(s.handler) // Terminated comes at once if it was the handler that did not exist
 	case *SetTop:
-		s.topUp, s.onDown = m.Stage(s.deliver, s.coreTop)
-		s.topUp(&pipeline.Start{})
+		s.pipeline.SetTop(m.Top)
 	case *SetLimits:
 		own := *s.limits
 		m.Limits(&own)
 		s.limits = &own
 		s.recount()
 		if m.Options != nil {
-			s.onDown(m.Options)
+			s.pipeline.Down(m.Options)
 		}
 	case *Flush:
 		if who := ctx.Sender(); who != nil {
@@ -162,14 +156,14 @@ func (s *stream) receive(ctx actor.Context) {
 	case *Exchange, *abandoned, *hijacked, *noListener:
 		// of the HTTP side that was
 	default:
-		s.onDown(m)
+		s.pipeline.Down(m)
 	}
 	s.conclude()
 }
 
 func (s *stream) item(item any) {
 	s.begin()
-	s.onDown(item)
+	s.pipeline.Down(item)
 	s.conclude()
 }
 
@@ -212,7 +206,7 @@ func (s *stream) settle() {
 func (s *stream) stop() {
 	defer s.finish(ErrStopped) // also if a stage panics
 	s.begin()
-	s.onDown(&pipeline.Leave{})
+	s.pipeline.Down(&pipeline.Leave{})
 	s.flush()
 }
 
@@ -230,7 +224,7 @@ func (s *stream) crashed(err error) {
 			s.finish(err)
 		}
 	}()
-	s.onUp(&pipeline.Orphaned{Err: err})
+	s.pipeline.Up(&pipeline.Orphaned{Err: err})
 	if s.hung == nil { // the panic kept it from us
 		s.hangup(&pipeline.Hangup{})
 	}
@@ -241,7 +235,7 @@ func (s *stream) crashed(err error) {
 func (s *stream) orphaned(err error) {
 	if !s.orphan {
 		s.orphan = true
-		s.onUp(&pipeline.Orphaned{Err: err})
+		s.pipeline.Up(&pipeline.Orphaned{Err: err})
 		s.resume() // nobody will give credit any more
 	}
 }
@@ -289,7 +283,7 @@ func (s *stream) read() {
 func (s *stream) roomFor(buf *[chunk]byte) (p []byte, holder *[chunk]byte) {
 	if s.hung == nil {
 		s.room = pipeline.Room{}
-		s.onUp(&s.room)
+		s.pipeline.Up(&s.room)
 		if p = s.room.Buf; len(p) >= worthwhile {
 			s.room.Buf = nil
 			return p, nil
@@ -306,7 +300,7 @@ func (s *stream) feed(p []byte, buf *[chunk]byte) (kept bool) {
 	}
 	in := &s.input
 	in.Data, in.Pause = p, s.spent()
-	s.onUp(in)
+	s.pipeline.Up(in)
 	rest := in.Data
 	in.Data = nil
 	if s.paused = in.Pause; s.paused && s.credit.spent(s.limits) {
@@ -382,7 +376,7 @@ func (s *stream) readEnded(err error) {
 	case s.hung != nil:
 		s.cut = s.out.waiting() == 0 && !s.out.blocked
 	default:
-		s.onUp(&pipeline.Ended{})
+		s.pipeline.Up(&pipeline.Ended{})
 	}
 }
 
@@ -438,7 +432,7 @@ func (e *envelopes) next(last int) *actor.MessageEnvelope {
 // hand gives an item to the handler, with the connection as sender.
 func (s *stream) hand(item any) {
 	env := s.envelopes.next(int(s.burst))
-	env.Message, env.Sender = item, s.self
+	env.Message, env.Sender = item, s.ctx.Self()
 	s.ctx.Send(s.handler, env)
 }
 
@@ -505,14 +499,9 @@ func (s *stream) finish(err error) {
 	s.end()
 }
 
-// ascend takes what leaves the lower stages to the replaceable ones, and keeps the
-// account that says how the connection ended.
-func (s *stream) ascend(item any) {
-	if account, ok := item.(*pipeline.Closed); ok {
-		s.account = account
-	}
-	s.topUp(item)
-}
+// Accounted keeps the account that says how the connection ended, as a
+// pipeline.Driver does.
+func (s *stream) Accounted(c *pipeline.Closed) { s.account = c }
 
 // tellClosed has the pipeline close its account. A stage that panics, or keeps
 // Closed to itself, cannot keep it from the handler.
@@ -524,15 +513,15 @@ func (s *stream) tellClosed(err error) {
 		if s.account == nil {
 			s.account = pipeline.Crashed(err)
 		}
-		s.deliver(s.account)
+		s.Deliver(s.account)
 	}()
 	s.flush()
 	unsent := s.failed != nil || s.out.blocked || s.out.waiting() > 0
-	s.onUp(&pipeline.Lost{Err: cmp.Or(err, s.failed), Unsent: unsent})
+	s.pipeline.Up(&pipeline.Lost{Err: cmp.Or(err, s.failed), Unsent: unsent})
 }
 
-// deliver takes what leaves the top: it is the handler's.
-func (s *stream) deliver(item any) {
+// Deliver takes what leaves the top, as a pipeline.Driver does: it is the handler's.
+func (s *stream) Deliver(item any) {
 	switch item.(type) {
 	case *pipeline.Start, *pipeline.Flushed, *pipeline.Settled, *pipeline.Input, *pipeline.Room, *pipeline.Ended, *pipeline.Lost:
 		return // meant for stages
@@ -546,8 +535,8 @@ func (s *stream) deliver(item any) {
 	s.charge(weight)
 }
 
-// emit takes what leaves the bottom.
-func (s *stream) emit(item any) {
+// Emit takes what leaves the bottom, as a pipeline.Driver does.
+func (s *stream) Emit(item any) {
 	switch m := item.(type) {
 	case pipeline.Appender:
 		s.write(m)

@@ -157,7 +157,7 @@ func TestTantrums(t *testing.T) {
 			virtually(t, func(w *world) {
 				h := w.handler()
 				plan := w.plan(h)
-				plan.Top = pipeline.Chain(tantrum(test.when), plan.Top)
+				plan.Top = pipeline.Chain(tantrum(test.when), plan.Top.Stage())
 				p, f := w.startFake(plan)
 				synctest.Wait()
 				test.play(w, p, f)
@@ -220,8 +220,8 @@ func TestEndsWithoutDelay(t *testing.T) {
 func TestUpgradeThatPanics(t *testing.T) {
 	broken := func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) { panic("recipe") }
 	for name, spoil := range map[string]func(*Plan){
-		"core": func(p *Plan) { p.Core = broken },
-		"top":  func(p *Plan) { p.Top = broken },
+		"core": func(p *Plan) { p.Core = pipeline.Stage(broken) },
+		"top":  func(p *Plan) { p.Top = pipeline.Stage(broken) },
 		"producer": func(p *Plan) {
 			p.Handler, p.Spawn = nil, actor.PropsFromProducer(func() actor.Actor { panic("producer") })
 		},
@@ -255,14 +255,14 @@ func TestNothingFollowsClosed(t *testing.T) {
 	virtually(t, func(w *world) {
 		h := w.handler()
 		plan := w.plan(h)
-		plan.Top = func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
+		plan.Top = pipeline.Stage(func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
 			return func(item any) {
 				up(item)
 				if isA[*pipeline.Closed](item) {
 					up("and another thing")
 				}
 			}, down
-		}
+		})
 		_, f := w.startFake(plan)
 		f.arrives(masked(frame.Close(frame.Normal, "")))
 		f.ends()
@@ -394,7 +394,7 @@ func TestSetTop(t *testing.T) {
 		h.greeted()
 		f.arrives(masked(frame.Text("one"))[:3])
 		synctest.Wait()
-		p.tell(&SetTop{shout})
+		p.tell(&SetTop{pipeline.Stage(shout)})
 		synctest.Wait()
 		f.arrives(masked(frame.Text("one"))[3:])
 		h.text("ONE")

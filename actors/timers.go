@@ -64,7 +64,7 @@ func (s *stream) fire() {
 			s.checkStall(m)
 		default:
 			s.fired = event
-			s.onUp(event)
+			s.pipeline.Up(event)
 			s.fired = nil
 		}
 	}
@@ -105,7 +105,7 @@ func (s *stream) checkStall(m *stallCheck) {
 		s.out.watched = true
 		s.after(moment, &stallCheck{m.moved, true})
 	default:
-		s.onUp(&pipeline.Stalled{})
+		s.pipeline.Up(&pipeline.Stalled{})
 	}
 }
 

@@ -271,7 +271,7 @@ func TestAutoPingWithASlowHandler(t *testing.T) {
 		h, gate := w.gated()
 		h.forgetful()
 		plan := w.plan(h)
-		plan.Top = pipeline.Chain(plan.Top, pipeline.AutoPing{Interval: 30 * time.Second, Timeout: 20 * time.Second}.Stage())
+		plan.Top = pipeline.Chain(plan.Top.Stage(), pipeline.AutoPing{Interval: 30 * time.Second, Timeout: 20 * time.Second}.Stage())
 		_, f := w.startFake(plan)
 		f.arrives(strings.Repeat(masked(frame.Text("x")), 10*usual.CreditFrames))
 		time.Sleep(time.Hour)
@@ -292,7 +292,7 @@ func TestAutoPingOfWhatHasArrived(t *testing.T) {
 	virtually(t, func(w *world) {
 		h := w.handler()
 		plan := w.plan(h)
-		plan.Top = pipeline.Chain(plan.Top, pipeline.AutoPing{Interval: 30 * time.Second, Timeout: 20 * time.Second}.Stage())
+		plan.Top = pipeline.Chain(plan.Top.Stage(), pipeline.AutoPing{Interval: 30 * time.Second, Timeout: 20 * time.Second}.Stage())
 		_, f := w.startFake(plan)
 		time.Sleep(31 * time.Second)
 		require.Equal(w, unmasked(frame.Ping([]byte{0, 0, 0, 1})), f.written())

@@ -28,7 +28,7 @@ type Decoder struct {
 	pos       uint8 // where in the key the payload goes on
 	fragments int32
 	cur       Header
-	left      int64             // payload bytes of the current frame that are still to come
+	left      int64             // payload bytes of the current frame that are still to come; -1 after an error
 	control   *[maxControl]byte // of a control frame in pieces; nil until there is one
 }
 
@@ -45,6 +45,9 @@ const maxControl = 125
 func (d *Decoder) Next(p []byte, f *Frame) (n int, ok bool, err *Error) {
 	if d.left == 0 && !d.started {
 		if n, ok, err = d.header(p); !ok {
+			if err != nil {
+				d.left = -1
+			}
 			return n, false, err
 		}
 		p = p[n:]
@@ -67,6 +70,9 @@ func (d *Decoder) Next(p []byte, f *Frame) (n int, ok bool, err *Error) {
 	d.started = d.left > 0
 	return n + len(take), true, nil
 }
+
+// Spent reports whether Next has returned an error: it must not be called again.
+func (d *Decoder) Spent() bool { return d.left < 0 }
 
 // Rest is how many payload bytes of a data frame are still to come, once a piece
 // of it was passed on; 0 elsewhere.

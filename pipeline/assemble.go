@@ -11,7 +11,7 @@ import (
 // at most five times what has arrived, whatever was declared. Control frames
 // overtake a message in pieces, as they did on the wire; their payload is copied
 // too.
-func Assemble(up, down Sink) (Sink, Sink) { return alone(new(assembler), up, down) }
+func Assemble(up, down Sink) (Sink, Sink) { return asStage(up, down, new(assembler)) }
 
 type assembler struct {
 	rising
@@ -89,7 +89,7 @@ func inPlace(payload, next []byte) bool {
 // piece goes up as it arrives, copied, so that its payload belongs to the
 // receiver. The first has the message's opcode, the last has Fin; a piece may be
 // empty.
-func Stream(up, down Sink) (Sink, Sink) { return alone(new(streamer), up, down) }
+func Stream(up, down Sink) (Sink, Sink) { return asStage(up, down, new(streamer)) }
 
 type streamer struct{ rising }
 

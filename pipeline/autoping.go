@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"time"
 
@@ -31,15 +32,7 @@ type ping struct {
 
 // Stage returns AutoPing as a stage.
 func (o AutoPing) Stage() Stage {
-	o = o.orDefault()
-	return func(up, down Sink) (Sink, Sink) { return alone(&pinger{AutoPing: &o}, up, down) }
-}
-
-func (o AutoPing) orDefault() AutoPing {
-	if o.Memory == 0 {
-		o.Memory = 16
-	}
-	return o
+	return func(up, down Sink) (Sink, Sink) { return asStage(up, down, &pinger{AutoPing: &o}) }
 }
 
 type pinger struct {
@@ -139,7 +132,7 @@ func (p *pinger) ask(now time.Time) {
 }
 
 func (p *pinger) remember(payload []byte) {
-	if len(p.sent) == p.Memory {
+	if len(p.sent) >= cmp.Or(p.Memory, 16) {
 		p.sent = append(p.sent[:0], p.sent[1:]...)
 	}
 	p.sent = append(p.sent, ping{payload, p.status().Now})

@@ -10,7 +10,7 @@ type AutoPong struct {
 
 // Stage returns AutoPong as a stage.
 func (o AutoPong) Stage() Stage {
-	return func(up, down Sink) (Sink, Sink) { return alone(&ponger{AutoPong: &o}, up, down) }
+	return func(up, down Sink) (Sink, Sink) { return asStage(up, down, &ponger{AutoPong: &o}) }
 }
 
 type ponger struct {

@@ -19,7 +19,7 @@ func (b *Budget) Used() int64 { return b.used.Load() }
 
 // Stage counts the pieces that go up to an Assemble above it.
 func (b *Budget) Stage() Stage {
-	return func(up, down Sink) (Sink, Sink) { return alone(&budgeted{Budget: b}, up, down) }
+	return func(up, down Sink) (Sink, Sink) { return asStage(up, down, &budgeted{Budget: b}) }
 }
 
 type budgeted struct {

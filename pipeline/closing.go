@@ -29,7 +29,7 @@ type late struct{}
 
 // Stage returns the rules of closing as a stage.
 func (o Closing) Stage() Stage {
-	return func(up, down Sink) (Sink, Sink) { return alone(&closer{Closing: &o}, up, down) }
+	return func(up, down Sink) (Sink, Sink) { return asStage(up, down, &closer{Closing: &o}) }
 }
 
 type closer struct {

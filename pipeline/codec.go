@@ -24,15 +24,14 @@ func (o Codec) Stage() Stage {
 	return func(up, down Sink) (Sink, Sink) {
 		c := new(codec)
 		c.begin(&o)
-		return alone(c, up, down)
+		return asStage(up, down, c)
 	}
 }
 
 type codec struct {
 	between
-	decoder frame.Decoder
-	out     outgoing // goes down, again and again
-	spent   bool     // after a violation
+	decoder frame.Decoder // spent after a violation
+	out     outgoing      // goes down, again and again
 }
 
 func (c *codec) begin(o *Codec) {
@@ -45,7 +44,7 @@ func (c *codec) onUp(item any) {
 	case *Input:
 		c.decode(m)
 	case *Room:
-		if m.Max = int(min(c.decoder.Rest(), math.MaxInt32)); m.Max > 0 && !c.spent {
+		if m.Max = int(min(c.decoder.Rest(), math.MaxInt32)); m.Max > 0 && !c.decoder.Spent() {
 			c.up(m)
 		}
 	default:
@@ -54,18 +53,17 @@ func (c *codec) onUp(item any) {
 }
 
 func (c *codec) decode(in *Input) {
-	for len(in.Data) > 0 && !in.Pause && !c.spent {
+	for len(in.Data) > 0 && !in.Pause && !c.decoder.Spent() {
 		n, whole, err := c.decoder.Next(in.Data, &in.piece)
 		in.Data = in.Data[n:]
 		if err != nil {
-			c.spent = true
 			c.up(err)
 		} else if whole {
 			c.up(&in.piece)
 			in.piece.Payload = nil // it was borrowed
 		}
 	}
-	if c.spent {
+	if c.decoder.Spent() {
 		in.Data = nil
 	}
 }

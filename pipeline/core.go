@@ -18,7 +18,6 @@ type Core struct {
 
 // core is a connection's.
 type core struct {
-	ends
 	assembler assembler
 	limiter   limiter
 	checker   checker
@@ -28,57 +27,57 @@ type core struct {
 
 // Stage returns the core as a stage.
 func (o Core) Stage() Stage {
-	var deflate Stage
-	if o.Deflate != nil {
-		deflate = o.Deflate.Stage()
-	}
-	return func(up, down Sink) (Sink, Sink) {
-		c := &core{ends: ends{up, down}}
-		stack := make([]layer, 0, 8)
-		if o.Above != nil {
-			stack = append(stack, &guest{stage: o.Above})
-		}
-		switch {
-		case o.Stream:
-			stack = append(stack, new(streamer))
-		case o.Budget != nil:
-			stack = append(stack, &c.assembler, &budgeted{Budget: o.Budget})
-		default:
-			stack = append(stack, &c.assembler)
-		}
-		c.limiter.Limit = &o.Limit
-		stack = append(stack, &c.limiter, &c.checker)
-		if deflate != nil {
-			stack = append(stack, &guest{stage: deflate})
-		}
-		c.closer.Closing = &o.Closing
-		c.codec.begin(&o.Codec)
-		return link(&c.ends, append(stack, &c.closer, &c.codec)...)
-	}
+	return func(up, down Sink) (Sink, Sink) { return asStage(up, down, o.layers()...) }
 }
 
-// KeepAlive is AutoPong above AutoPing, as one stage.
+func (o *Core) layers() []layer { return o.plant(new(core), nil) }
+
+// plant has c's layers follow the recipe, and appends them to stack.
+func (o *Core) plant(c *core, stack []layer) []layer {
+	if o.Above != nil {
+		stack = append(stack, &guest{stage: o.Above})
+	}
+	switch {
+	case o.Stream:
+		stack = append(stack, new(streamer))
+	case o.Budget != nil:
+		stack = append(stack, &c.assembler, &budgeted{Budget: o.Budget})
+	default:
+		stack = append(stack, &c.assembler)
+	}
+	c.limiter.Limit = &o.Limit
+	stack = append(stack, &c.limiter, &c.checker)
+	if o.Deflate != nil {
+		stack = append(stack, &guest{stage: o.Deflate.Stage()})
+	}
+	c.closer.Closing = &o.Closing
+	c.codec.begin(&o.Codec)
+	return append(stack, &c.closer, &c.codec)
+}
+
+// KeepAlive is AutoPong above AutoPing, as one.
 type KeepAlive struct {
 	AutoPong *AutoPong // nil: Pings pass
 	AutoPing AutoPing
 }
 
 type keepAlive struct {
-	ends
 	ponger ponger
 	pinger pinger
 }
 
 // Stage returns both as a stage.
 func (o KeepAlive) Stage() Stage {
-	o.AutoPing = o.AutoPing.orDefault()
-	return func(up, down Sink) (Sink, Sink) {
-		k := &keepAlive{ends: ends{up, down}}
-		k.pinger.AutoPing = &o.AutoPing
-		if o.AutoPong == nil {
-			return link(&k.ends, &k.pinger)
-		}
+	return func(up, down Sink) (Sink, Sink) { return asStage(up, down, o.layers()...) }
+}
+
+func (o *KeepAlive) layers() []layer { return o.plant(new(keepAlive), nil) }
+
+func (o *KeepAlive) plant(k *keepAlive, stack []layer) []layer {
+	if o.AutoPong != nil {
 		k.ponger.AutoPong = o.AutoPong
-		return link(&k.ends, &k.ponger, &k.pinger)
+		stack = append(stack, &k.ponger)
 	}
+	k.pinger.AutoPing = &o.AutoPing
+	return append(stack, &k.pinger)
 }

@@ -40,14 +40,27 @@ func TestCoreWithEverything(t *testing.T) {
 	assert.Equal(t, frame.InvalidPayload, code)
 }
 
-// BenchmarkBuild is what the stages of a connection cost to make.
+// BenchmarkBuild is what the stages of a connection cost to make: as New makes them,
+// and as a Chain.
 func BenchmarkBuild(b *testing.B) {
-	for name, stage := range map[string]Stage{"core": terms{}.chain(), "links": terms{}.links()} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				stage(func(any) {}, func(any) {})
-			}
-		})
-	}
+	b.Run("new", func(b *testing.B) {
+		b.ReportAllocs()
+		top, core := terms{}.parts()
+		for b.Loop() {
+			New(nobody{}, top, core)
+		}
+	})
+	b.Run("chain", func(b *testing.B) {
+		b.ReportAllocs()
+		stage := terms{}.links()
+		for b.Loop() {
+			stage(func(any) {}, func(any) {})
+		}
+	})
 }
+
+type nobody struct{}
+
+func (nobody) Deliver(any)       {}
+func (nobody) Emit(any)          {}
+func (nobody) Accounted(*Closed) {}

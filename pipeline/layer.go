@@ -1,9 +1,8 @@
 package pipeline
 
 // layer is a stage of this package from within: an object that calls its two
-// neighbours, where a Stage is two functions that were given theirs. So the
-// layers of a connection can lie in one allocation, see Core: as closures they
-// would be thirty.
+// neighbours, where a Stage is two functions that were given theirs. So the layers of
+// a connection can lie in one allocation, see New: as closures they would be thirty.
 type layer interface {
 	onUp(item any)
 	onDown(item any)
@@ -30,12 +29,46 @@ func onlyUp(l layer) bool {
 	return yes
 }
 
-// ends is what lies beyond the layers, on both sides.
+// link has layers, listed from handler to wire, stand between above and below. It
+// returns who takes what comes up to them, and what comes down.
+func link(above, below layer, layers ...layer) (low, high layer) {
+	low, high = above, below
+	for i := len(layers) - 1; i >= 0; i-- {
+		over := above
+		if i > 0 {
+			over = layers[i-1]
+		}
+		layers[i].stand(over, high)
+		if !onlyUp(layers[i]) {
+			high = layers[i]
+		}
+	}
+	if len(layers) > 0 {
+		low = layers[len(layers)-1]
+	}
+	return low, high
+}
+
+// ends is what lies beyond a Stage, on both sides.
 type ends struct{ above, below Sink }
 
 func (e *ends) onUp(item any)      { e.above(item) }
 func (e *ends) onDown(item any)    { e.below(item) }
 func (e *ends) stand(layer, layer) {}
+
+// asStage is layers as the two functions of a Stage.
+func asStage(up, down Sink, layers ...layer) (onUp, onDown Sink) {
+	e := &ends{up, down}
+	low, high := link(e, e, layers...)
+	onUp, onDown = up, down
+	if low != layer(e) {
+		onUp = low.onUp
+	}
+	if high != layer(e) {
+		onDown = high.onDown
+	}
+	return onUp, onDown
+}
 
 // guest is a Stage among layers.
 type guest struct {
@@ -51,28 +84,3 @@ func (g *guest) stand(above, below layer) {
 
 func (g *guest) onUp(item any)   { g.upward(item) }
 func (g *guest) onDown(item any) { g.downward(item) }
-
-// link has every layer stand between its neighbours, listed from handler to wire,
-// and returns the two functions that the stack is from outside.
-func link(e *ends, layers ...layer) (onUp, onDown Sink) {
-	var below layer = e
-	for i := len(layers) - 1; i >= 0; i-- {
-		var above layer = e
-		if i > 0 {
-			above = layers[i-1]
-		}
-		layers[i].stand(above, below)
-		if !onlyUp(layers[i]) {
-			below = layers[i]
-		}
-	}
-	if onDown = e.below; below != layer(e) {
-		onDown = below.onDown
-	}
-	return layers[len(layers)-1].onUp, onDown
-}
-
-// alone is the Stage of a single layer.
-func alone(l layer, up, down Sink) (onUp, onDown Sink) {
-	return link(&ends{up, down}, l)
-}

@@ -24,7 +24,7 @@ type overdue struct{}
 
 // Stage returns the limit as a stage.
 func (o Limit) Stage() Stage {
-	return func(up, down Sink) (Sink, Sink) { return alone(&limiter{Limit: &o}, up, down) }
+	return func(up, down Sink) (Sink, Sink) { return asStage(up, down, &limiter{Limit: &o}) }
 }
 
 type limiter struct {

@@ -42,7 +42,7 @@ func cost(f *frame.Frame) int { return frameCost + len(f.Payload) }
 
 // Stage returns the outbox as a stage.
 func (o Outbox) Stage() Stage {
-	return func(up, down Sink) (Sink, Sink) { return alone(&outbox{Outbox: o}, up, down) }
+	return func(up, down Sink) (Sink, Sink) { return asStage(up, down, &outbox{Outbox: o}) }
 }
 
 type outbox struct {

@@ -295,7 +295,7 @@ func TestOutboxCounts(t *testing.T) {
 		o := Outbox{Limit: 200 + random.IntN(2000), High: random.IntN(3) * 50, Policy: DropNewest + Policy(random.IntN(2))}
 		w := newSlowWire(t, o)
 		b := &outbox{Outbox: o}
-		w.onUp, w.onDown = alone(b, w.top, w.bottom)
+		w.onUp, w.onDown = asStage(w.top, w.bottom, b)
 		messages, size, open := 0, 0, false
 		for n := range 200 {
 			if random.IntN(4) == 0 {

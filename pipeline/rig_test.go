@@ -39,18 +39,33 @@ func or[T ~int | ~int64](v, standard T) T {
 	return max(0, v)
 }
 
-// chain is what package sockets makes of options.
-func (o terms) chain() Stage {
-	alive := KeepAlive{AutoPing: o.autoPing()}
+// parts are what package sockets makes of options.
+func (o terms) parts() (Part, Part) {
+	alive := &KeepAlive{AutoPing: o.autoPing()}
 	if !o.noPong {
 		alive.AutoPong = &AutoPong{Show: o.show}
 	}
-	core := Core{Stream: o.stream, Limit: o.limit(), Closing: o.closing(), Codec: o.codec()}
+	core := &Core{Stream: o.stream, Limit: o.limit(), Closing: o.closing(), Codec: o.codec()}
 	if o.deflate {
 		core.Deflate = &Deflate{Client: o.client}
 	}
-	return Chain(alive.Stage(), core.Stage())
+	return alive, core
 }
+
+// chain is what a Pipeline makes of them.
+func (o terms) chain() Stage {
+	top, core := o.parts()
+	return func(up, down Sink) (Sink, Sink) {
+		p := New(&sinks{up, down}, top, core)
+		return p.Up, p.Down
+	}
+}
+
+type sinks struct{ up, down Sink }
+
+func (s *sinks) Deliver(item any)  { s.up(item) }
+func (s *sinks) Emit(item any)     { s.down(item) }
+func (s *sinks) Accounted(*Closed) {}
 
 // links is the same of single stages.
 func (o terms) links() Stage {

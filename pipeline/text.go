@@ -5,7 +5,7 @@ import "github.com/spindrift-go/spindrift/frame"
 // Text checks that text messages are UTF-8, piece by piece as they come up: bad
 // text ends the connection at the first impossible byte, also in the middle of a
 // frame (RFC 6455 8.1).
-func Text(up, down Sink) (Sink, Sink) { return alone(new(checker), up, down) }
+func Text(up, down Sink) (Sink, Sink) { return asStage(up, down, new(checker)) }
 
 type checker struct {
 	rising

@@ -63,7 +63,7 @@ type (
 // Stages, between two frames. The state of those that leave is lost. AutoPong
 // and AutoPing stay as they are in Options.
 func SetStages(options *Options, stages ...pipeline.Stage) any {
-	return &actors.SetTop{Stage: options.orDefault().top(stages)}
+	return &actors.SetTop{Top: options.orDefault().top(stages)}
 }
 
 // SetOptions changes limits and times of a living connection. Only these fields

@@ -89,8 +89,8 @@ const (
 )
 
 // top is the stages that may be replaced while a connection lives.
-func (o *Options) top(extra []pipeline.Stage) pipeline.Stage {
-	alive := pipeline.KeepAlive{AutoPing: pipeline.AutoPing{
+func (o *Options) top(extra []pipeline.Stage) pipeline.Part {
+	alive := &pipeline.KeepAlive{AutoPing: pipeline.AutoPing{
 		Interval: or(o.PingInterval, defaultPingInterval),
 		Timeout:  or(o.PingTimeout, defaultPingTimeout),
 		Payload:  o.PingPayload,
@@ -100,13 +100,16 @@ func (o *Options) top(extra []pipeline.Stage) pipeline.Stage {
 	if !o.NoAutoPong {
 		alive.AutoPong = &pipeline.AutoPong{Show: o.ShowControl}
 	}
+	if len(extra) == 0 {
+		return alive
+	}
 	return pipeline.Chain(append([]pipeline.Stage{alive.Stage()}, extra...)...)
 }
 
 // core is the stages that make WebSocket. Connections that one message may be sent
 // to have shared in common; it may be nil.
-func (o *Options) core(client bool, params *pipeline.DeflateParams, shared *pipeline.Shared) pipeline.Stage {
-	core := pipeline.Core{
+func (o *Options) core(client bool, params *pipeline.DeflateParams, shared *pipeline.Shared) pipeline.Part {
+	core := &pipeline.Core{
 		Stream: o.Stream,
 		Budget: o.Budget,
 		Limit: pipeline.Limit{
@@ -133,7 +136,7 @@ func (o *Options) core(client bool, params *pipeline.DeflateParams, shared *pipe
 		core.Codec.RSV = frame.RSV1
 		core.Deflate = &pipeline.Deflate{Compression: *o.Compression, Params: *params, Client: client, Shared: shared}
 	}
-	return core.Stage()
+	return core
 }
 
 // limits is what the driver of the pipeline holds at most.

@@ -30,7 +30,7 @@ type UpgradeServer struct {
 // recipe is what the connections of one Handler have in common.
 type recipe struct {
 	options   *Options
-	top, core pipeline.Stage // core without compression
+	top, core pipeline.Part // core without compression
 	limits    *actors.Limits
 	shared    pipeline.Shared
 }

@@ -1,0 +1,96 @@
+package pipeline
+
+// Driver is who runs a pipeline: who feeds it and does what leaves it.
+type Driver interface {
+	Deliver(item any)    // what leaves the top is the frame handler's
+	Emit(item any)       // what leaves the bottom is for the wire, or a request to the driver
+	Accounted(c *Closed) // the core has closed its account: what is above may keep that from the handler, or change it
+}
+
+// Part is a piece of a pipeline: a Stage, or a *KeepAlive or *Core, which lie in one
+// allocation when they are a pipeline's two parts.
+type Part interface {
+	Stage() Stage
+	layers() []layer
+}
+
+// Stage makes Stage a Part.
+func (s Stage) Stage() Stage { return s }
+
+func (s Stage) layers() []layer { return []layer{&guest{stage: s}} }
+
+// Pipeline is the stages of one connection: a top, next to the handler, that may be
+// replaced while it lives, on a core next to the wire.
+type Pipeline struct {
+	driver Driver
+	low    layer // of the top: takes what leaves the core
+	high   layer // of the top: takes what comes from the handler
+	core   layer // the highest: takes what leaves the top
+	bottom layer // the lowest: takes what comes from the wire
+}
+
+// whole is a pipeline and its parts, of the usual kind.
+type whole struct {
+	Pipeline
+	top  keepAlive
+	core core
+}
+
+// New makes the pipeline of one connection. Its parts are recipes that connections
+// share: they must not change.
+func New(d Driver, top, core Part) *Pipeline {
+	alive, usualTop := top.(*KeepAlive)
+	web, usualCore := core.(*Core)
+	if !usualTop || !usualCore {
+		return new(Pipeline).begin(d, top.layers(), core.layers())
+	}
+	w := new(whole)
+	var tops, cores [8]layer // enough for all there are, on the stack
+	return w.Pipeline.begin(d, alive.plant(&w.top, tops[:0]), web.plant(&w.core, cores[:0]))
+}
+
+func (p *Pipeline) begin(d Driver, top, core []layer) *Pipeline {
+	p.driver = d
+	p.bottom, p.core = link((*joint)(p), (*floor)(p), core...)
+	p.low, p.high = link((*ceiling)(p), (*joint)(p), top...)
+	return p
+}
+
+// Up takes an item from the wire.
+func (p *Pipeline) Up(item any) { p.bottom.onUp(item) }
+
+// Down takes an item from the handler.
+func (p *Pipeline) Down(item any) { p.high.onDown(item) }
+
+// SetTop replaces the top, which gets a Start.
+func (p *Pipeline) SetTop(top Part) {
+	p.low, p.high = link((*ceiling)(p), (*joint)(p), top.layers()...)
+	p.low.onUp(&Start{})
+}
+
+// joint is where core and top meet.
+type joint Pipeline
+
+func (j *joint) onUp(item any) {
+	if c, ok := item.(*Closed); ok {
+		j.driver.Accounted(c)
+	}
+	j.low.onUp(item)
+}
+
+func (j *joint) onDown(item any)    { j.core.onDown(item) }
+func (j *joint) stand(layer, layer) {}
+
+// ceiling and floor are the driver's.
+type (
+	ceiling Pipeline
+	floor   Pipeline
+)
+
+func (c *ceiling) onUp(item any)      { c.driver.Deliver(item) }
+func (c *ceiling) onDown(item any)    { c.high.onDown(item) }
+func (c *ceiling) stand(layer, layer) {}
+
+func (f *floor) onUp(item any)      { f.bottom.onUp(item) }
+func (f *floor) onDown(item any)    { f.driver.Emit(item) }
+func (f *floor) stand(layer, layer) {}
