@@ -35,10 +35,10 @@ func neighbours(dir string) []neighbour {
 		},
 	}
 	for i := range all {
-		n := &all[i]
-		n.Kind = "other"
-		n.dir = filepath.Join(dir, n.dir)
-		n.command = func(r row, port int) ([]string, bool) {
+		all[i].Kind = "other"
+		all[i].dir = filepath.Join(dir, all[i].dir)
+		n := all[i] // a copy: who leaves some of them out moves the others
+		all[i].command = func(r row, port int) ([]string, bool) {
 			argv := []string{filepath.Join(n.dir, "target", "release", n.Name), strconv.Itoa(port)}
 			if n.tool == "npm" {
 				argv = []string{"node", filepath.Join(n.dir, "server.js"), strconv.Itoa(port)}
