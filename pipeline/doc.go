@@ -3,12 +3,17 @@
 //
 // A pipeline is two functions: one takes what comes up from the wire, one takes
 // what comes down from the handler. A [Stage] is a recipe that, given its two
-// neighbours, returns its own two functions.
+// neighbours, returns its own two functions, and a [Chain] of stages is a stage.
 //
 //	handler | AutoPong AutoPing yours... | Assemble | Limit | Text | Deflate | Closing | Codec | wire
 //	          payload belongs to the receiver       |  payload borrowed from the read buffer
 //
-// The package does no I/O, starts no goroutine and reads no clock: whoever drives
-// a pipeline (package actors, or a test) feeds it bytes and events and does what
-// leaves it. Time is an [After] sent down that comes back up.
+// The stages of one connection are a [Pipeline], of two parts: a top, next to the
+// handler, that may be replaced while it lives, and a core. The usual two,
+// [KeepAlive] and [Core], are the stages above as objects in one allocation. A Stage
+// of one's own is their guest.
+//
+// The package does no I/O, starts no goroutine and reads no clock: a [Driver]
+// (package actors, or a test) feeds a pipeline bytes and events and does what leaves
+// it. Time is an [After] sent down that comes back up.
 package pipeline
