@@ -22,7 +22,7 @@ type Exchange struct {
 
 	last     bool // the connection actor has no further use if this does not upgrade it
 	claimed  atomic.Bool
-	done     chan struct{}  // nil: nobody waits
+	done     chan struct{}
 	response *http.Response // nil: upgraded
 }
 
@@ -47,7 +47,6 @@ func (rt *Runtime) Serve(conn *actor.PID, ex *Exchange) {
 	case conn != nil:
 		rt.ask(conn, ex)
 	case ex.Upgrade != nil:
-		ex.last = true
 		rt.decide(ex)
 	default:
 		ex.last = true
@@ -144,16 +143,9 @@ func (ex *Exchange) claim() bool { return ex.claimed.CompareAndSwap(false, true)
 func (ex *Exchange) answer(r *http.Response) {
 	if ex.claim() {
 		ex.response = r
-		ex.decided()
+		close(ex.done)
 	} else {
 		discard(r)
-	}
-}
-
-// decided lets the waiting goroutine go on.
-func (ex *Exchange) decided() {
-	if ex.done != nil {
-		close(ex.done)
 	}
 }
 
@@ -261,29 +253,24 @@ func (s *server) watch(listener *actor.PID) {
 	s.listener = listener
 }
 
-// upgrade has u judge the request.
+// upgrade swaps HTTP for the pipeline, in this turn: nobody reads the socket
+// meanwhile, for net/http's goroutine waits for the exchange.
 func (s *server) upgrade(u Upgrader) {
-	if s.exchange == nil {
+	ex := s.exchange
+	if ex == nil {
 		return
 	}
-	plan, refusal := u.Upgrade(s.exchange.Request)
+	plan, refusal := u.Upgrade(ex.Request)
 	if refusal != nil {
 		s.answer(refusal)
 		return
 	}
-	s.swap(plan)
-}
-
-// swap has the pipeline take HTTP's place, in this turn: nobody reads the socket
-// meanwhile, for net/http's goroutine waits for the exchange.
-func (s *server) swap(plan *Plan) {
-	ex := s.exchange
 	if !ex.claim() {
 		plan.comeToNothing()
 		s.over()
 		return
 	}
-	defer ex.decided()
+	defer close(ex.done)
 	nc, first, refusal := plan.take(ex.Writer)
 	if refusal != nil {
 		ex.response = refusal
