@@ -326,6 +326,21 @@ func TestContexts(t *testing.T) {
 	})
 }
 
+// A program's ConnContext may return any context: its upgraded connections are the
+// server's all the same.
+func TestConnContextOfItsOwn(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.handler()
+		srv := &Server{System: w.system, Server: quiet(w.upgrading(&UpgradeServer{FrameHandler: h.pid}))}
+		srv.ConnContext = func(context.Context, net.Conn) context.Context { return context.Background() }
+		p := w.upgrade(w.run(srv))
+		h.upgraded()
+		assert.Equal(w, 1, srv.Connections())
+		p.Close()
+		expect[*Closed](h)
+	})
+}
+
 // The program's timeouts hold before an upgrade, and not after it.
 func TestTimeouts(t *testing.T) {
 	everywhere(t, func(w *world) {

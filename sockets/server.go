@@ -54,15 +54,28 @@ func (s *Server) setup() {
 			s.actorMode()
 			return
 		}
-		base, here := s.BaseContext, &place{room: &s.room} // an upgrade brings its actor
-		s.BaseContext = func(l net.Listener) context.Context {
-			ctx := context.Background()
-			if base != nil {
-				ctx = base(l)
-			}
-			return context.WithValue(ctx, placeKey{}, here)
-		}
+		s.dropIn()
 	})
+}
+
+// dropIn has upgrades find the server: each brings its actor. That is said once for
+// all connections, unless the program gives them contexts of its own.
+func (s *Server) dropIn() {
+	here := &place{room: &s.room}
+	if connContext := s.ConnContext; connContext != nil {
+		s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(connContext(ctx, c), placeKey{}, here)
+		}
+		return
+	}
+	base := s.BaseContext
+	s.BaseContext = func(l net.Listener) context.Context {
+		ctx := context.Background()
+		if base != nil {
+			ctx = base(l)
+		}
+		return context.WithValue(ctx, placeKey{}, here)
+	}
 }
 
 // actorMode has the listener asked, by an actor for each connection that lives as
