@@ -92,7 +92,7 @@ func (d *Decoder) InMessage() bool { return d.InFrame() || d.message }
 // controlFrame collects the payload of a control frame, at most 125 bytes.
 func (d *Decoder) controlFrame(n int, take []byte, f *Frame) (int, bool, *Error) {
 	d.unmask(take)
-	f.ascii = false // nobody asks
+	f.ascii = false // f may have been a data frame before
 	before := d.cur.Length - d.left
 	d.left -= int64(len(take))
 	n += len(take)

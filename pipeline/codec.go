@@ -44,7 +44,7 @@ func (c *codec) onUp(item any) {
 	case *Input:
 		c.decode(m)
 	case *Room:
-		if m.Max = int(min(c.decoder.Rest(), math.MaxInt32)); m.Max > 0 && !c.decoder.Spent() {
+		if m.Max = int(min(c.decoder.Rest(), math.MaxInt32)); m.Max > 0 {
 			c.up(m)
 		}
 	default:

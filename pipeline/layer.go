@@ -1,46 +1,45 @@
 package pipeline
 
+import "slices"
+
+// above takes what goes up, below what goes down.
+type (
+	above interface{ onUp(item any) }
+	below interface{ onDown(item any) }
+)
+
 // layer is a stage of this package from within: an object that calls its two
 // neighbours, where a Stage is two functions that were given theirs. So the layers of
 // a connection can lie in one allocation, see New: as closures they would be thirty.
+// One that does not care about what comes down is no below, and is passed by.
 type layer interface {
-	onUp(item any)
-	onDown(item any)
-	stand(above, below layer)
+	above
+	stand(over above, under below)
 }
 
-// between is a layer's place. What a layer does not care about passes.
-type between struct{ above, below layer }
+// between is a layer's place.
+type between struct {
+	above above
+	below below
+}
 
-func (b *between) stand(above, below layer) { b.above, b.below = above, below }
+func (b *between) stand(over above, under below) { b.above, b.below = over, under }
 
 func (b *between) up(item any)   { b.above.onUp(item) }
 func (b *between) down(item any) { b.below.onDown(item) }
 
-// rising is the place of a layer that does not care about what comes down:
-// nobody sends it anything.
-type rising struct{ between }
-
-func (r *rising) onDown(item any) { r.down(item) }
-func (r *rising) onlyUp()         {}
-
-func onlyUp(l layer) bool {
-	_, yes := l.(interface{ onlyUp() })
-	return yes
-}
-
-// link has layers, listed from handler to wire, stand between above and below. It
+// link has layers, listed from handler to wire, stand between over and under. It
 // returns who takes what comes up to them, and what comes down.
-func link(above, below layer, layers ...layer) (low, high layer) {
-	low, high = above, below
-	for i := len(layers) - 1; i >= 0; i-- {
-		over := above
+func link(over above, under below, layers ...layer) (low above, high below) {
+	low, high = over, under
+	for i, l := range slices.Backward(layers) {
+		next := over
 		if i > 0 {
-			over = layers[i-1]
+			next = layers[i-1]
 		}
-		layers[i].stand(over, high)
-		if !onlyUp(layers[i]) {
-			high = layers[i]
+		l.stand(next, high)
+		if b, ok := l.(below); ok {
+			high = b
 		}
 	}
 	if len(layers) > 0 {
@@ -52,19 +51,17 @@ func link(above, below layer, layers ...layer) (low, high layer) {
 // ends is what lies beyond a Stage, on both sides.
 type ends struct{ above, below Sink }
 
-func (e *ends) onUp(item any)      { e.above(item) }
-func (e *ends) onDown(item any)    { e.below(item) }
-func (e *ends) stand(layer, layer) {}
+func (e *ends) onUp(item any)   { e.above(item) }
+func (e *ends) onDown(item any) { e.below(item) }
 
 // asStage is layers as the two functions of a Stage.
 func asStage(up, down Sink, layers ...layer) (onUp, onDown Sink) {
 	e := &ends{up, down}
 	low, high := link(e, e, layers...)
-	onUp, onDown = up, down
-	if low != layer(e) {
+	if onUp = up; low != above(e) {
 		onUp = low.onUp
 	}
-	if high != layer(e) {
+	if onDown = down; high != below(e) {
 		onDown = high.onDown
 	}
 	return onUp, onDown
@@ -77,8 +74,8 @@ type guest struct {
 	upward, downward Sink
 }
 
-func (g *guest) stand(above, below layer) {
-	g.between.stand(above, below)
+func (g *guest) stand(over above, under below) {
+	g.between.stand(over, under)
 	g.upward, g.downward = g.stage(g.up, g.down)
 }
 

@@ -23,10 +23,10 @@ func (s Stage) layers() []layer { return []layer{&guest{stage: s}} }
 // replaced while it lives, on a core next to the wire.
 type Pipeline struct {
 	driver Driver
-	low    layer // of the top: takes what leaves the core
-	high   layer // of the top: takes what comes from the handler
-	core   layer // the highest: takes what leaves the top
-	bottom layer // the lowest: takes what comes from the wire
+	low    above // of the top: takes what leaves the core
+	high   below // of the top: takes what comes from the handler
+	core   below // takes what leaves the top
+	bottom above // takes what comes from the wire
 }
 
 // whole is a pipeline and its parts, of the usual kind.
@@ -78,8 +78,7 @@ func (j *joint) onUp(item any) {
 	j.low.onUp(item)
 }
 
-func (j *joint) onDown(item any)    { j.core.onDown(item) }
-func (j *joint) stand(layer, layer) {}
+func (j *joint) onDown(item any) { j.core.onDown(item) }
 
 // ceiling and floor are the driver's.
 type (
@@ -87,10 +86,5 @@ type (
 	floor   Pipeline
 )
 
-func (c *ceiling) onUp(item any)      { c.driver.Deliver(item) }
-func (c *ceiling) onDown(item any)    { c.high.onDown(item) }
-func (c *ceiling) stand(layer, layer) {}
-
-func (f *floor) onUp(item any)      { f.bottom.onUp(item) }
-func (f *floor) onDown(item any)    { f.driver.Emit(item) }
-func (f *floor) stand(layer, layer) {}
+func (c *ceiling) onUp(item any) { c.driver.Deliver(item) }
+func (f *floor) onDown(item any) { f.driver.Emit(item) }

@@ -17,9 +17,6 @@ type Stage func(up, down Sink) (onUp, onDown Sink)
 
 // Chain makes one stage of several, listed from handler to wire.
 func Chain(stages ...Stage) Stage {
-	if len(stages) == 1 {
-		return stages[0]
-	}
 	return func(up, down Sink) (Sink, Sink) {
 		if len(stages) == 0 {
 			return up, down
