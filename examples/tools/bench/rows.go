@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/spindrift-go/spindrift/examples/bench/load"
+	"github.com/spindrift-go/spindrift/examples/tools/bench/load"
 )
 
 // kind is what a row does to a server.

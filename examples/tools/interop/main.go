@@ -111,7 +111,7 @@ func (r *run) row(name string) *row {
 // all runs what was chosen and writes the tables.
 func (r *run) all(dir string) error {
 	if _, err := os.Stat(folder("protocol")); err != nil {
-		return errors.New("run it in its own folder, examples/interop")
+		return errors.New("run it in its own folder, examples/tools/interop")
 	}
 	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/spindrift-go/spindrift/examples/bench/load"
+	"github.com/spindrift-go/spindrift/examples/tools/bench/load"
 )
 
 func TestEchoerUnmasksWhateverTheChops(t *testing.T) {

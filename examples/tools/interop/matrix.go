@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/spindrift-go/spindrift/examples/interop/peers/protocol"
+	"github.com/spindrift-go/spindrift/examples/tools/interop/peers/protocol"
 	"github.com/spindrift-go/spindrift/sockets"
 )
 

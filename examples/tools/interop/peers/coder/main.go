@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-	"github.com/spindrift-go/spindrift/examples/interop/peers/protocol"
+	"github.com/spindrift-go/spindrift/examples/tools/interop/peers/protocol"
 )
 
 func main() {

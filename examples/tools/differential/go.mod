@@ -1,8 +1,8 @@
-module github.com/spindrift-go/spindrift/examples/differential
+module github.com/spindrift-go/spindrift/examples/tools/differential
 
 go 1.26
 
-replace github.com/spindrift-go/spindrift => ../..
+replace github.com/spindrift-go/spindrift => ../../..
 
 require (
 	github.com/gorilla/websocket v1.5.3

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
-	"github.com/spindrift-go/spindrift/examples/interop/peers/protocol"
+	"github.com/spindrift-go/spindrift/examples/tools/interop/peers/protocol"
 )
 
 func main() {

@@ -20,7 +20,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/spindrift-go/spindrift/examples/bench/load"
+	"github.com/spindrift-go/spindrift/examples/tools/bench/load"
 )
 
 func main() {

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/spindrift-go/spindrift/examples/bench/load"
+	"github.com/spindrift-go/spindrift/examples/tools/bench/load"
 )
 
 // smallRows are one row of each kind, small enough for a test.

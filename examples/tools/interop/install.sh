@@ -23,5 +23,5 @@ echo "installing with apt-get:$missing"
 export DEBIAN_FRONTEND=noninteractive
 if ! { apt-get update && apt-get install -y --no-install-recommends $missing; } >install.log 2>&1; then
     tail -n 5 install.log
-    echo "apt-get failed, see examples/interop/install.log; what is missing is skipped"
+    echo "apt-get failed, see examples/tools/interop/install.log; what is missing is skipped"
 fi

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/spindrift-go/spindrift/examples/bench/load"
+	"github.com/spindrift-go/spindrift/examples/tools/bench/load"
 )
 
 // A bench runs rows.
