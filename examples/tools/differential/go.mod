@@ -1,6 +1,8 @@
 module github.com/spindrift-go/spindrift/examples/tools/differential
 
-go 1.26
+go 1.26.0
+
+toolchain go1.26.8
 
 replace github.com/spindrift-go/spindrift => ../../..
 
