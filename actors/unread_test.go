@@ -3,7 +3,6 @@ package actors
 import (
 	"crypto/tls"
 	"io"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -237,7 +236,7 @@ func TestMessageTimeOfAGoroutineThatIsLate(t *testing.T) {
 				if c, ok := far.(*tls.Conn); ok {
 					far = c.NetConn()
 				}
-				far.(net.Conn).Close()
+				far.Close()
 				h.closed()
 				require.False(w, late.unseen(), "behind the end")
 			})

@@ -160,11 +160,6 @@ func masked(f *frame.Frame) string {
 // plain is a server's frame.
 func plain(f *frame.Frame) string { return string(frame.Append(nil, f)) }
 
-// closing is the bytes of a Close's payload that the wire has.
-func closing(code frame.Code, reason string) string {
-	return string(binary.BigEndian.AppendUint16(nil, uint16(code))) + reason
-}
-
 // frame reads one frame of the other end and unmasks it.
 func (p *peer) frame() *frame.Frame {
 	p.Helper()

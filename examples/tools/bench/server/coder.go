@@ -26,9 +26,7 @@ func coderContenders() []contender {
 	}
 }
 
-// coderRead reads one message and lends it to use.
-type coderRead func(ctx context.Context, c *websocket.Conn, use func(websocket.MessageType, []byte) error) error
-
+// readCoder reads one message and lends it to use.
 func readCoder(ctx context.Context, c *websocket.Conn, use func(websocket.MessageType, []byte) error) error {
 	kind, payload, err := c.Read(ctx)
 	if err != nil {
