@@ -81,7 +81,7 @@ var lives = []func(s *stack){
 		s.system.Root.Stop(conn)
 	},
 	func(s *stack) { // our client, which is refused
-		_, err := sockets.Dial(context.Background(), s.system, s.url("/nowhere"), s.client(nil))
+		_, err := sockets.DialActor(context.Background(), s.system, s.url("/nowhere"), s.client(nil))
 		assert.ErrorAs(s, err, new(*sockets.HandshakeError))
 	},
 	func(s *stack) { // one that is refused by us
@@ -241,7 +241,7 @@ func (s *stack) client(echoed chan struct{}) *sockets.UpgradeClient {
 
 func (s *stack) ours(path string) (conn *actor.PID, echoed chan struct{}) {
 	echoed = make(chan struct{}, 1000)
-	conn, err := sockets.Dial(context.Background(), s.system, s.url(path), s.client(echoed))
+	conn, err := sockets.DialActor(context.Background(), s.system, s.url(path), s.client(echoed))
 	assert.NoError(s, err)
 	return conn, echoed
 }

@@ -106,7 +106,7 @@ func TestDialRequest(t *testing.T) {
 				if tt.change != nil {
 					tt.change(u, addr)
 				}
-				conn, err := Dial(w.Context(), w.system, strings.TrimSuffix(w.url(addr), "/chat")+tt.suffix, u)
+				conn, err := DialActor(w.Context(), w.system, strings.TrimSuffix(w.url(addr), "/chat")+tt.suffix, u)
 				require.NoError(w, err)
 				defer w.ended(conn)
 				r := <-seen
@@ -139,7 +139,7 @@ func TestDialUserInfo(t *testing.T) {
 	w := newWorld(t, bare)
 	h := w.handler()
 	addr, seen, _ := w.replying(agreed + "\r\n")
-	conn, err := Dial(t.Context(), w.system, "ws://me:s%20cret@"+addr, w.client(h))
+	conn, err := DialActor(t.Context(), w.system, "ws://me:s%20cret@"+addr, w.client(h))
 	require.NoError(t, err)
 	user, password, ok := (<-seen).BasicAuth()
 	assert.True(t, ok)
@@ -150,7 +150,7 @@ func TestDialUserInfo(t *testing.T) {
 	addr, seen, _ = w.replying(agreed + "\r\n")
 	u := w.client(h)
 	u.Header = http.Header{"Authorization": {"Bearer x"}}
-	conn, err = Dial(t.Context(), w.system, "ws://me:secret@"+addr, u)
+	conn, err = DialActor(t.Context(), w.system, "ws://me:secret@"+addr, u)
 	require.NoError(t, err)
 	assert.Equal(t, "Bearer x", (<-seen).Header.Get("Authorization"))
 	w.ended(conn)
@@ -171,7 +171,7 @@ func TestDialIPv6(t *testing.T) {
 		<-served
 	})
 	mine := w.handler()
-	conn, err := Dial(t.Context(), w.system, "ws://"+l.Addr().String(), w.client(mine))
+	conn, err := DialActor(t.Context(), w.system, "ws://"+l.Addr().String(), w.client(mine))
 	require.NoError(t, err)
 	w.system.Root.Send(conn, frame.Text("hello"))
 	mine.upgraded()
@@ -197,14 +197,14 @@ func TestDialMistakes(t *testing.T) {
 		{"password", "ws://me:secret@" + closed.Addr().String(), "connection refused"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			pid, err := Dial(t.Context(), w.system, tt.address, w.client(h))
+			pid, err := DialActor(t.Context(), w.system, tt.address, w.client(h))
 			require.Nil(t, pid)
 			require.ErrorContains(t, err, tt.want)
 			assert.Regexp(t, "^sockets: dial [^ ]+: [^\n]+$", err.Error())
 			assert.NotContains(t, err.Error(), "secret")
 		})
 	}
-	_, err := Dial(t.Context(), w.system, "ws://a.example", &UpgradeClient{})
+	_, err := DialActor(t.Context(), w.system, "ws://a.example", &UpgradeClient{})
 	assert.ErrorContains(t, err, "neither FrameHandler nor Spawn")
 }
 
@@ -249,7 +249,7 @@ func TestBadAnswers(t *testing.T) {
 				}()
 				u := w.client(h)
 				u.Options.Subprotocols = []string{"chat"}
-				_, err := Dial(t.Context(), w.system, w.url(addr), u)
+				_, err := DialActor(t.Context(), w.system, w.url(addr), u)
 				var e *HandshakeError
 				require.ErrorAs(t, err, &e)
 				assert.Equal(t, tt.status, e.Status)
@@ -286,7 +286,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 					io.Copy(io.Discard, p.in)
 					p.Close()
 				}()
-				_, err := Dial(t.Context(), w.system, w.url(addr), w.client(h))
+				_, err := DialActor(t.Context(), w.system, w.url(addr), w.client(h))
 				require.Error(t, err)
 				var e *HandshakeError
 				assert.False(t, errors.As(err, &e), "there was no answer: %v", err)
@@ -323,17 +323,17 @@ func TestServerThatNeverAnswers(t *testing.T) {
 
 				ctx, cancel := context.WithTimeout(t.Context(), soon)
 				defer cancel()
-				_, err := Dial(ctx, w.system, w.url(start(w)), w.client(h))
+				_, err := DialActor(ctx, w.system, w.url(start(w)), w.client(h))
 				require.ErrorIs(t, err, context.DeadlineExceeded)
 
 				ctx, cancel = context.WithCancel(t.Context())
 				time.AfterFunc(soon, cancel)
-				_, err = Dial(ctx, w.system, w.url(start(w)), w.client(h))
+				_, err = DialActor(ctx, w.system, w.url(start(w)), w.client(h))
 				require.ErrorIs(t, err, context.Canceled)
 
 				u := w.client(h)
 				u.Dialer.Timeout = soon
-				_, err = Dial(t.Context(), w.system, w.url(start(w)), u)
+				_, err = DialActor(t.Context(), w.system, w.url(start(w)), u)
 				var timeout net.Error
 				require.ErrorAs(t, err, &timeout)
 				assert.True(t, timeout.Timeout())
@@ -343,7 +343,7 @@ func TestServerThatNeverAnswers(t *testing.T) {
 	}
 }
 
-// A context that is over already leaves nothing behind, however far Dial has come.
+// A context that is over already leaves nothing behind, however far DialActor has come.
 func TestDialGivenUp(t *testing.T) {
 	w := newWorld(t, bare)
 	h := w.handler()
@@ -357,7 +357,7 @@ func TestDialGivenUp(t *testing.T) {
 	before := w.count()
 	for i := range 100 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*10*time.Microsecond)
-		if conn, err := Dial(ctx, w.system, w.url(addr), w.client(mine)); err == nil {
+		if conn, err := DialActor(ctx, w.system, w.url(addr), w.client(mine)); err == nil {
 			w.ended(conn)
 		}
 		cancel()
@@ -370,7 +370,7 @@ func TestDialGivenUp(t *testing.T) {
 func TestRefusalWhoseBodyStalls(t *testing.T) {
 	w := newWorld(t, bare)
 	addr, _, _ := w.replying("HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nbecause")
-	_, err := Dial(t.Context(), w.system, w.url(addr), w.client(w.handler()))
+	_, err := DialActor(t.Context(), w.system, w.url(addr), w.client(w.handler()))
 	var e *HandshakeError
 	require.ErrorAs(t, err, &e)
 	assert.Equal(t, "403 because", fmt.Sprint(e.Status, " ", string(e.Body)))
@@ -398,7 +398,7 @@ func TestFramesBehindTheAnswer(t *testing.T) {
 				}
 			})
 			h := w.handler()
-			_, err := Dial(w.Context(), w.system, w.url(addr), w.client(h))
+			_, err := DialActor(w.Context(), w.system, w.url(addr), w.client(h))
 			require.NoError(w, err)
 			h.upgraded()
 			h.text("one")
@@ -454,7 +454,7 @@ func TestNetDial(t *testing.T) {
 			assert.Equal(w, map[bool]string{true: "tcp localhost:443", false: "tcp localhost:80"}[w.tls], network+" "+to)
 			return net.Dial("tcp", addr)
 		}
-		conn, err := Dial(w.Context(), w.system, w.url("localhost"), u)
+		conn, err := DialActor(w.Context(), w.system, w.url("localhost"), u)
 		require.NoError(w, err)
 		w.system.Root.Send(conn, frame.Text("hello"))
 		mine.upgraded()
@@ -477,7 +477,7 @@ func TestClientAndServer(t *testing.T) {
 				mine := w.handler()
 				u := w.client(mine)
 				u.Options.Subprotocols, u.Options.Compression = []string{"x", "chat"}, new(pipeline.Compression)
-				conn, err := Dial(w.Context(), w.system, w.url(addr), u)
+				conn, err := DialActor(w.Context(), w.system, w.url(addr), u)
 				require.NoError(w, err)
 				_, up := mine.upgraded()
 				assert.Equal(w, "chat", up.Subprotocol)
@@ -502,12 +502,12 @@ func TestDialWithoutTrust(t *testing.T) {
 	addr := w.websocket(&UpgradeServer{FrameHandler: h.pid})
 	u := w.client(h)
 	u.Dialer.TLS = nil
-	_, err := Dial(t.Context(), w.system, w.url(addr), u)
+	_, err := DialActor(t.Context(), w.system, w.url(addr), u)
 	var unknown *tls.CertificateVerificationError
 	require.ErrorAs(t, err, &unknown)
 	u.Dialer.TLS = clientTLS()
 	u.Dialer.TLS.ServerName = "b.example"
-	_, err = Dial(t.Context(), w.system, w.url(addr), u)
+	_, err = DialActor(t.Context(), w.system, w.url(addr), u)
 	require.ErrorAs(t, err, &unknown)
 }
 
@@ -647,7 +647,7 @@ func TestJarThatPanics(t *testing.T) {
 			p.Close()
 		}
 	}()
-	_, err := Dial(t.Context(), w.system, w.url(addr), u)
+	_, err := DialActor(t.Context(), w.system, w.url(addr), u)
 	require.ErrorContains(t, err, "panic: on purpose")
 }
 

@@ -81,7 +81,7 @@ func (w *world) dialled(u *UpgradeClient) *peer {
 		}
 	})
 	u.Dialer.TLS = clientTLS()
-	conn, err := Dial(w.Context(), w.system, w.url(addr), u)
+	conn, err := DialActor(w.Context(), w.system, w.url(addr), u)
 	require.NoError(w, err)
 	w.Cleanup(func() { w.system.Root.StopFuture(conn).Wait() })
 	return <-accepted

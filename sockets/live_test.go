@@ -194,7 +194,7 @@ func TestBroadcastCompressed(t *testing.T) {
 		for range 5 {
 			u := w.client(mine)
 			u.Options.Compression = new(pipeline.Compression)
-			conn, err := Dial(w.Context(), w.system, w.url(addr), u)
+			conn, err := DialActor(w.Context(), w.system, w.url(addr), u)
 			require.NoError(w, err)
 			mine.upgraded()
 			defer w.ended(conn)

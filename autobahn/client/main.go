@@ -98,7 +98,7 @@ func (e *engine) visit(ctx context.Context, path string, text *string) error {
 			close(closed)
 		}
 	}
-	pid, err := sockets.Dial(ctx, e.system, e.base+path, &sockets.UpgradeClient{
+	pid, err := sockets.DialActor(ctx, e.system, e.base+path, &sockets.UpgradeClient{
 		Spawn:   actor.PropsFromFunc(guest),
 		Options: e.options,
 	})

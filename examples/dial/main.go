@@ -28,7 +28,7 @@ func main() {
 func run(url string) error {
 	system := sockets.NewSystem()
 	closed := make(chan *sockets.Closed)
-	conn, err := sockets.Dial(context.Background(), system, url, &sockets.UpgradeClient{
+	conn, err := sockets.DialActor(context.Background(), system, url, &sockets.UpgradeClient{
 		Spawn: actor.PropsFromFunc(func(ctx actor.Context) {
 			switch m := ctx.Message().(type) {
 			case *frame.Frame:

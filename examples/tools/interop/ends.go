@@ -81,7 +81,7 @@ func (h *host) shutdown(ctx context.Context) error {
 func dial(ctx context.Context, system *actor.ActorSystem, url string, u sockets.UpgradeClient) (*talk, error) {
 	events := make(chan any, 256)
 	u.Spawn = handler(events)
-	if _, err := sockets.Dial(ctx, system, url, &u); err != nil {
+	if _, err := sockets.DialActor(ctx, system, url, &u); err != nil {
 		return nil, err
 	}
 	return open(ctx, system, events, true)

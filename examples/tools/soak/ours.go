@@ -28,7 +28,7 @@ type ours struct {
 // with it.
 func (s *slot) ours(ctx context.Context, rounds int) bool {
 	o := &ours{slot: s, rounds: rounds, cut: s.IntN(4) == 0, told: make(chan *sockets.Closed, 1)}
-	_, err := sockets.Dial(ctx, s.server.system, "ws://"+s.server.addr+"/own", &sockets.UpgradeClient{
+	_, err := sockets.DialActor(ctx, s.server.system, "ws://"+s.server.addr+"/own", &sockets.UpgradeClient{
 		Spawn:   actor.PropsFromProducer(func() actor.Actor { return o }),
 		Options: &sockets.Options{Compression: &pipeline.Compression{}, Portable: s.portable, CloseTimeout: grace},
 		Dialer: sockets.Dialer{Timeout: grace, NetDial: func(ctx context.Context, _, _ string) (net.Conn, error) {
