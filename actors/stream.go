@@ -140,7 +140,7 @@ func (s *stream) receive(ctx actor.Context) {
 	case *actor.DeadLetterResponse:
 		s.ctx.Watch(s.handler) // Terminated comes at once if it was the handler that did not exist
 	case *SetTop:
-		s.pipeline.SetTop(m.Top)
+		s.setTop(m.Top)
 	case *SetLimits:
 		own := *s.limits
 		m.Limits(&own)
@@ -543,7 +543,7 @@ func (s *stream) Emit(item any) {
 	case *pipeline.Status:
 		s.report(m)
 	case *pipeline.After:
-		s.after(m.Delay, m.Event)
+		s.await(m)
 	case *pipeline.Settle:
 		s.settleHandler()
 	case *pipeline.Hangup:

@@ -16,8 +16,12 @@ type timers struct {
 
 type timer struct {
 	at    time.Duration
-	event any
+	event any  // nil: it has come
+	top   bool // asked for by the top of the pipeline
 }
+
+// eventsATurn is how many events a turn takes: others wait behind it.
+const eventsATurn = 64
 
 // The driver's own events.
 type (
@@ -31,32 +35,52 @@ type (
 // moment is how long a wire that was nudged has to tell what it has written.
 const moment = 100 * time.Millisecond
 
+// after asks for an event of the driver's own.
 func (s *stream) after(d time.Duration, event any) {
+	s.await(&pipeline.After{Delay: d, Event: event})
+}
+
+// await has an event come up in a later turn.
+func (s *stream) await(m *pipeline.After) {
 	t := &s.timers
-	at := s.rt.now() + max(d, 1) // never in the turn that asks
+	if m.Replace && m.Event != nil {
+		t.list = slices.DeleteFunc(t.list, func(w timer) bool { return same(w.event, m.Event) })
+	}
+	at := s.rt.now() + max(m.Delay, 1) // never in the turn that asks
 	i := len(t.list)
 	for i > 0 && t.list[i-1].at > at {
 		i--
 	}
-	t.list = slices.Insert(t.list, i, timer{at, event})
+	t.list = slices.Insert(t.list, i, timer{at, m.Event, m.Top})
 	if i == 0 {
 		s.rt.wheel.set(&t.alarm, at)
 	}
+}
+
+// setTop replaces the top of the pipeline. Nobody is left to want what it waits for.
+func (s *stream) setTop(top pipeline.Part) {
+	s.timers.list = slices.DeleteFunc(s.timers.list, func(w timer) bool { return w.top })
+	s.pipeline.SetTop(top)
 }
 
 // fire reads what has arrived, for what is due may be about that, and sends what is
 // due where it belongs.
 func (s *stream) fire() {
 	t := &s.timers
-	defer t.wind(s.rt.wheel) // also if a stage panics
-	defer func() { s.fired, s.late = nil, false }()
+	fired := 0
+	defer func() { // also if a stage panics
+		s.fired, s.late = nil, false
+		t.list = slices.Delete(t.list, 0, fired)
+		t.wind(s.rt.wheel)
+	}()
 	last := s.lastRead
 	s.read()
 	s.late = s.lastRead > last || s.wire.unseen()
 	now := s.rt.now()
-	for len(t.list) > 0 && t.list[0].at <= now {
-		event := t.list[0].event
-		t.list = slices.Delete(t.list, 0, 1)
+	for fired < min(len(t.list), eventsATurn) && t.list[fired].at <= now {
+		event := t.list[fired].event
+		t.list[fired].event = nil // an event that comes asks for later ones only: they go behind
+		fired++
 		switch m := event.(type) {
 		case *lingered:
 			s.cut = true

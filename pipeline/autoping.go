@@ -22,8 +22,8 @@ type AutoPing struct {
 	Show     bool          // hand Pongs to the handler as well
 }
 
-// look comes back when the peer's silence may be long enough to act on.
-type look struct{ generation uint32 }
+// look comes back to its pinger when the peer's silence may be long enough to act on.
+type look pinger
 
 type ping struct {
 	payload []byte
@@ -37,11 +37,10 @@ func (o AutoPing) Stage() Stage {
 
 type pinger struct {
 	between
-	*AutoPing         // the recipe, until its times are changed
-	sent       []ping // unanswered, oldest first
-	count      uint32
-	generation uint32
-	asked      time.Duration // when the Ping that awaits life was sent, since 1970; 0: none
+	*AutoPing        // the recipe, until its times are changed
+	sent      []ping // unanswered, oldest first
+	count     uint32
+	asked     time.Duration // when the Ping that awaits life was sent, since 1970; 0: none
 }
 
 func (p *pinger) onUp(item any) {
@@ -49,10 +48,10 @@ func (p *pinger) onUp(item any) {
 	case *Start:
 		p.lookIn(p.Interval)
 	case *look:
-		if m.generation == p.generation {
+		if m == (*look)(p) {
 			p.look()
+			return
 		}
-		return
 	case *frame.Frame:
 		if m.Opcode == frame.OpPong {
 			p.match(m)
@@ -83,15 +82,17 @@ func (p *pinger) onDown(item any) {
 	p.down(item)
 }
 
-// lookIn asks for the next look, and makes any other that is under way void.
+// lookIn asks for the next look, in place of any other that is under way.
 func (p *pinger) lookIn(d time.Duration) {
-	p.generation++
 	if p.Interval > 0 {
-		p.down(&After{Delay: d, Event: &look{p.generation}})
+		p.down(&After{Delay: d, Event: (*look)(p), Replace: true})
 	}
 }
 
 func (p *pinger) look() {
+	if p.Interval == 0 { // switched off meanwhile
+		return
+	}
 	s := p.status()
 	if p.asked != 0 && since1970(s.LastRead) < p.asked {
 		if waited := since1970(s.Now) - p.asked; waited < p.Timeout {

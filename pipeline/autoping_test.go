@@ -53,3 +53,38 @@ func (r *rig) bottomOf(op frame.Opcode) Sink {
 		r.bottom(item)
 	}
 }
+
+// However often its times are changed, one look is waited for; and none by one that was
+// switched off.
+func TestAutoPingWaitsOnce(t *testing.T) {
+	r := newRig(t, terms{ping: time.Hour}.chain())
+	for i := range 100 {
+		r.down(&Limits{PingInterval: time.Minute + time.Duration(i)})
+	}
+	require.Len(t, r.timers, 1)
+	r.down(&Limits{PingInterval: -1})
+	r.wait(time.Hour)
+	assert.Empty(t, r.out)
+	assert.Empty(t, r.timers)
+	r.down(&Limits{PingInterval: time.Second})
+	r.wait(time.Second)
+	assert.NotEmpty(t, r.out)
+}
+
+// Two of them on one connection do not take each other's time.
+func TestAutoPingTwice(t *testing.T) {
+	often, seldom := AutoPing{Interval: 10 * time.Second, Payload: func() []byte { return []byte("often") }}, AutoPing{Interval: 15 * time.Second, Payload: func() []byte { return []byte("seldom") }}
+	r := newRig(t, Chain(often.Stage(), seldom.Stage()))
+	var pings []string
+	r.onUp, r.onDown = Chain(often.Stage(), seldom.Stage())(r.top, func(item any) {
+		if f, ok := item.(*frame.Frame); ok {
+			pings = append(pings, f.String())
+			return
+		}
+		r.bottom(item)
+	})
+	r.timers = nil
+	r.up(&Start{})
+	r.wait(16 * time.Second)
+	assert.Equal(t, []string{"often", "seldom"}, pings)
+}

@@ -78,11 +78,14 @@ type (
 		Split(dst []byte) (head, body []byte)
 	}
 
-	// After asks for Event to come up again, past Delay. It cannot be withdrawn:
-	// who no longer wants it ignores it.
+	// After asks for Event to come up again, past Delay. What the stages of a top have
+	// asked for is withdrawn when the top is replaced.
 	After struct {
-		Delay time.Duration
-		Event any
+		Delay   time.Duration
+		Event   any
+		Replace bool // take the place of an After that waits with the same Event, compared with ==: it comes once, at the new time
+
+		Top bool // asked for above the core; Pipeline sets it, for the driver
 	}
 
 	// Status asks the driver to fill in what it knows, before the call returns.
@@ -121,7 +124,7 @@ type Limits struct {
 	MessageTime  time.Duration // from its first to its last byte
 	ControlRate  int           // control frames a second, sustained
 	Out          int           // bytes of messages that wait in an Outbox
-	InflateRatio int           // inflated to compressed bytes, judged past 64 KiB
+	InflateRatio int           // inflated to compressed bytes, judged past 1 MiB inflated
 	CloseTimeout time.Duration // for the peer's Close
 	PingInterval time.Duration // of AutoPing
 	PingTimeout  time.Duration // of AutoPing

@@ -19,8 +19,8 @@ type Limit struct {
 	ControlRate int           // control frames a second; 0: no limit; sustained over it: 1008
 }
 
-// overdue comes back when the message that was begun then should have ended.
-type overdue struct{}
+// overdue comes back to its limiter when the message that was begun then should have ended.
+type overdue limiter
 
 // Stage returns the limit as a stage.
 func (o Limit) Stage() Stage {
@@ -51,9 +51,11 @@ func (l *limiter) onUp(item any) {
 			return
 		}
 	case *overdue:
-		l.watched = false
-		l.watch()
-		return
+		if m == (*overdue)(l) {
+			l.watched = false
+			l.watch()
+			return
+		}
 	}
 	l.up(item)
 }
@@ -98,7 +100,7 @@ func (l *limiter) watch() {
 		l.began, left = clock(s), l.Time
 	}
 	l.watched = true
-	l.down(&After{Delay: max(left, l.Time/64), Event: &overdue{}}) // the clock may stand still: not again at once
+	l.down(&After{Delay: max(left, l.Time/64), Event: (*overdue)(l), Replace: true}) // the clock may stand still: not again at once
 }
 
 // patience is how often the time of a message may begin anew.
@@ -123,6 +125,10 @@ func (l *limiter) onDown(item any) {
 		set(&l.Message, m.Message)
 		set(&l.Time, m.MessageTime)
 		set(&l.ControlRate, m.ControlRate)
+		if m.MessageTime != 0 { // counts for the message that is under way, too
+			l.watched = false
+			l.watch()
+		}
 	}
 	l.down(item)
 }

@@ -54,3 +54,21 @@ func TestMessageTimeAnew(t *testing.T) {
 	require.NotNil(t, r.hangup)
 	assert.Equal(t, frame.PolicyViolation, r.end().Code)
 }
+
+// A new time counts for the message that is under way, too.
+func TestMessageTimeIsChanged(t *testing.T) {
+	for _, tt := range []struct {
+		to   time.Duration
+		ends bool
+	}{{10 * time.Second, true}, {time.Hour, false}, {-1, false}} {
+		r := newRig(t, terms{ping: -1}.chain())
+		r.read(piece(frame.OpBinary, false, "half a", 0))
+		r.wait(5 * time.Second)
+		r.down(&Limits{MessageTime: tt.to})
+		r.wait(4 * time.Second)
+		require.Nil(t, r.hangup)
+		r.wait(2 * time.Minute)
+		require.Equal(t, tt.ends, r.hangup != nil, tt.to)
+		require.LessOrEqual(t, len(r.timers), 1)
+	}
+}

@@ -78,7 +78,14 @@ func (j *joint) onUp(item any) {
 	j.low.onUp(item)
 }
 
-func (j *joint) onDown(item any) { j.core.onDown(item) }
+func (j *joint) onDown(item any) {
+	if m, ok := item.(*After); ok {
+		own := *m // a stage may use its After for every connection
+		own.Top = true
+		item = &own
+	}
+	j.core.onDown(item)
+}
 
 // ceiling and floor are the driver's.
 type (

@@ -172,6 +172,9 @@ func (r *rig) bottom(item any) {
 			r.t.Fatalf("Size says %d, Append adds %d", said, grown)
 		}
 	case *After:
+		if m.Replace {
+			r.timers = slices.DeleteFunc(r.timers, func(t timer) bool { return t.event == m.Event })
+		}
 		i := len(r.timers)
 		for at := r.now.Add(m.Delay); i > 0 && r.timers[i-1].at.After(at); i-- {
 		}
