@@ -15,11 +15,14 @@ func RateLimit(n int, period time.Duration) pipeline.Stage {
 	return func(up, down pipeline.Sink) (onUp, onDown pipeline.Sink) {
 		seen := 0 // one for each connection
 		onUp = func(item any) {
-			switch item.(type) {
+			switch m := item.(type) {
 			case *over:
 				seen = 0
 				return
 			case *frame.Frame:
+				if m.Opcode.Control() || m.Opcode == frame.OpContinuation {
+					break // no message, or no new one
+				}
 				if seen == n {
 					down(&frame.Error{Code: frame.PolicyViolation, Reason: "too many messages"})
 					return
