@@ -17,7 +17,7 @@ type Compression struct {
 	ContextTakeover bool // keep the window between messages where the peer allows it: smaller messages, more memory and work
 	WindowBits      int  // the largest window for what this side sends, 8 to 15; 0: 15
 	PeerWindowBits  int  // the largest window held for what the peer sends, 8 to 15: it is asked to use no more; 0: 15
-	MaxRatio        int  // inflated to compressed bytes, judged past 64 KiB inflated; 0: 100; negative: no limit
+	MaxRatio        int  // inflated to compressed bytes, judged past 1 MiB inflated; 0: 100; negative: no limit
 }
 
 // DeflateParams is what both sides agreed on, RFC 7692 7.1. Window bits that

@@ -21,9 +21,9 @@ const (
 )
 
 const (
-	outSize      = 8 << 10  // inflated bytes that go up together
-	inSize       = 4 << 10  // bytes that the reader takes at a time
-	ratioSilence = 64 << 10 // MaxRatio is not judged before that many inflated bytes
+	outSize      = 8 << 10 // inflated bytes that go up together
+	inSize       = 4 << 10 // bytes that the reader takes at a time
+	ratioSilence = 1 << 20 // MaxRatio is not judged before that many inflated bytes: the message limit bounds them
 )
 
 var (

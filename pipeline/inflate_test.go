@@ -299,9 +299,9 @@ func TestInflateRatio(t *testing.T) {
 	}{
 		{"zeros, not many", make([]byte, ratioSilence), 0, false},
 		{"zeros", make([]byte, ratioSilence+1), 0, true},
-		{"zeros, high limit", make([]byte, 1<<20), 1100, false},
-		{"prose", prose(1, 1<<20), 0, false},
-		{"prose, low limit", prose(1, 1<<20), 2, true},
+		{"zeros, high limit", make([]byte, 2<<20), 1100, false},
+		{"prose", prose(1, 3<<19), 0, false},
+		{"prose, low limit", prose(1, 3<<19), 2, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, size := range []int{1, 7, 100, 5000, 1 << 20} {
