@@ -66,6 +66,7 @@ func TestReplacedEventComesOnce(t *testing.T) {
 		})
 		p, f := w.startFake(plan)
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		require.Equal(t, []string{"a 1s", "z 2s", "a 4s", "b 5s"}, came)
 		f.arrives(masked(frame.Close(frame.Normal, "")))
 		f.ends()
