@@ -29,6 +29,7 @@ type output struct {
 	blocked  bool     // the wire did not take all: writable will be signalled
 	asked    bool     // a stage knows that output waits: it will be told Flushed
 	shut     bool     // our half is closed
+	over     bool     // more waits than may, and the pipeline will hear of it: but for what is urgent nothing follows
 	pressed  bool     // Backpressure was told, Drained not yet
 	watched  bool     // a stallCheck is on its way
 	promised *promise // the latest; nil: none
@@ -103,13 +104,14 @@ func (o *output) compact() {
 // instance, finds room when nothing else does.
 func (s *stream) write(m pipeline.Appender) {
 	o, l := &s.out, s.limits
-	if s.hung != nil || o.shut {
+	if s.hung != nil || o.shut || o.over && !m.Urgent() {
 		return
 	}
 	if s.full(m) {
 		if s.flush(); s.full(m) {
 			if !m.Urgent() || o.urgent+m.Size() > fill {
 				o.urgent = 0 // for the Close that this brings
+				o.over = true
 				s.pipeline.Up(&pipeline.Overflow{})
 				return
 			}

@@ -128,6 +128,35 @@ func TestMessageLargerThanTheLimit(t *testing.T) {
 	})
 }
 
+// What a stage sends at once, in the middle of an item: a message that finds no room is
+// the last, a smaller one behind it would leave a hole.
+func TestOverTheLimitWithinAnItem(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		plan := w.plan(h)
+		fits, large, small := sized(usual.Out/2), sized(usual.Out), sized(10)
+		plan.Top = pipeline.Stage(func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
+			return func(item any) {
+				if _, ok := item.(*frame.Frame); ok {
+					for _, f := range []*frame.Frame{fits, large, small} {
+						down(f)
+					}
+				}
+				up(item)
+			}, down
+		})
+		_, f := w.startFake(plan)
+		f.accepts(10)
+		f.arrives(masked(frame.Text("all of it")))
+		synctest.Wait()
+		f.accepts(-1)
+		synctest.Wait()
+		require.True(w, unmasked(fits, frame.Close(frame.PolicyViolation, "slow consumer")) == f.written())
+		f.goodbye()
+		h.closed()
+	})
+}
+
 // What is urgent finds room when nothing else does, in its place.
 func TestUrgentOutput(t *testing.T) {
 	virtually(t, func(w *world) {

@@ -39,7 +39,7 @@ type closer struct {
 	rcvd     bool         // the peer's Close came in
 	failed   bool         // nothing that the peer still sends counts
 	eof      bool         // the peer has closed its half without a Close
-	rising   bool         // something from the wire is on its way up: an error that comes down is the peer's doing
+	fromPeer bool         // something from the wire is on its way up: an error that comes down is the peer's doing
 	done     bool         // Closed went up
 	verdict  *frame.Error // to be sent when the handler has settled; nil: none
 	account  *Closed
@@ -77,10 +77,9 @@ func (c *closer) onUp(item any) {
 }
 
 func (c *closer) rise(item any) {
-	was := c.rising
-	c.rising = true
+	c.fromPeer = true
 	c.up(item)
-	c.rising = was
+	c.fromPeer = false
 }
 
 func (c *closer) onDown(item any) {
@@ -96,7 +95,7 @@ func (c *closer) onDown(item any) {
 			c.down(m)
 		}
 	case *frame.Error:
-		if c.rising {
+		if c.fromPeer {
 			c.failLater(m)
 		} else {
 			c.fail(m)

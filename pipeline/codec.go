@@ -71,10 +71,9 @@ func (c *codec) decode(in *Input) {
 func (c *codec) onDown(item any) {
 	switch m := item.(type) {
 	case *frame.Frame:
-		was := c.out.f // a wire that writes before it takes one frame may be given another
 		c.out.f = m
 		c.down(&c.out)
-		c.out.f = was
+		c.out.f = nil
 		m.Sent()
 		return
 	case *Limits:

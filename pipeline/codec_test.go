@@ -93,24 +93,6 @@ func TestCodecUrgent(t *testing.T) {
 	assert.Equal(t, []bool{false, true, false, true, true}, urgent)
 }
 
-// A driver that writes what waits before it takes a frame may bring about another
-// one: a Pong that was owed, a message that was kept back.
-func TestCodecIsGivenAFrameInTheMiddleOfAnother(t *testing.T) {
-	var out []byte
-	var onDown Sink
-	written := false
-	_, onDown = Codec{}.Stage()(nil, func(item any) {
-		m := item.(Appender)
-		if !written {
-			written = true
-			onDown(frame.Pong(nil))
-		}
-		out = m.Append(out)
-	})
-	onDown(frame.Text("hello"))
-	assert.Equal(t, "\x8a\x00\x81\x05hello", string(out))
-}
-
 // A frame that was handed over is released when it was written, and no other.
 func TestCodecReleases(t *testing.T) {
 	for _, client := range []bool{false, true} {

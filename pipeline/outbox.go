@@ -48,19 +48,18 @@ func (o Outbox) Stage() Stage {
 type outbox struct {
 	between
 	Outbox
-	queue     []*frame.Frame // wait, oldest first
-	size      int            // what they cost
-	control   int            // what control frames have cost since the wire last had room
-	open      bool           // a message has gone out in part
-	partial   bool           // the newest message that waits is not complete
-	dropping  bool           // what comes down continues a message that was dropped
-	leaving   bool           // a Close goes down: nothing waits any more
-	failed    bool           // the connection has: nothing goes out any more
-	releasing bool           // what the wire has room for is being sent on
-	pressed   bool           // the wire has said Backpressure, and not Drained
-	told      bool           // the handler of Backpressure, and not of Drained
-	dropped   Dropped        // not told yet
-	silent    bool           // the first drop of this time was told
+	queue    []*frame.Frame // wait, oldest first
+	size     int            // what they cost
+	control  int            // what control frames have cost since the wire last had room
+	open     bool           // a message has gone out in part
+	partial  bool           // the newest message that waits is not complete
+	dropping bool           // what comes down continues a message that was dropped
+	leaving  bool           // a Close goes down: nothing waits any more
+	failed   bool           // the connection has: nothing goes out any more
+	pressed  bool           // the wire has said Backpressure, and not Drained
+	told     bool           // the handler of Backpressure, and not of Drained
+	dropped  Dropped        // not told yet
+	silent   bool           // the first drop of this time was told
 }
 
 func (b *outbox) onUp(item any) {
@@ -264,14 +263,12 @@ func (b *outbox) fail() {
 
 // release sends on what the wire has room for.
 func (b *outbox) release() {
-	if b.releasing || b.failed { // the wire took something at once, or Closing takes nothing more
+	if b.failed { // Closing takes nothing more
 		return
 	}
-	b.releasing = true
 	for len(b.queue) > 0 && b.room() {
 		b.shift()
 	}
-	b.releasing = false
 }
 
 // flush sends all on that waits: a Close is to follow it.

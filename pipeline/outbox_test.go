@@ -30,11 +30,14 @@ type slowWire struct {
 
 func newSlowWire(t *testing.T, o Outbox) *slowWire {
 	w := &slowWire{t: t, high: o.High, low: max(o.High/2, 1)}
-	w.onUp, w.onDown = o.Stage()(w.top, w.bottom)
+	p := New(w, Chain(), o.Stage())
+	w.onUp, w.onDown = p.Up, p.Down
 	return w
 }
 
-func (w *slowWire) top(item any) {
+func (w *slowWire) Accounted(*Closed) {}
+
+func (w *slowWire) Deliver(item any) {
 	switch m := item.(type) {
 	case *Backpressure:
 		w.told = append(w.told, "pressed")
@@ -49,7 +52,7 @@ func (w *slowWire) top(item any) {
 	}
 }
 
-func (w *slowWire) bottom(item any) {
+func (w *slowWire) Emit(item any) {
 	switch m := item.(type) {
 	case *Status:
 		m.Waiting = w.waiting
@@ -274,13 +277,17 @@ func TestOutboxReleases(t *testing.T) {
 func TestOutboxIsAnsweredAtOnce(t *testing.T) {
 	w := &slowWire{t: t, low: 1}
 	answered := 0
-	w.onUp, w.onDown = Outbox{Limit: 3 * (frameCost + 1), Policy: DropOldest}.Stage()(func(item any) {
-		w.top(item)
-		if _, ok := item.(*Dropped); ok && answered < 3 {
-			answered++
-			w.onDown(frame.Text("!"))
-		}
-	}, w.bottom)
+	answering := func(up, down Sink) (Sink, Sink) {
+		return func(item any) {
+			up(item)
+			if _, ok := item.(*Dropped); ok && answered < 3 {
+				answered++
+				down(frame.Text("!"))
+			}
+		}, down
+	}
+	p := New(w, Stage(answering), Outbox{Limit: 3 * (frameCost + 1), Policy: DropOldest}.Stage())
+	w.onUp, w.onDown = p.Up, p.Down
 	w.play("a b c d e f write write")
 	w.play("<closed>")
 	assert.Equal(t, "a", w.sent[0])
@@ -295,7 +302,8 @@ func TestOutboxCounts(t *testing.T) {
 		o := Outbox{Limit: 200 + random.IntN(2000), High: random.IntN(3) * 50, Policy: DropNewest + Policy(random.IntN(2))}
 		w := newSlowWire(t, o)
 		b := &outbox{Outbox: o}
-		w.onUp, w.onDown = asStage(w.top, w.bottom, b)
+		p := New(w, Chain(), Stage(func(up, down Sink) (Sink, Sink) { return asStage(up, down, b) }))
+		w.onUp, w.onDown = p.Up, p.Down
 		messages, size, open := 0, 0, false
 		for n := range 200 {
 			if random.IntN(4) == 0 {

@@ -1,6 +1,10 @@
 package pipeline
 
-// Driver is who runs a pipeline: who feeds it and does what leaves it.
+import "slices"
+
+// Driver is who runs a pipeline: who feeds it and does what leaves it. Within Emit and
+// Deliver it may call Up, and what it has to say goes up when the item that is under way
+// is through.
 type Driver interface {
 	Deliver(item any)    // what leaves the top is the frame handler's
 	Emit(item any)       // what leaves the bottom is for the wire, or a request to the driver
@@ -21,12 +25,19 @@ func (s Stage) layers() []layer { return []layer{&guest{stage: s}} }
 
 // Pipeline is the stages of one connection: a top, next to the handler, that may be
 // replaced while it lives, on a core next to the wire.
+//
+// One item is under way at a time. What the driver answers meanwhile waits, in order:
+// a stage that has sent something down is done with it before it hears how the wire
+// took it.
 type Pipeline struct {
 	driver Driver
 	low    above // of the top: takes what leaves the core
 	high   below // of the top: takes what comes from the handler
 	core   below // takes what leaves the top
 	bottom above // takes what comes from the wire
+
+	busy    bool  // an item is under way
+	answers []any // of the driver to that, to go up next
 }
 
 // whole is a pipeline and its parts, of the usual kind.
@@ -56,16 +67,48 @@ func (p *Pipeline) begin(d Driver, top, core []layer) *Pipeline {
 	return p
 }
 
-// Up takes an item from the wire.
-func (p *Pipeline) Up(item any) { p.bottom.onUp(item) }
+// Up takes an item from the wire, or an answer of the driver, see Driver.
+func (p *Pipeline) Up(item any) {
+	if p.busy {
+		p.answers = append(p.answers, item)
+		return
+	}
+	p.busy = true
+	defer p.rest() // also if a stage panics
+	p.bottom.onUp(item)
+	p.answer()
+}
 
 // Down takes an item from the handler.
-func (p *Pipeline) Down(item any) { p.high.onDown(item) }
+func (p *Pipeline) Down(item any) {
+	if p.busy { // from within Deliver: a part of what is under way
+		p.high.onDown(item)
+		return
+	}
+	p.busy = true
+	defer p.rest()
+	p.high.onDown(item)
+	p.answer()
+}
 
-// SetTop replaces the top, which gets a Start.
+// SetTop replaces the top, which gets a Start. It is called between two items.
 func (p *Pipeline) SetTop(top Part) {
 	p.low, p.high = link((*ceiling)(p), (*joint)(p), top.layers()...)
+	p.busy = true
+	defer p.rest()
 	p.low.onUp(&Start{})
+	p.answer()
+}
+
+func (p *Pipeline) rest() { p.busy = false }
+
+// answer sends up what the driver has answered, and what it answers to that.
+func (p *Pipeline) answer() {
+	for len(p.answers) > 0 {
+		item := p.answers[0]
+		p.answers = slices.Delete(p.answers, 0, 1) // there are one or two, and their memory is used again
+		p.bottom.onUp(item)
+	}
 }
 
 // joint is where core and top meet.

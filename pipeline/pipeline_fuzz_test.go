@@ -126,7 +126,8 @@ func newChaos(t *testing.T, options byte) *chaos {
 	if on(optUnlimited) {
 		o.frame, o.message, o.fragments, o.time, o.control, o.close = -1, -1, -1, -1, -1, -1
 	}
-	z := &chaos{newRig(t, o.chain()), t, o}
+	top, core := o.parts()
+	z := &chaos{newRigOf(t, top, core), t, o}
 	z.holding = on(optHold)
 	return z
 }

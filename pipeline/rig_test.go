@@ -52,20 +52,11 @@ func (o terms) parts() (Part, Part) {
 	return alive, core
 }
 
-// chain is what a Pipeline makes of them.
+// chain is what a Pipeline makes of them, as one stage.
 func (o terms) chain() Stage {
 	top, core := o.parts()
-	return func(up, down Sink) (Sink, Sink) {
-		p := New(&sinks{up, down}, top, core)
-		return p.Up, p.Down
-	}
+	return Chain(top.Stage(), core.Stage())
 }
-
-type sinks struct{ up, down Sink }
-
-func (s *sinks) Deliver(item any)  { s.up(item) }
-func (s *sinks) Emit(item any)     { s.down(item) }
-func (s *sinks) Accounted(*Closed) {}
 
 // links is the same of single stages.
 func (o terms) links() Stage {
@@ -106,17 +97,17 @@ func (o terms) codec() Codec {
 	return c
 }
 
-// rig drives a pipeline as package actors does, with a clock that stands still
+// rig drives a Pipeline as package actors does, with a clock that stands still
 // until it is moved and a slice in place of a socket.
 type rig struct {
 	t        testing.TB
-	onUp     Sink
-	onDown   Sink
+	pipeline *Pipeline
+	onUp     Sink // of the pipeline
+	onDown   Sink // of the pipeline
 	now      time.Time
 	lastRead time.Time
 	unread   time.Duration
 	timers   []timer // by time
-	next     []any   // to go up when the present item is through
 
 	ups     []any // what the handler was given
 	out     []byte
@@ -135,12 +126,20 @@ type timer struct {
 
 var epoch = time.Date(2011, 12, 11, 0, 0, 0, 0, time.UTC) // RFC 6455
 
-func newRig(t testing.TB, stage Stage) *rig {
+// newRig is a rig of stages that are no Part of their own.
+func newRig(t testing.TB, stage Stage) *rig { return newRigOf(t, Chain(), stage) }
+
+func newRigOf(t testing.TB, top, core Part) *rig {
 	r := &rig{t: t, now: epoch, lastRead: epoch}
-	r.onUp, r.onDown = stage(r.top, r.bottom)
+	r.pipeline = New(r, top, core)
+	r.onUp, r.onDown = r.pipeline.Up, r.pipeline.Down
 	r.up(&Start{})
 	return r
 }
+
+func (r *rig) Deliver(item any)  { r.top(item) }
+func (r *rig) Emit(item any)     { r.bottom(item) }
+func (r *rig) Accounted(*Closed) {}
 
 // top takes what is for the handler.
 func (r *rig) top(item any) {
@@ -185,39 +184,38 @@ func (r *rig) bottom(item any) {
 		if r.holding {
 			r.settles++
 		} else {
-			r.next = append(r.next, &Settled{})
+			r.onUp(&Settled{})
 		}
 	case *Hangup:
 		if r.hangup != nil && (r.hangup.Cut || !m.Cut) {
 			r.t.Fatalf("%+v after %+v", *m, *r.hangup)
 		}
 		r.hangup = m
-		if m.Cut {
-			r.next = append(r.next, &Lost{})
-		}
 	case *Limits:
 	default:
 		r.t.Fatalf("%T left the pipeline downwards", item)
 	}
 }
 
-// up feeds an item from the wire, and what the driver owes after it.
+// up feeds an item from the wire.
 func (r *rig) up(item any) {
-	for r.next = append(r.next, item); len(r.next) > 0; {
-		item, r.next = r.next[0], r.next[1:]
-		if _, ok := item.(*Lost); ok {
-			if r.lost {
-				continue
-			}
-			r.lost = true
-		} else if r.lost {
-			switch item.(type) {
-			case *late, *look, *overdue: // timers may outlive the connection
-			default:
-				continue
-			}
+	if r.lost {
+		switch item.(type) {
+		case *late, *look, *overdue: // timers may outlive the connection
+		default:
+			return
 		}
-		r.onUp(item)
+	}
+	_, lost := item.(*Lost)
+	r.lost = r.lost || lost
+	r.onUp(item)
+	r.conclude()
+}
+
+// conclude is the end of a turn: a connection that was cut is lost.
+func (r *rig) conclude() {
+	if r.hangup != nil && r.hangup.Cut && !r.lost {
+		r.up(&Lost{})
 	}
 }
 
@@ -238,15 +236,7 @@ func (r *rig) read(p []byte) {
 // down sends an item from the handler.
 func (r *rig) down(item any) {
 	r.onDown(item)
-	r.drain()
-}
-
-func (r *rig) drain() {
-	if len(r.next) > 0 {
-		first := r.next[0]
-		r.next = r.next[1:]
-		r.up(first)
-	}
+	r.conclude()
 }
 
 // wait moves the clock, stopping at every timer that is due.

@@ -103,8 +103,11 @@ func (s *script) run(t *testing.T) {
 				p := &play{t: t, bytewise: how == "bytewise", joining: how == "joined"}
 				p.terms = s.terms(t, client)
 				p.terms.maskGen = func() [4]byte { return [4]byte{0x01, 0x02, 0x03, 0x04} }
-				if p.rig = newRig(t, p.terms.chain()); how == "of single stages" {
+				if how == "of single stages" {
 					p.rig = newRig(t, p.terms.links())
+				} else {
+					top, core := p.terms.parts()
+					p.rig = newRigOf(t, top, core)
 				}
 				for _, l := range lines {
 					p.line = l
