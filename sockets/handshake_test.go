@@ -82,6 +82,8 @@ func (e *exchange) set(t *testing.T, words []string) {
 			e.options.RequireSubprotocol = true
 		case "origin":
 			e.options.AllowedOrigins = append(e.options.AllowedOrigins, value)
+		case "host":
+			e.options.AllowedHosts = append(e.options.AllowedHosts, value)
 		case "anyorigin":
 			e.options.InsecureAnyOrigin = true
 		case "compress":
@@ -97,11 +99,11 @@ func (e *exchange) accepted() bool { return strings.HasPrefix(e.status, "101") }
 
 // to is the request for the server at addr.
 func (e *exchange) to(w *world, addr string) string {
-	scheme, other := "http", "https"
+	scheme := "http"
 	if w.tls {
-		scheme, other = other, scheme
+		scheme = "https"
 	}
-	return strings.NewReplacer("HOST", addr, "SCHEME", scheme, "OTHER", other).Replace(e.request)
+	return strings.NewReplacer("HOST", addr, "SCHEME", scheme).Replace(e.request)
 }
 
 // TestHandshake sends every request whole, byte by byte and with another one

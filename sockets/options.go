@@ -16,6 +16,7 @@ type Options struct {
 	Subprotocols       []string              // served or offered, in order of preference
 	RequireSubprotocol bool                  // server: refuse who offers none of them with 400
 	AllowedOrigins     []string              // server: besides the same origin; see OriginAllowed
+	AllowedHosts       []string              // server: that a request may name, else 421; see HostAllowed; nil: any
 	InsecureAnyOrigin  bool                  // server: let any web page use the visitor's cookies
 	Compression        *pipeline.Compression // permessage-deflate; nil: off
 

@@ -36,11 +36,17 @@ func TestOriginAllowed(t *testing.T) {
 		{"not a browser", "a.example", false, nil, nil, true},
 		{"empty", "a.example", false, []string{""}, nil, false},
 		{"null", "a.example", false, []string{"null"}, nil, false},
-		{"null, whatever the patterns", "a.example", false, []string{"null"}, []string{"*", "null"}, false},
+		{"null is not any host", "a.example", false, []string{"null"}, []string{"*", "*://*", "nul?"}, false},
+		{"null, listed", "a.example", false, []string{"null"}, []string{"null"}, true},
+		{"null, listed, is no host", "a.example", false, []string{"http://null"}, []string{"null"}, false},
 		{"same", "a.example", false, []string{"http://a.example"}, nil, true},
 		{"same, other case", "A.example", false, []string{"HTTP://a.EXAMPLE"}, nil, true},
 		{"same over TLS", "a.example", true, []string{"https://a.example"}, nil, true},
-		{"other scheme", "a.example", false, []string{"https://a.example"}, nil, false},
+		{"TLS ends at a proxy", "a.example", false, []string{"https://a.example"}, nil, true},
+		{"TLS ends at a proxy, with its port", "a.example:443", false, []string{"https://a.example"}, nil, true},
+		{"TLS ends at a proxy on another port", "a.example:8443", false, []string{"https://a.example:8443"}, nil, true},
+		{"TLS on another port", "a.example:8080", false, []string{"https://a.example"}, nil, false},
+		{"TLS of another host", "a.example", false, []string{"https://b.example"}, nil, false},
 		{"other scheme over TLS", "a.example", true, []string{"http://a.example"}, nil, false},
 		{"scheme of WebSocket", "a.example", false, []string{"ws://a.example"}, nil, false},
 		{"default port in the origin", "a.example", false, []string{"http://a.example:80"}, nil, true},
@@ -74,7 +80,9 @@ func TestOriginAllowed(t *testing.T) {
 		{"two, whatever the patterns", "a.example", false, []string{"http://a.example", "http://b.example"}, []string{"*.example"}, false},
 		{"not a URL", "a.example", false, []string{"http://[::1"}, []string{"*"}, false},
 		{"no host", "", false, []string{"http://"}, nil, false},
-		{"file", "a.example", false, []string{"file://"}, []string{"*"}, false},
+		{"file", "a.example", false, []string{"file://"}, []string{"*", "*://*", "file://*"}, false},
+		{"file, listed", "a.example", false, []string{"file://"}, []string{"file://"}, true},
+		{"file, listed, is no other", "a.example", false, []string{"file://x"}, []string{"file://"}, false},
 
 		{"pattern of a host", "a.example", false, []string{"https://b.example"}, []string{"b.example"}, true},
 		{"pattern in upper case", "a.example", false, []string{"https://b.example"}, []string{"B.Example"}, true},
@@ -90,6 +98,16 @@ func TestOriginAllowed(t *testing.T) {
 		{"pattern with a scheme", "a.x", false, []string{"https://b.example"}, []string{"https://*.example"}, true},
 		{"pattern with another scheme", "a.x", false, []string{"http://b.example"}, []string{"https://*.example"}, false},
 		{"pattern of an app", "a.x", false, []string{"app://b"}, []string{"app://b"}, true},
+		{"IPv6, listed", "a.x", false, []string{"http://[::1]:3000"}, []string{"http://[::1]:3000"}, true},
+		{"IPv6, listed, is no class of characters", "a.x", false, []string{"http://1:3000"}, []string{"http://[::1]:3000"}, false},
+		{"IPv6, listed as a host", "a.x", false, []string{"https://[::1]"}, []string{"[::1]"}, true},
+		{"IPv6, a port each", "a.x", false, []string{"http://[::1]:3000"}, []string{"http://[::1]:*"}, true},
+		{"IPv6, a port each, is no class of characters", "a.x", false, []string{"http://1:3000"}, []string{"http://[::1]:*"}, false},
+		{"backslash", "a.x", false, []string{"http://b.example"}, []string{`http://\b.*`}, false},
+		{"one character", "a.x", false, []string{"http://b1.example"}, []string{"b?.example"}, true},
+		{"listed with a slash", "a.x", false, []string{"https://b.example"}, []string{"https://b.example/"}, false},
+		{"listed in upper case", "a.x", false, []string{"https://b.example"}, []string{"HTTPS://B.Example"}, true},
+		{"listed with the socket's scheme", "a.x", false, []string{"https://b.example"}, []string{"wss://b.example"}, false},
 		{"second pattern", "a.x", false, []string{"http://b.example"}, []string{"c.example", "b.example"}, true},
 		{"broken pattern", "a.x", false, []string{"http://b.example"}, []string{"[", "b.exampl"}, false},
 	} {
@@ -99,8 +117,35 @@ func TestOriginAllowed(t *testing.T) {
 	}
 }
 
+func TestHostAllowed(t *testing.T) {
+	for _, tt := range []struct {
+		host    string
+		allowed []string
+		want    bool
+	}{
+		{"evil.example", nil, true},
+		{"a.example", []string{"a.example"}, true},
+		{"A.example", []string{"a.Example"}, true},
+		{"a.example:8443", []string{"a.example"}, true},
+		{"a.example:8443", []string{"a.example:8443"}, true},
+		{"a.example", []string{"a.example:8443"}, false},
+		{"evil.example", []string{"a.example", "b.example"}, false},
+		{"b.example", []string{"a.example", "b.example"}, true},
+		{"b.a.example", []string{"*.a.example"}, true},
+		{"b.a.example.evil", []string{"*.a.example"}, false},
+		{"[::1]:3000", []string{"[::1]"}, true},
+		{"[::1]", []string{"[::1]"}, true},
+		{"1", []string{"[::1]"}, false},
+		{"127.0.0.1:3000", []string{"127.0.0.1", "localhost"}, true},
+		{"", []string{"a.example"}, false},
+	} {
+		assert.Equal(t, tt.want, HostAllowed(asking(tt.host, false), tt.allowed), "%s %s", tt.host, tt.allowed)
+	}
+}
+
 // Whatever the header holds, without patterns it is let in only if it is the
-// request's own scheme, host and port, written as RFC 6454 6.2 writes an origin.
+// request's own scheme, host and port, or https's over a clear hop, written as RFC
+// 6454 6.2 writes an origin.
 func FuzzOrigin(f *testing.F) {
 	f.Add("a.example", "http://a.example", false)
 	f.Add("a.example:443", "https://a.example", true)
@@ -112,7 +157,7 @@ func FuzzOrigin(f *testing.F) {
 	f.Fuzz(func(t *testing.T, host, origin string, secure bool) {
 		got := OriginAllowed(asking(host, secure, origin), nil)
 		scheme, port := "http://", ":80"
-		if secure {
+		if secure || strings.HasPrefix(strings.ToLower(origin), "https://") {
 			scheme, port = "https://", ":443"
 		}
 		// All ways to write the default port, in the host and in the origin.

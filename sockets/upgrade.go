@@ -60,6 +60,9 @@ func (u *UpgradeServer) Upgrade(r *http.Request) (*actors.Plan, *http.Response) 
 	}
 	recipe := u.prepare()
 	o := recipe.options
+	if !HostAllowed(r, o.AllowedHosts) {
+		return nil, refusal(http.StatusMisdirectedRequest, "host is not served here")
+	}
 	if !o.InsecureAnyOrigin && !OriginAllowed(r, o.AllowedOrigins) {
 		return nil, refusal(http.StatusForbidden, "origin is not allowed")
 	}
