@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"reflect"
 	"sync"
 	"time"
 
@@ -70,6 +71,7 @@ type scratch struct {
 	envelopes envelopes
 	input     pipeline.Input
 	room      pipeline.Room
+	hello     any              // of the Plan, until it has gone up; nil: none
 	fired     any              // the timer's event that is on its way up
 	late      bool             // something waited to be read when it was due
 	account   *pipeline.Closed // nil until the pipeline has closed it
@@ -108,12 +110,14 @@ func (c *conn) become(p *Plan, w wire, first []byte) {
 	}
 	s.group = cmp.Or(p.Group, &c.rt.loose)
 	s.group.join(s)
-	if p.Hello != nil {
-		s.hand(p.Hello)
-	}
+	s.hello = p.Hello
 	s.pipeline = pipeline.New(s, p.Top, p.Core)
 	s.out.add(p.Greeting)
 	s.pipeline.Up(&pipeline.Start{})
+	if p.Hello != nil { // through the stages, which may see and change it
+		s.pipeline.Up(p.Hello)
+		s.hello = nil
+	}
 	if p.Options != nil {
 		s.pipeline.Down(p.Options)
 	}
@@ -219,6 +223,9 @@ func (s *stream) crashed(err error) {
 		return
 	}
 	s.cause = err
+	if s.hello != nil { // the panic kept it from the handler
+		s.Deliver(s.hello)
+	}
 	defer func() {
 		if recover() != nil {
 			s.finish(err)
@@ -532,7 +539,11 @@ func (s *stream) Deliver(item any) {
 	_, s.closed = item.(*pipeline.Closed)
 	weight := pipeline.Weight(item) // before the handler may release it
 	s.hand(item)
-	s.charge(weight)
+	if s.hello == nil { // what comes with it costs no credit
+		s.charge(weight)
+	} else if reflect.TypeOf(item) == reflect.TypeOf(s.hello) { // a stage may have made another of it
+		s.hello = nil
+	}
 }
 
 // Emit takes what leaves the bottom, as a pipeline.Driver does.

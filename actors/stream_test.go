@@ -408,6 +408,41 @@ func TestSetTop(t *testing.T) {
 	})
 }
 
+// What the handler is told first goes up through the stages, behind their Start. A
+// stage can see it, change it, and keep it back until it is satisfied.
+func TestHelloGoesThroughTheStages(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		plan := w.plan(h)
+		var saw []any
+		var kept any
+		plan.Top = pipeline.Stage(func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
+			return func(item any) {
+				if saw = append(saw, item); item == plan.Hello {
+					kept = &hello{}
+					return
+				}
+				if kept != nil {
+					up(kept)
+					kept = nil
+				}
+				up(item)
+			}, down
+		})
+		_, f := w.startFake(plan)
+		synctest.Wait()
+		require.Empty(w, h.all)
+		require.Len(w, saw, 2)
+		require.IsType(w, &pipeline.Start{}, saw[0])
+		require.Same(w, plan.Hello, saw[1])
+		f.arrives(masked(frame.Text("let me in")))
+		h.greeted()
+		h.text("let me in")
+		f.ends()
+		h.closed()
+	})
+}
+
 // Credit that is lowered below what was handed over is not a dead end.
 func TestLowerCredit(t *testing.T) {
 	virtually(t, func(w *world) {

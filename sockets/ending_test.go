@@ -247,7 +247,7 @@ var endings = []ending{
 		terms: terms{stages: []pipeline.Stage{func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
 			return func(item any) {
 				switch item.(type) {
-				case *pipeline.Start, *pipeline.Flushed: // or it would end before anything is said
+				case *pipeline.Start, *Upgraded, *pipeline.Flushed: // or it would end before anything is said
 					up(item)
 				default:
 					panic("panic")

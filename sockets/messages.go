@@ -40,7 +40,9 @@ const (
 )
 
 // Upgraded is the first message of a connection. Its sender is the connection:
-// keep it to send frames there at any time.
+// keep it to send frames there at any time. It comes through the connection's stages,
+// right behind their Start: a stage can see it, send up another in its place, or keep
+// it back.
 type Upgraded struct {
 	Request     *http.Request  // the handshake; for a client, its own
 	Response    *http.Response // the server's answer; nil on the server
