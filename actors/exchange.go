@@ -13,9 +13,10 @@ import (
 type Exchange struct {
 	Request  *http.Request
 	Writer   http.ResponseWriter
-	Listener *actor.PID    // who is asked, by an *http.Request message
-	Upgrade  Upgrader      // or the answer, if it is known already
-	Timeout  time.Duration // for the answer; then it is 503; 0: none
+	Listener *actor.PID                // who is asked, by an *http.Request message
+	Upgrade  func(answer any) Upgrader // what an answer of the Listener's that is no *http.Response asks for; nil: nothing
+	Decided  Upgrader                  // or the answer, if it is known already
+	Timeout  time.Duration             // for the answer; then it is 503; 0: none
 
 	last     bool // the connection actor has no further use if this does not upgrade it
 	claimed  atomic.Bool
@@ -33,7 +34,7 @@ func (rt *Runtime) Serve(conn *actor.PID, ex *Exchange) {
 	switch {
 	case conn != nil:
 		rt.ask(conn, ex)
-	case ex.Upgrade != nil:
+	case ex.Decided != nil:
 		rt.decide(ex)
 	default:
 		ex.last = true

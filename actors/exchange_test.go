@@ -44,15 +44,22 @@ func (d *desk) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func newDesk() *desk { return &desk{ResponseRecorder: httptest.NewRecorder()} }
 
 // upgrader answers as it is told.
-type upgrader func(r *http.Request) (*Plan, *http.Response)
+type upgrader func(ex *Exchange) (*Plan, *http.Response)
 
-func (u upgrader) Upgrade(r *http.Request) (*Plan, *http.Response) { return u(r) }
+func (u upgrader) Upgrade(ex *Exchange) (*Plan, *http.Response) { return u(ex) }
+
+// onRelease is a Lifetime whose end is awaited.
+type onRelease func()
+
+func (onRelease) Ended()      {}
+func (f onRelease) Released() { f() }
 
 // exchange serves one request at a connection and waits until that is over.
 func (w *world) exchange(conn *actor.PID, d *desk, ctx context.Context, ex *Exchange) *http.Response {
 	r, err := http.NewRequestWithContext(ctx, "GET", "http://here/", nil)
 	require.NoError(w, err)
 	ex.Request, ex.Writer = r, d
+	ex.Upgrade = func(answer any) Upgrader { u, _ := answer.(Upgrader); return u }
 	w.rt.Serve(conn, ex)
 	return d.Result()
 }
@@ -83,7 +90,7 @@ func text(status int, body string) *http.Response {
 
 // Every exchange is answered once, whatever the listener does, and in bounded time.
 func TestExchanges(t *testing.T) {
-	refuse := upgrader(func(*http.Request) (*Plan, *http.Response) { return nil, text(403, "no") })
+	refuse := upgrader(func(*Exchange) (*Plan, *http.Response) { return nil, text(403, "no") })
 	for name, test := range map[string]struct {
 		answer func(ctx actor.Context, r *http.Request) // nil: there is no listener
 		status int
@@ -105,10 +112,10 @@ func TestExchanges(t *testing.T) {
 		"stops the conn":   {func(ctx actor.Context, _ *http.Request) { ctx.Stop(ctx.Sender()) }, 503, "shutting down\n", true},
 		"poisons the conn": {func(ctx actor.Context, _ *http.Request) { ctx.Poison(ctx.Sender()) }, 503, "shutting down\n", true},
 		"upgrade panics": {func(ctx actor.Context, _ *http.Request) {
-			ctx.Respond(upgrader(func(*http.Request) (*Plan, *http.Response) { panic("upgrade") }))
+			ctx.Respond(upgrader(func(*Exchange) (*Plan, *http.Response) { panic("upgrade") }))
 		}, 500, "upgrade failed\n", true},
 		"cannot be hjacked": {func(ctx actor.Context, _ *http.Request) {
-			ctx.Respond(upgrader(func(*http.Request) (*Plan, *http.Response) { return &Plan{}, nil }))
+			ctx.Respond(upgrader(func(*Exchange) (*Plan, *http.Response) { return &Plan{}, nil }))
 		}, 500, "connection cannot be upgraded: not this one\n", true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -284,9 +291,9 @@ func upgradeInOneTurn(t *testing.T, spawn func(w *world) *actor.PID) {
 		plan := w.plan(h)
 		plan.Greeting = []byte("101 ")
 		left := make(chan struct{})
-		plan.Leave = func() { close(left) }
+		plan.Life = onRelease(func() { close(left) })
 		conn := spawn(w)
-		w.exchange(conn, d, context.Background(), &Exchange{Upgrade: upgrader(func(*http.Request) (*Plan, *http.Response) { return plan, nil })})
+		w.exchange(conn, d, context.Background(), &Exchange{Decided: upgrader(func(*Exchange) (*Plan, *http.Response) { return plan, nil })})
 		if conn != nil {
 			w.rt.Hijacked(conn) // as net/http's ConnState does
 		}
@@ -327,8 +334,8 @@ func TestUpgradeComesToNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			virtually(t, func(w *world) {
 				plan, left := w.plan(w.handler()), 0
-				plan.Group, plan.Leave = new(Group), func() { left++ }
-				r := w.exchange(nil, newDesk(), context.Background(), &Exchange{Upgrade: upgrader(func(*http.Request) (*Plan, *http.Response) { return test.upgrade(plan) })})
+				plan.Group, plan.Life = new(Group), onRelease(func() { left++ })
+				r := w.exchange(nil, newDesk(), context.Background(), &Exchange{Decided: upgrader(func(*Exchange) (*Plan, *http.Response) { return test.upgrade(plan) })})
 				body, _ := io.ReadAll(r.Body)
 				require.Equal(w, test.status, r.StatusCode)
 				require.Equal(w, test.body, string(body))
@@ -351,8 +358,8 @@ func TestStageThatCannotBeBuilt(t *testing.T) {
 		plan := w.plan(h)
 		plan.Core = pipeline.Stage(func(pipeline.Sink, pipeline.Sink) (pipeline.Sink, pipeline.Sink) { panic("no such stage") })
 		left := make(chan struct{})
-		plan.Leave = func() { close(left) }
-		w.exchange(nil, d, context.Background(), &Exchange{Upgrade: upgrader(func(*http.Request) (*Plan, *http.Response) { return plan, nil })})
+		plan.Life = onRelease(func() { close(left) })
+		w.exchange(nil, d, context.Background(), &Exchange{Decided: upgrader(func(*Exchange) (*Plan, *http.Response) { return plan, nil })})
 		h.greeted()
 		require.ErrorContains(w, h.closed().Err, "no such stage")
 		_, err := io.ReadAll(far)
@@ -372,14 +379,14 @@ func TestUpgradeRacesWithLeaving(t *testing.T) {
 		d.conn = near
 		plan := w.plan(h)
 		departed := make(chan struct{})
-		plan.Leave = func() { close(departed) }
+		plan.Life = onRelease(func() { close(departed) })
 		plan.Greeting = nil
 		ctx, cancel := context.WithCancel(context.Background())
 		conn := w.rt.Spawn()
 		if i%2 == 0 {
 			go cancel()
 		}
-		w.exchange(conn, d, ctx, &Exchange{last: true, Upgrade: upgrader(func(*http.Request) (*Plan, *http.Response) {
+		w.exchange(conn, d, ctx, &Exchange{last: true, Decided: upgrader(func(*Exchange) (*Plan, *http.Response) {
 			go cancel()
 			return plan, nil
 		})})

@@ -68,12 +68,18 @@ func (g *Group) leave(s *stream) {
 
 // hold keeps a drain waiting for a connection that is about to join, until letGo.
 func (g *Group) hold() {
+	if g == nil {
+		return
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.coming++
 }
 
 func (g *Group) letGo() {
+	if g == nil {
+		return
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.coming--

@@ -19,16 +19,14 @@ func (s *server) receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *Exchange:
 		s.exchange = m
-		if m.Upgrade != nil {
-			s.upgrade(m.Upgrade)
+		if m.Decided != nil {
+			s.upgrade(m.Decided)
 		} else {
 			s.watch(m.Listener)
 			s.tell(m.Listener, m.Request)
 		}
 	case *http.Response:
 		s.answer(m)
-	case Upgrader:
-		s.upgrade(m)
 	case *actor.DeadLetterResponse, *noListener:
 		s.answer(plain(http.StatusServiceUnavailable, "no listener"))
 	case *actor.Terminated: // in its turn: this has overtaken what the listener said last
@@ -40,6 +38,12 @@ func (s *server) receive(ctx actor.Context) {
 		}
 	case *hijacked:
 		s.end()
+	default:
+		if ex := s.exchange; ex != nil && ex.Upgrade != nil {
+			if u := ex.Upgrade(m); u != nil {
+				s.upgrade(u)
+			}
+		}
 	}
 }
 

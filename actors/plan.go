@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"time"
@@ -9,16 +10,50 @@ import (
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// Upgrader is a message that turns a connection's HTTP side into a pipeline.
+// Upgrader turns a connection's HTTP side into a pipeline.
 type Upgrader interface {
-	// Upgrade judges the request that the connection has before it. It returns
-	// the plan of the pipeline, or the response that refuses.
-	Upgrade(r *http.Request) (*Plan, *http.Response)
+	// Upgrade judges the request of ex and negotiates what is to become of its
+	// connection: it returns the plan of the pipeline, or the response that refuses.
+	// What is left is to greet, which is the plan's.
+	Upgrade(ex *Exchange) (*Plan, *http.Response)
+}
+
+// Greeter is the last step of an upgrade: it takes the connection out of net/http's
+// hands and tells the peer. It is what the versions of HTTP differ in.
+type Greeter interface {
+	// Greet returns the connection, and what was read of it already. If it has told the
+	// peer itself that there is no upgrade, it returns ErrRefused.
+	Greet(w http.ResponseWriter) (nc net.Conn, first []byte, err error)
+}
+
+// ErrRefused is a Greeter's that has answered the request itself.
+var ErrRefused = errors.New("upgrade was refused")
+
+// Hijack is how an HTTP/1 connection is taken out of net/http's hands: the Greeting of
+// the plan is all that the peer is told. It is what a Plan without a Greeter does.
+func Hijack(w http.ResponseWriter) (nc net.Conn, first []byte, err error) {
+	nc, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	nc.SetDeadline(time.Time{})
+	first, _ = rw.Reader.Peek(rw.Reader.Buffered())
+	return nc, first, nil
+}
+
+// Lifetime hears of the end of a connection, or of an upgrade that has come to nothing:
+// each of its methods is called once.
+type Lifetime interface {
+	// Ended: the handler was sent the last message, and the socket is closed.
+	Ended()
+	// Released: the handler has worked through the last message, or had its time for it.
+	Released()
 }
 
 // Plan is what a connection becomes.
 type Plan struct {
-	Greeting []byte           // written before anything else: the 101 of a server
+	Greeter  Greeter          // gets the connection; nil: Hijack does
+	Greeting []byte           // written before anything else: the 101 of a server; nil: the Greeter has greeted
 	Top      pipeline.Part    // next to the handler; SetTop may replace it later
 	Core     pipeline.Part    // next to the wire
 	Handler  *actor.PID       // who gets what leaves the top
@@ -27,38 +62,8 @@ type Plan struct {
 	Limits   *Limits          // of what the driver holds, which connections may share; nil: none
 	Portable bool             // do not use the poller
 	Group    *Group           // to join; nil: that of the connections without a server
-	Leave    func()           // called once when the connection has ended, or comes to nothing; nil: none
+	Life     Lifetime         // hears of the end; nil: nobody does
 	Options  *pipeline.Limits // sent down at the start; nil: none
-}
-
-func (p *Plan) comeToNothing() {
-	if p.Leave != nil {
-		p.Leave()
-	}
-}
-
-// take takes a connection out of net/http's hands, with what was read of it already,
-// or returns the answer to a request whose connection cannot be had. A drain waits for
-// the connection until letGo: http.Server's Shutdown knows it no more.
-func (p *Plan) take(w http.ResponseWriter) (nc net.Conn, first []byte, refusal *http.Response) {
-	if p.Group != nil {
-		p.Group.hold()
-	}
-	nc, rw, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		p.letGo()
-		p.comeToNothing()
-		return nil, nil, plain(http.StatusInternalServerError, "connection cannot be upgraded: "+err.Error())
-	}
-	nc.SetDeadline(time.Time{})
-	first, _ = rw.Reader.Peek(rw.Reader.Buffered())
-	return nc, first, nil
-}
-
-func (p *Plan) letGo() {
-	if p.Group != nil {
-		p.Group.letGo()
-	}
 }
 
 // Limits bound what a connection holds. All are taken as they are: a zero lifts

@@ -32,8 +32,8 @@ type stream struct {
 	wire     wire
 	pipeline *pipeline.Pipeline
 	group    *Group
-	depart   func()  // nil: none
-	next     *stream // in the group
+	life     Lifetime // nil: nobody hears of the end
+	next     *stream  // in the group
 	prev     *stream
 	limits   *Limits // shared: replaced, not changed
 
@@ -97,7 +97,7 @@ func (s *stream) rest() {
 // become makes c the driver of p over w, whose first bytes were read already,
 // within the present turn.
 func (c *conn) become(p *Plan, w wire, first []byte) {
-	s := &stream{conn: c, limits: cmp.Or(p.Limits, &unlimited), depart: p.Leave, lastRead: c.rt.now()}
+	s := &stream{conn: c, limits: cmp.Or(p.Limits, &unlimited), life: p.Life, lastRead: c.rt.now()}
 	s.begin()
 	s.timers.alarm.mailbox = &c.mailbox
 	s.wire = w
@@ -493,8 +493,9 @@ func (s *stream) finish(err error) {
 	if s.group != nil {
 		s.group.leave(s)
 	}
-	if s.depart != nil {
-		s.depart()
+	if s.life != nil {
+		s.life.Ended()
+		s.life.Released()
 	}
 	switch {
 	case s.own:

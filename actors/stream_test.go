@@ -235,7 +235,7 @@ func TestUpgradeThatPanics(t *testing.T) {
 				left := 0
 				other := w.startOver(w.plan(h), &fake{room: -1}) // a member of the group
 				plan := w.plan(h)
-				plan.Leave = func() { left++ }
+				plan.Life = onRelease(func() { left++ })
 				spoil(plan)
 				p, f := w.startFake(plan)
 				time.Sleep(time.Minute)

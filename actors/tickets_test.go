@@ -100,7 +100,7 @@ func TestTicketsConcurrently(t *testing.T) {
 // tooLate is an upgrade that has its plan ready when nobody waits for it any more.
 type tooLate struct{ plan *Plan }
 
-func (u tooLate) Upgrade(*http.Request) (*Plan, *http.Response) { return u.plan, nil }
+func (u tooLate) Upgrade(*Exchange) (*Plan, *http.Response) { return u.plan, nil }
 
 // A plan that comes to nothing gives its ticket back: given up in the meantime,
 // or not to be hijacked.
@@ -111,11 +111,11 @@ func TestPlanThatComesToNothing(t *testing.T) {
 		leave, ok := g.Admit(netip.MustParseAddr("10.0.0.1"), 1, 1)
 		require.True(t, ok)
 		plan := w.plan(w.handler())
-		plan.Leave = func() { leave(); close(back) }
+		plan.Life = onRelease(func() { leave(); close(back) })
 		ex := &Exchange{
 			Request: httptest.NewRequest("GET", "/", nil),
 			Writer:  httptest.NewRecorder(), // has no Hijack
-			Upgrade: tooLate{plan},
+			Decided: tooLate{plan},
 			last:    true,
 			done:    make(chan struct{}),
 		}

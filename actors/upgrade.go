@@ -1,19 +1,81 @@
 package actors
 
-import "net/http"
+import (
+	"net"
+	"net/http"
+)
+
+// opening is an upgrade that nothing refuses any more.
+type opening struct {
+	plan  *Plan
+	nc    net.Conn
+	first []byte // read of nc already
+}
+
+// judge has u judge the request of ex and negotiate. A panic in that refuses.
+func (rt *Runtime) judge(ex *Exchange, u Upgrader) (plan *Plan, refusal *http.Response) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			rt.system.Logger().Error("upgrade panicked", "reason", reason)
+			refusal = plain(http.StatusInternalServerError, upgradeFailed)
+		}
+	}()
+	return u.Upgrade(ex)
+}
+
+const upgradeFailed = "upgrade failed"
+
+// greet takes the connection of ex, or sets the response that ex ends with. A drain
+// waits for the connection until it is open: http.Server's Shutdown knows it no more.
+func (ex *Exchange) greet(plan *Plan) (*opening, bool) {
+	group := plan.Group
+	group.hold()
+	o := &opening{plan: plan}
+	var err error
+	if plan.Greeter != nil {
+		o.nc, o.first, err = plan.Greeter.Greet(ex.Writer)
+	} else {
+		o.nc, o.first, err = Hijack(ex.Writer)
+	}
+	if err != nil {
+		group.letGo()
+		plan.comeToNothing()
+		if err != ErrRefused {
+			ex.response = plain(http.StatusInternalServerError, "connection cannot be upgraded: "+err.Error())
+		}
+		return nil, false
+	}
+	if plan.Group != group { // the Greeter has found another
+		plan.Group.hold()
+		group.letGo()
+	}
+	return o, true
+}
+
+// open makes c, in its turn, the driver of the pipeline that was planned.
+func (c *conn) open(o *opening) {
+	defer o.plan.Group.letGo()
+	c.become(o.plan, c.rt.newWire(o.nc, &c.mailbox, o.plan.Portable), o.first)
+}
+
+func (p *Plan) comeToNothing() {
+	if p.Life != nil {
+		p.Life.Ended()
+		p.Life.Released()
+	}
+}
 
 // decide upgrades ex, or refuses it, without waiting for an actor: that comes into the
 // world as a turn of the crew, whose stacks are large enough for all that is made then.
 // A goroutine of net/http's would have to grow its own first (make bench ROWS=upgrades).
 func (rt *Runtime) decide(ex *Exchange) {
-	plan, refusal := rt.judge(ex)
+	plan, refusal := rt.judge(ex, ex.Decided)
 	if refusal != nil {
 		ex.response = refusal
 		return
 	}
-	nc, first, refusal := plan.take(ex.Writer)
-	if refusal != nil {
-		ex.response = refusal
+	o, ok := ex.greet(plan)
+	if !ok {
 		return
 	}
 	rt.crew.Schedule(func() {
@@ -23,33 +85,20 @@ func (rt *Runtime) decide(ex *Exchange) {
 		rt.bear(c)
 		c.mailbox.runFirst(func() {
 			defer c.rescue()
-			defer plan.letGo()
-			c.become(plan, rt.newWire(nc, &c.mailbox, plan.Portable), first)
+			c.open(o)
 		})
 	})
 }
 
-// judge asks ex's Upgrade, whose panic is the end of ex.
-func (rt *Runtime) judge(ex *Exchange) (plan *Plan, refusal *http.Response) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			rt.system.Logger().Error("upgrade panicked", "reason", reason)
-			refusal = plain(http.StatusInternalServerError, upgradeFailed)
-		}
-	}()
-	return ex.Upgrade.Upgrade(ex.Request)
-}
-
-const upgradeFailed = "upgrade failed"
-
-// upgrade swaps HTTP for the pipeline, in this turn: nobody reads the socket
-// meanwhile, for net/http's goroutine waits for the exchange.
+// upgrade does the same for a connection that has an actor, in the present turn: nobody
+// reads the socket meanwhile, for net/http's goroutine waits for the exchange, and what
+// the listener sends behind its answer finds the pipeline there.
 func (s *server) upgrade(u Upgrader) {
 	ex := s.exchange
 	if ex == nil {
 		return
 	}
-	plan, refusal := u.Upgrade(ex.Request)
+	plan, refusal := s.rt.judge(ex, u)
 	if refusal != nil {
 		s.answer(refusal)
 		return
@@ -60,14 +109,12 @@ func (s *server) upgrade(u Upgrader) {
 		return
 	}
 	defer close(ex.done)
-	nc, first, refusal := plan.take(ex.Writer)
-	if refusal != nil {
-		ex.response = refusal
+	o, ok := ex.greet(plan)
+	if !ok {
 		s.over()
 		return
 	}
-	defer plan.letGo()
 	s.exchange = nil
 	s.watch(nil)
-	s.become(plan, s.rt.newWire(nc, &s.mailbox, plan.Portable), first)
+	s.open(o)
 }

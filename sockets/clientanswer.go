@@ -27,7 +27,7 @@ func (e *HandshakeError) Error() string {
 // Agree makes UpgradeClient an actors.ClientUpgrader: RFC 6455 4.1, the
 // server's response.
 func (u *UpgradeClient) Agree(r *http.Response) (*actors.Plan, error) {
-	o := u.Options.orDefault()
+	o := u.Options.recipe()
 	if u.Dialer.Jar != nil {
 		u.Dialer.Jar.SetCookies(r.Request.URL, r.Cookies())
 	}
@@ -41,8 +41,8 @@ func (u *UpgradeClient) Agree(r *http.Response) (*actors.Plan, error) {
 	}
 	r.Body = io.NopCloser(new(bytes.Reader))
 	return &actors.Plan{
-		Top:     o.top(u.Stages),
-		Core:    o.core(true, params, nil),
+		Top:     o.topOf(u.Stages),
+		Core:    o.coreOf(true, params),
 		Handler: u.FrameHandler,
 		Spawn:   u.Spawn,
 		Hello: &Upgraded{
@@ -51,7 +51,7 @@ func (u *UpgradeClient) Agree(r *http.Response) (*actors.Plan, error) {
 			Subprotocol: r.Header.Get("Sec-Websocket-Protocol"),
 			Compressed:  params != nil,
 		},
-		Limits:   o.limits(),
+		Limits:   o.limits,
 		Portable: o.Portable,
 	}, nil
 }

@@ -70,7 +70,7 @@ func FuzzHandshake(f *testing.F) {
 		require.True(t, valid(r), "%q is taken", request)
 		assert.Equal(t, r.Header.Get("Sec-Websocket-Key"), key)
 		protocol := choose(u.Options.Subprotocols, tokens(r.Header["Sec-Websocket-Protocol"]))
-		answer, err := http.ReadResponse(bufio.NewReader(strings.NewReader(string(u.greeting(acceptKey(key), protocol, "")))), r)
+		answer, err := http.ReadResponse(bufio.NewReader(strings.NewReader(string(greeting(acceptKey(key), protocol, "", nil)))), r)
 		require.NoError(t, err)
 		_, why := (&Options{Subprotocols: []string{"a"}}).judge(answer)
 		assert.Empty(t, why, "our own client takes it")

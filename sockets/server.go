@@ -126,6 +126,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
 		Request:  r,
 		Writer:   w,
 		Listener: s.Listener,
+		Upgrade:  asUpgrade,
 		Timeout:  or(s.AnswerTimeout, 30*time.Second),
 	}
 	rt.Serve(connection(r, ex), ex)
@@ -201,6 +202,14 @@ func (s *Server) Close() error {
 
 // Connections is the number of upgraded connections.
 func (s *Server) Connections() int { return s.room.group.Len() }
+
+// DrainOptions say how connections are asked to leave.
+type DrainOptions struct {
+	Code   int           // of the Close: 1001
+	Reason string        // of the Close
+	Batch  int           // connections asked at a time: 10,000
+	Every  time.Duration // between batches: 2 s
+}
 
 func drain(ctx context.Context, system *actor.ActorSystem, g *actors.Group, o DrainOptions) (Drain, error) {
 	leave := &pipeline.Leave{Code: frame.Code(cmp.Or(o.Code, int(frame.GoingAway))), Reason: o.Reason}
