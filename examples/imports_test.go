@@ -116,7 +116,7 @@ func TestArrowsPointOneWay(t *testing.T) {
 func TestFrameAndPipelineArePure(t *testing.T) {
 	for _, s := range sources(t) {
 		allowed, pure := outside[s.room]
-		if !pure {
+		if !pure || strings.HasSuffix(s.name, "_on.go") { // of a debug build, which says where a mistake was made
 			continue
 		}
 		for _, p := range s.imports() {

@@ -38,12 +38,23 @@ func (c Code) OnWire() bool {
 	return false
 }
 
+// Sendable is the code that a Close frame carries when it is to carry c: c itself if it
+// may be on the wire; NoStatus, which makes an empty Close, if it is that; InternalError
+// for any other. So the code of a Closed can be handed on as it is. It is one rule for
+// Close, Error and whatever else ends a connection with a Close.
+func (c Code) Sendable() Code {
+	if c == NoStatus || c.OnWire() {
+		return c
+	}
+	return InternalError
+}
+
 func (c Code) String() string { return strconv.Itoa(int(c)) }
 
 // Error ends a connection with a Close frame that carries Code and Reason. A
 // stage sends one down to fail the connection; Closed carries it to the handler.
 type Error struct {
-	Code   Code
+	Code   Code   // what is sent is Code.Sendable
 	Reason string // UTF-8, at most 123 bytes are sent
 }
 
@@ -52,15 +63,13 @@ func (e *Error) Error() string { return e.Code.String() + " " + e.Reason }
 // Failure is a short way to write an Error.
 func Failure(code Code, reason string) *Error { return &Error{code, reason} }
 
-// Close is a Close frame. NoStatus makes an empty one; a reason is made valid UTF-8 and cut to the
-// 123 bytes that fit, between two runes. It panics if code may not be on the
-// wire, for that is a mistake in the program.
+// Close is a Close frame with code.Sendable, whatever code is: NoStatus makes an empty
+// one, without the reason. The reason is made valid UTF-8 and cut to the 123 bytes that
+// fit, between two runes.
 func Close(code Code, reason string) *Frame {
+	code = code.Sendable()
 	if code == NoStatus {
 		return &Frame{Header: Header{Fin: true, Opcode: OpClose}}
-	}
-	if !code.OnWire() {
-		panic("frame: close code " + code.String() + " may not be sent")
 	}
 	reason = strings.ToValidUTF8(reason, "\uFFFD")
 	const room = 123

@@ -48,16 +48,27 @@ func TestClose(t *testing.T) {
 			f := Close(tt.code, tt.reason)
 			assert.Equal(t, Header{Fin: true, Opcode: OpClose}, f.Header)
 			assert.Equal(t, tt.want, f.String())
-			code, reason := f.Close()
+			code, reason := f.CloseStatus()
 			assert.Equal(t, tt.code, code)
 			assert.Equal(t, tt.want[min(2, len(tt.want)):], reason)
 		})
 	}
 }
 
-func TestCloseRefusesCodesThatMayNotBeSent(t *testing.T) {
-	for _, code := range []Code{0, 999, 1004, Abnormal, 1015, 2999, 5000, 65535} {
-		assert.PanicsWithValue(t, "frame: close code "+code.String()+" may not be sent", func() { Close(code, "") })
+// Any code can be handed in, also those that Closed hands out and no wire may carry.
+func TestCodeSendable(t *testing.T) {
+	for c := range 1 << 16 {
+		code := Code(c)
+		want := code
+		if code != NoStatus && !code.OnWire() {
+			want = InternalError
+		}
+		require.Equal(t, want, code.Sendable(), "code %d", c)
+		f := Close(code, "why")
+		got, _, err := ParseClose(f.Payload)
+		require.Nil(t, err)
+		require.Equal(t, want, got, "code %d", c)
+		require.Equal(t, code == NoStatus, len(f.Payload) == 0)
 	}
 }
 

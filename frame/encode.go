@@ -33,6 +33,9 @@ func AppendHeader(dst []byte, h Header) []byte {
 
 // Append appends f to dst as a server sends it: unmasked. f is not changed.
 func Append(dst []byte, f *Frame) []byte {
+	if Debug {
+		f.CheckPayload()
+	}
 	h := f.Header
 	h.Masked, h.Length = false, int64(len(f.Payload))
 	return append(AppendHeader(dst, h), f.Payload...)
@@ -41,6 +44,9 @@ func Append(dst []byte, f *Frame) []byte {
 // AppendMasked appends f to dst as a client sends it: masked with key. f is not
 // changed.
 func AppendMasked(dst []byte, f *Frame, key [4]byte) []byte {
+	if Debug {
+		f.CheckPayload()
+	}
 	h := f.Header
 	h.Masked, h.Key, h.Length = true, key, int64(len(f.Payload))
 	dst = AppendHeader(dst, h)

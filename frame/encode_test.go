@@ -32,7 +32,6 @@ func TestAppendHeader(t *testing.T) {
 		{"fin", Header{Fin: true, Opcode: OpText}, "81 00"},
 		{"RSV1", Header{Fin: true, RSV: RSV1, Opcode: OpText}, "c1 00"},
 		{"RSV2 and RSV3", Header{RSV: RSV2 | RSV3, Opcode: OpBinary}, "32 00"},
-		{"plain is not on the wire", Header{Fin: true, Opcode: OpText, Plain: true}, "81 00"},
 		{"control", Header{Fin: true, Opcode: OpPong, Length: 125}, "8a 7d"},
 		{"125", Header{Fin: true, Opcode: OpBinary, Length: 125}, "82 7d"},
 		{"126", Header{Fin: true, Opcode: OpBinary, Length: 126}, "82 7e 007e"},

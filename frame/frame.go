@@ -1,6 +1,9 @@
 package frame
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Opcode says what a frame is, RFC 6455 5.2. Four bits on the wire.
 type Opcode byte
@@ -52,7 +55,6 @@ type Header struct {
 	Fin    bool   // the last frame of its message
 	RSV    byte   // RSV1, RSV2, RSV3 or none
 	Opcode Opcode // what the payload is
-	Plain  bool   // on the way out: do not compress this message; never on the wire
 	Masked bool   // a key is on the wire; set by what decodes or encodes, ignored in a frame to send
 	Key    [4]byte
 	Length int64 // of the payload as the wire declares it; ignored in a frame to send
@@ -63,36 +65,55 @@ type Header struct {
 // A frame is never changed once it was sent, by its sender or by a receiver; so
 // one frame may be sent to any number of connections. Whoever receives a frame
 // from a connection owns its Payload; it is valid for as long as it is kept, or
-// until Release. To change a frame in a stage, make another: do not copy Frame.
+// until Release. To change a frame in a stage, make another: go vet refuses a copy
+// of a Frame, whose memory would then have two owners.
 type Frame struct {
 	Header
-	Payload []byte // unmasked
-	lease   *lease // of the payload's memory, if that can be used again
+	NoCompress bool // in the first frame of a message to send: permessage-deflate leaves the message as it is
+
 	ascii   bool   // the decoder has seen that the payload is
+	owner   owner  // who still has the frame, see owner.go
+	Payload []byte // unmasked
+
+	trace trace  // of a debug build
+	lease *lease // of the payload's memory, if that can be used again; it stays when the memory has been given back
 }
 
-// ASCII reports whether the payload is known to be ASCII: of a piece that the decoder
-// has unmasked it is. False says nothing.
+// ASCII is for authors of stages below Assemble: it reports whether the decoder has
+// seen, while it unmasked this piece, that the payload is ASCII. False says nothing.
 func (f *Frame) ASCII() bool { return f.ascii }
 
 // String returns the payload as text, whatever the opcode.
 func (f *Frame) String() string { return string(f.Payload) }
 
-// Close returns code and reason of a Close frame: NoStatus for an empty one.
+// CloseStatus returns code and reason of a Close frame: NoStatus for an empty one.
 // The payload must be one that the decoder let pass or Close made.
-func (f *Frame) Close() (code Code, reason string) {
+func (f *Frame) CloseStatus() (code Code, reason string) {
 	code, reason, _ = ParseClose(f.Payload)
 	return code, reason
+}
+
+// inline is how many payload bytes share their frame's allocation: frame and
+// payload together fill a size class of 128 bytes (see BenchmarkNew).
+const inline = 128 - frameSize
+
+const frameSize = int(unsafe.Sizeof(Frame{}))
+
+type small struct {
+	Frame
+	bytes [inline]byte
 }
 
 // New makes a frame with Fin set and room for size payload bytes, none of them
 // used: append to its Payload. A small one is a single allocation.
 func New(op Opcode, size int) *Frame {
 	if size <= inline {
-		return newSmall(op)
+		s := &small{Frame: Frame{Header: Header{Fin: true, Opcode: op}}}
+		s.Payload = s.bytes[:0:inline]
+		return &s.Frame
 	}
 	f := &Frame{Header: Header{Fin: true, Opcode: op}}
-	if size < leased {
+	if size < leased || op.Control() { // what was in a Ping may be waited for
 		f.Payload = make([]byte, 0, size)
 	} else {
 		f.lease = newLease(size)
@@ -106,6 +127,12 @@ func Text(s string) *Frame {
 	f := New(OpText, len(s))
 	f.Payload = append(f.Payload, s...)
 	return f
+}
+
+// TextBytes is a whole text message. p must be UTF-8, or the peer fails the
+// connection. It keeps p: do not change p afterwards.
+func TextBytes(p []byte) *Frame {
+	return &Frame{Header: Header{Fin: true, Opcode: OpText}, Payload: p}
 }
 
 // Binary is a whole binary message. It keeps p: do not change p afterwards.

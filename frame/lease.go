@@ -6,17 +6,13 @@ import (
 )
 
 // leased is the size from which payloads that New makes can be used again. For
-// smaller ones the garbage collector is as fast, but for those that New puts into
-// one allocation with their frame: see small.
+// smaller ones the garbage collector is as fast.
 const leased = 4 << 10
 
 // lease is a payload's memory on its way around: from a pool into a frame, and
-// back by Release. One that is never released is garbage like any other, and no
-// leak: so leases are not counted.
-type lease struct {
-	memory []byte
-	given  bool // the connection that sends the frame may release it
-}
+// back when the last owner has given the frame up. One that is never given back is
+// garbage like any other, and no leak: so leases are not counted.
+type lease struct{ memory []byte }
 
 // leases holds memory by its class.
 var leases [4 * bits.UintSize]sync.Pool
@@ -38,86 +34,46 @@ func newLease(size int) *lease {
 	return &lease{memory: make([]byte, 0, room)}
 }
 
-// Release gives the memory of f and its payload back, to be used for other
-// frames: neither may be looked at again, by anyone. It is never needed, and
-// saves the garbage collector work when a receiver has done with a frame.
-func (f *Frame) Release() {
-	l := f.lease
-	switch l {
-	case nil:
-		return
-	case inlined, inlinedGiven:
-		f.recycle()
+// giveBack lets memory be used by another frame. In a debug build it is never used
+// again, so that who still looks at it finds what poison has left.
+func (l *lease) giveBack() {
+	if Debug {
+		poison(l.memory)
 		return
 	}
-	f.lease, f.Payload = nil, nil
-	l.given = false
 	k, _ := class(cap(l.memory))
 	leases[k].Put(l)
 }
 
-// Handover is for a receiver that sends a frame on to one connection and has
-// then done with it: ctx.Respond(f.Handover()) lets that connection Release f
-// when it has written it. Nobody else may have f. It returns f.
-func (f *Frame) Handover() *Frame {
-	switch f.lease {
-	case nil:
-	case inlined:
-		f.lease = inlinedGiven
-	default:
-		f.lease.given = true
-	}
-	return f
-}
+// growthLimit is how much memory Grow takes for a message at most, in multiples of
+// the bytes that have arrived (rounding adds up to a quarter).
+const growthLimit = 4
 
-// HandedOver reports whether f was handed over: it is for one connection only.
-func (f *Frame) HandedOver() bool { return f.lease != nil && f.lease.given }
-
-// Sent is for the stage where the way of f ends: it releases one that was handed
-// over, and does nothing to others.
-func (f *Frame) Sent() {
-	if f.HandedOver() {
-		f.Release()
-	}
-}
-
-// Grow makes room for at least size bytes in f's payload. It makes room for want
-// if that is no more than four times size, for what a peer declares is not
-// believed further; or if memory of that size lies idle.
+// Grow is for a stage that collects a message in a frame of its own. It makes room
+// for at least size bytes in f's payload, and for want bytes if that is no more than
+// four times size: what a peer declares is not believed further. Under 4 KiB it makes
+// room for no more than twice size.
 func (f *Frame) Grow(size, want int) {
-	if size <= cap(f.Payload) {
+	held := cap(f.Payload)
+	if size <= held {
 		return
 	}
-	l := idle(size, want)
-	if l == nil {
-		most := 4 * size
-		if size = max(size, min(want, most)); size < cap(f.Payload)*3/2 { // a message of many frames
-			size = min(2*cap(f.Payload), most)
-		}
-		if size < leased {
-			f.Payload = append(make([]byte, 0, size), f.Payload...)
-			f.lease = nil
-			return
-		}
-		l = newLease(size)
+	most := growthLimit * size
+	if size < leased {
+		most = 2 * size
 	}
-	payload := append(l.memory[:0], f.Payload...)
-	if f.lease != inlined { // that goes on to be this frame
-		f.Release()
+	if size = max(size, min(want, most)); size < held*3/2 { // a message of many frames
+		size = min(2*held, most)
 	}
-	f.lease, f.Payload = l, payload
-}
-
-// idle returns released memory of want bytes, if there is some and what has
-// arrived is worth it.
-func idle(size, want int) *lease {
-	if size < leased || want <= size {
-		return nil
+	before := f.lease
+	if size < leased {
+		f.Payload = append(make([]byte, 0, size), f.Payload...)
+		f.lease = nil
+	} else {
+		f.lease = newLease(size)
+		f.Payload = append(f.lease.memory[:0], f.Payload...)
 	}
-	i, _ := class(want)
-	if i >= len(leases) {
-		return nil
+	if before != nil {
+		before.giveBack()
 	}
-	l, _ := leases[i].Get().(*lease)
-	return l
 }

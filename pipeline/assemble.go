@@ -64,7 +64,7 @@ func (a *assembler) add(f *frame.Frame) {
 // checked right afterwards should still be in the processor's cache.
 const stride = 256 << 10
 
-// nook is too little room to read into.
+// nook is too little room to read into, and too little of a message to take any for.
 const nook = 8 << 10
 
 // roomIn is where the next bytes of a message belong, of which rest are to come.
@@ -73,6 +73,9 @@ func roomIn(message *frame.Frame, rest int) []byte {
 		return nil
 	}
 	n := len(message.Payload)
+	if n < nook { // nothing is taken on a promise before as much has arrived
+		return nil
+	}
 	if free := cap(message.Payload) - n; free < min(rest, nook) {
 		message.Grow(n+nook, n+rest)
 	}

@@ -136,7 +136,7 @@ func (p *pinger) remember(payload []byte) {
 	if len(p.sent) >= cmp.Or(p.Memory, 16) {
 		p.sent = append(p.sent[:0], p.sent[1:]...)
 	}
-	p.sent = append(p.sent, ping{payload, p.status().Now})
+	p.sent = append(p.sent, ping{bytes.Clone(payload), p.status().Now}) // a copy: the frame is its sender's
 }
 
 // match finds the Ping that f answers; older ones will not be answered any more

@@ -23,7 +23,7 @@ func (p *ponger) onUp(item any) {
 	switch m := item.(type) {
 	case *frame.Frame:
 		if m.Opcode == frame.OpPing {
-			if p.owed = frame.Pong(m.Payload); !p.blocked() {
+			if p.owed = pongTo(m); !p.blocked() {
 				p.pay()
 			}
 			if !p.Show {
@@ -34,6 +34,13 @@ func (p *ponger) onUp(item any) {
 		p.pay()
 	}
 	p.up(item)
+}
+
+// pongTo copies the payload: the Ping may become the handler's.
+func pongTo(ping *frame.Frame) *frame.Frame {
+	f := frame.New(frame.OpPong, len(ping.Payload))
+	f.Payload = append(f.Payload, ping.Payload...)
+	return f
 }
 
 // pay sends the Pong that is owed, if one is.

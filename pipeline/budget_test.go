@@ -72,7 +72,7 @@ func TestBudgetIsShared(t *testing.T) {
 		}
 		f, ok := r.sent(false)
 		require.True(t, ok)
-		code, _ := f.Close()
+		code, _ := f.CloseStatus()
 		assert.Equal(t, frame.TryAgainLater, code)
 	}
 	assert.Equal(t, int64(10*each), b.Used(), "what is refused is not held")

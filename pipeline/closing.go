@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"time"
@@ -87,8 +88,10 @@ func (c *closer) onDown(item any) {
 	case *frame.Frame:
 		switch {
 		case c.sent || c.done: // RFC 6455 5.5.1: nothing follows our close
+			m.Sent()
 		case m.Opcode.Control() && (len(m.Payload) > 125 || !m.Fin || m.RSV != 0): // RFC 6455 5.5
 			c.fail(frame.Failure(frame.InternalError, "handler sent a control frame in fragments, compressed or over 125 bytes"))
+			m.Sent()
 		case m.Opcode == frame.OpClose:
 			c.weClose(m)
 		default:
@@ -116,10 +119,7 @@ func (c *closer) onDown(item any) {
 
 // frame is the Close that m asks for.
 func (m *Leave) frame() *frame.Frame {
-	if !m.Code.OnWire() {
-		return frame.Close(frame.GoingAway, m.Reason)
-	}
-	return frame.Close(m.Code, m.Reason)
+	return frame.Close(cmp.Or(m.Code, frame.GoingAway), m.Reason)
 }
 
 func (c *closer) peerCloses(f *frame.Frame) {
@@ -151,6 +151,7 @@ func (c *closer) weClose(f *frame.Frame) {
 	code, reason, err := frame.ParseClose(f.Payload)
 	if err != nil {
 		c.fail(frame.Failure(frame.InternalError, "handler sent a bad close frame: "+err.Reason))
+		f.Sent()
 		return
 	}
 	c.sent = true
@@ -253,8 +254,8 @@ func (c *closer) fail(e *frame.Error) {
 	if c.done {
 		return
 	}
-	if !e.Code.OnWire() {
-		e = frame.Failure(frame.InternalError, e.Reason)
+	if code := e.Code.Sendable(); code != e.Code {
+		e = frame.Failure(code, e.Reason)
 	}
 	c.failed = true
 	if !c.sent {
@@ -263,7 +264,7 @@ func (c *closer) fail(e *frame.Error) {
 		if c.rcvd {
 			c.account.Clean = true
 		} else {
-			_, reason := f.Close() // as much of it as fits
+			_, reason := f.CloseStatus() // as much of it as fits
 			c.account = &Closed{Code: e.Code, Reason: reason, By: Local}
 		}
 		c.down(f)

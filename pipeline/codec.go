@@ -101,6 +101,9 @@ func (o *outgoing) Split(dst []byte) (head, body []byte) {
 	if o.Client {
 		return dst, nil
 	}
+	if frame.Debug {
+		o.f.CheckPayload()
+	}
 	h := o.f.Header
 	h.Masked, h.Length = false, int64(len(o.f.Payload))
 	return frame.AppendHeader(dst, h), o.f.Payload

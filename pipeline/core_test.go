@@ -36,7 +36,7 @@ func TestCoreWithEverything(t *testing.T) {
 	require.NotNil(t, r.hangup)
 	f, _, err := parse(r.out, false)
 	require.NoError(t, err)
-	code, _ := f.Close()
+	code, _ := f.CloseStatus()
 	assert.Equal(t, frame.InvalidPayload, code)
 }
 

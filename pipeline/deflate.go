@@ -15,7 +15,7 @@ import (
 // Messages are inflated as they arrive, as far as the stream's blocks allow: a
 // piece goes up when the sender flushed, at the latest after 32 KiB. Messages on
 // their way down are compressed unless they are short or their first frame has
-// Plain set; a whole message stays one frame, fragments stay fragments.
+// NoCompress set; a whole message stays one frame, fragments stay fragments.
 //
 // Neither direction holds more than a window between two messages, and none at
 // all without context takeover.
@@ -135,7 +135,7 @@ func (d *deflating) data(f *frame.Frame) {
 	switch {
 	case f.Opcode != frame.OpContinuation && f.Fin:
 		d.whole(f)
-	case f.Opcode != frame.OpContinuation && !f.Plain && f.RSV&frame.RSV1 == 0:
+	case f.Opcode != frame.OpContinuation && !f.NoCompress && f.RSV&frame.RSV1 == 0:
 		d.end() // of a message that its sender broke off
 		d.open = d.borrow()
 		d.fragment(f)
@@ -149,12 +149,12 @@ func (d *deflating) data(f *frame.Frame) {
 // whole compresses a message, if that is wanted and worth it. It goes plain if
 // it would not shrink; then the window does not change either.
 func (d *deflating) whole(f *frame.Frame) {
-	if f.Plain || f.RSV&frame.RSV1 != 0 || len(f.Payload) < d.threshold {
+	if f.NoCompress || f.RSV&frame.RSV1 != 0 || len(f.Payload) < d.threshold {
 		d.down(f)
 		return
 	}
 	if g := d.shared.find(f); g != nil {
-		d.down(g)
+		d.pass(g, f)
 		return
 	}
 	z := d.borrow()
@@ -165,9 +165,16 @@ func (d *deflating) whole(f *frame.Frame) {
 		d.window.add(f.Payload)
 	}
 	d.shared.keep(f, g)
-	d.down(g)
+	d.pass(g, f)
 	d.giveBack(z)
-	f.Sent()
+}
+
+// pass sends g down, and gives f up if g goes in its place: else it is g's way on.
+func (d *deflating) pass(g, f *frame.Frame) {
+	d.down(g)
+	if g != f {
+		f.Sent()
+	}
 }
 
 func (d *deflating) fragment(f *frame.Frame) {
@@ -175,7 +182,7 @@ func (d *deflating) fragment(f *frame.Frame) {
 	if d.window != nil {
 		d.window.add(f.Payload)
 	}
-	d.down(g)
+	d.pass(g, f)
 	if f.Fin {
 		d.end()
 	}
@@ -300,6 +307,8 @@ type slot struct {
 	last atomic.Pointer[sharedFrame]
 }
 
+// sharedFrame is a message and what it was compressed to. That plain is known by its
+// address is enough: as long as it is remembered no other frame can be there.
 type sharedFrame struct{ plain, deflated *frame.Frame }
 
 // find returns what f was compressed to, if that is remembered.
@@ -316,7 +325,7 @@ func (s *slot) find(f *frame.Frame) *frame.Frame {
 // for the second time, so that messages to a single connection cost nothing.
 func (s *slot) keep(f, g *frame.Frame) {
 	switch {
-	case s == nil || f.HandedOver(): // another frame may be in its place soon
+	case s == nil || f.HandedOver(): // for one connection only
 	case s.seen.Load() != f:
 		s.seen.Store(f)
 	case g == f:

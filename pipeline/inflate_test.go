@@ -149,16 +149,16 @@ func TestInflateSplits(t *testing.T) {
 func TestInflateBegins(t *testing.T) {
 	r := newDeflateRig(fresh)
 	f := messageOf(t, prose(1, 1000))
-	head, body := *f, *f
-	head.Fin, head.Payload = false, nil
-	body.Opcode, body.RSV = frame.OpContinuation, 0
-	r.onUp(&head)
+	head := &frame.Frame{Header: f.Header}
+	head.Fin = false
+	body := frame.Fragment(frame.OpContinuation, true, f.Payload)
+	r.onUp(head)
 	require.Len(t, r.up, 1)
 	first := r.up[0].(*frame.Frame)
 	assert.Equal(t, frame.OpText, first.Opcode)
 	assert.False(t, first.Fin)
 	assert.Zero(t, first.RSV)
-	r.onUp(&body)
+	r.onUp(body)
 	assert.Len(t, r.up, 2)
 	assert.Equal(t, prose(1, 1000), r.got(t).Payload)
 

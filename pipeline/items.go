@@ -102,8 +102,8 @@ type (
 	// was given until now and what it answered has come down.
 	Settle struct{}
 
-	// Leave asks Closing for an end from this side, with a Close of Code and
-	// Reason; a zero Code is frame.GoingAway.
+	// Leave asks Closing for an end from this side, with a Close of Code (see
+	// frame.Code.Sendable) and Reason; a zero Code is frame.GoingAway.
 	Leave struct {
 		Code   frame.Code
 		Reason string

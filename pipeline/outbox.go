@@ -117,6 +117,7 @@ func (b *outbox) onDown(item any) {
 		case m.Opcode.Control():
 			if !b.affordable(m) {
 				b.fail()
+				m.Sent()
 				return
 			}
 		default:

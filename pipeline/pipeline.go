@@ -1,6 +1,10 @@
 package pipeline
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/spindrift-go/spindrift/frame"
+)
 
 // Driver is who runs a pipeline: who feeds it and does what leaves it. Within Emit and
 // Deliver it may call Up, and what it has to say goes up when the item that is under way
@@ -30,6 +34,7 @@ func (s Stage) layers() []layer { return []layer{&guest{stage: s}} }
 // a stage that has sent something down is done with it before it hears how the wire
 // took it.
 type Pipeline struct {
+	ledger ledger
 	driver Driver
 	low    above // of the top: takes what leaves the core
 	high   below // of the top: takes what comes from the handler
@@ -73,14 +78,28 @@ func (p *Pipeline) Up(item any) {
 		p.answers = append(p.answers, item)
 		return
 	}
+	if frame.Debug {
+		defer p.ledger.broken()
+	}
 	p.busy = true
 	defer p.rest() // also if a stage panics
 	p.bottom.onUp(item)
 	p.answer()
 }
 
-// Down takes an item from the handler.
+// Down takes an item from the handler. A frame of 4 KiB and more that was released, or
+// handed over to another connection, may be somebody else's by now: it ends this one.
 func (p *Pipeline) Down(item any) {
+	if frame.Debug {
+		defer p.ledger.broken()
+	}
+	if f, ok := item.(*frame.Frame); ok {
+		if !f.Take() {
+			item = notOwned
+		} else if frame.Debug {
+			p.ledger.take(f)
+		}
+	}
 	if p.busy { // from within Deliver: a part of what is under way
 		p.high.onDown(item)
 		return
@@ -90,6 +109,8 @@ func (p *Pipeline) Down(item any) {
 	p.high.onDown(item)
 	p.answer()
 }
+
+var notOwned = frame.Failure(frame.InternalError, "handler sent a frame that it had given back")
 
 // SetTop replaces the top, which gets a Start. It is called between two items.
 func (p *Pipeline) SetTop(top Part) {
@@ -115,10 +136,14 @@ func (p *Pipeline) answer() {
 type joint Pipeline
 
 func (j *joint) onUp(item any) {
-	if c, ok := item.(*Closed); ok {
+	c, last := item.(*Closed)
+	if last {
 		j.driver.Accounted(c)
 	}
 	j.low.onUp(item)
+	if last && frame.Debug {
+		j.ledger.close()
+	}
 }
 
 func (j *joint) onDown(item any) {

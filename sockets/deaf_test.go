@@ -145,7 +145,7 @@ func lastWords(w *world, nc net.Conn) frame.Code {
 		f, err := readFrame(nc)
 		require.NoError(w, err)
 		if f.Opcode == frame.OpClose {
-			code, _ := f.Close()
+			code, _ := f.CloseStatus()
 			return code
 		}
 		require.Len(w, f.Payload, 1<<10)

@@ -458,7 +458,7 @@ func TestShutdown(t *testing.T) {
 			h.upgraded()
 		}
 		require.Equal(w, 5, s.Connections())
-		s.Drain = DrainOptions{Code: int(frame.ServiceRestart), Reason: "back soon", Batch: 2, Every: time.Millisecond}
+		s.Drain = DrainOptions{Code: frame.ServiceRestart, Reason: "back soon", Batch: 2, Every: time.Millisecond}
 		type outcome struct {
 			Drain
 			error

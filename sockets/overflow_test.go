@@ -212,7 +212,7 @@ func TestCloseSlow(t *testing.T) {
 		<-all // before the peer reads
 		got := p.readAll()
 		require.NotNil(w, got.last)
-		code, reason := got.last.Close()
+		code, reason := got.last.CloseStatus()
 		assert.Equal(w, frame.PolicyViolation, code)
 		assert.Equal(w, "slow consumer", reason)
 		assert.Less(w, len(got.numbers), floods)
@@ -236,7 +236,7 @@ func TestSetOptionsWhenFull(t *testing.T) {
 	w.system.Root.Send(conn, frame.Close(frame.Normal, ""))
 	got := p.readAll()
 	require.NotNil(t, got.last)
-	code, _ := got.last.Close()
+	code, _ := got.last.CloseStatus()
 	assert.Equal(t, frame.Normal, code)
 	assert.Equal(t, floods-1, got.numbers[len(got.numbers)-1])
 	p.send(masked(frame.Close(frame.Normal, "")))

@@ -205,14 +205,14 @@ func (s *Server) Connections() int { return s.room.group.Len() }
 
 // DrainOptions say how connections are asked to leave.
 type DrainOptions struct {
-	Code   int           // of the Close: 1001
+	Code   frame.Code    // of the Close, see its Sendable; 0: 1001
 	Reason string        // of the Close
 	Batch  int           // connections asked at a time: 10,000
 	Every  time.Duration // between batches: 2 s
 }
 
 func drain(ctx context.Context, system *actor.ActorSystem, g *actors.Group, o DrainOptions) (Drain, error) {
-	leave := &pipeline.Leave{Code: frame.Code(cmp.Or(o.Code, int(frame.GoingAway))), Reason: o.Reason}
+	leave := &pipeline.Leave{Code: o.Code, Reason: o.Reason}
 	asked, cut := actors.RuntimeOf(system).Drain(ctx, g, leave, cmp.Or(o.Batch, 10_000), cmp.Or(o.Every, 2*time.Second))
 	if cut > 0 {
 		return Drain{asked, cut}, fmt.Errorf("sockets: shutdown: %d connections cut: %w", cut, ctx.Err())

@@ -319,7 +319,7 @@ func weSay(t *testing.T, all []saying, a agreed) (p []byte) {
 	for _, s := range all {
 		for i, part := range s.parts {
 			f := frame.Fragment(s.opcode(), i == len(s.parts)-1, part)
-			if f.Plain = s.plain; i > 0 {
+			if f.NoCompress = s.plain; i > 0 {
 				f.Opcode = frame.OpContinuation
 			}
 			onDown(f)

@@ -181,7 +181,7 @@ func (b *bare) read(op frame.Opcode) ([]byte, error) {
 				return nil, mismatch("a Pong that nobody asked for")
 			}
 		case frame.OpClose:
-			code, reason := f.Close()
+			code, reason := f.CloseStatus()
 			return nil, closed{code, reason}
 		case op:
 			if !f.Fin || f.RSV != 0 {
