@@ -306,6 +306,7 @@ func TestResponseSplitting(t *testing.T) {
 // 16 KiB of header are too many, wherever they are.
 func TestHeaderTooLarge(t *testing.T) {
 	big := func(n int) string { return strings.Repeat("x", n) }
+	all := newWorld(t, bare)
 	for _, host := range hosts {
 		for _, tt := range []struct {
 			name, line string
@@ -318,8 +319,7 @@ func TestHeaderTooLarge(t *testing.T) {
 			{"extensions", "Sec-WebSocket-Extensions: " + strings.Repeat("permessage-deflate; x=1,", 700), 431},
 			{"many headers", strings.TrimSuffix(strings.Repeat("A: b\r\n", 3000), "\r\n"), 431},
 		} {
-			t.Run(host.name+"/"+tt.name, func(t *testing.T) {
-				w := newWorld(t, bare)
+			all.in(host.name+"/"+tt.name, func(w *world) {
 				h := w.handler()
 				addr := host.start(w, &UpgradeServer{
 					FrameHandler: h.pid,
@@ -328,14 +328,14 @@ func TestHeaderTooLarge(t *testing.T) {
 				p := w.dial(addr)
 				p.send(handshake(addr, tt.line))
 				a := p.answer("GET")
-				require.Equal(t, tt.status, a.StatusCode)
+				require.Equal(w, tt.status, a.StatusCode)
 				if tt.status == 101 {
 					h.upgraded()
 					p.Close()
 					expect[*Closed](h)
 					return
 				}
-				assert.True(t, a.Close)
+				assert.True(w, a.Close)
 			})
 		}
 	}
