@@ -35,6 +35,11 @@ func (a agreement) Agree(r *http.Response) (*Plan, error) {
 	return a.plan, a.err
 }
 
+func upgradeOf(message any) ClientUpgrader {
+	u, _ := message.(ClientUpgrader)
+	return u
+}
+
 // asking is a client's connection over a pipe, its server, and who asks.
 type asking struct {
 	*world
@@ -52,7 +57,7 @@ func clientwise(t *testing.T, timeout time.Duration, test func(a *asking)) {
 		a.handler.bystander = true
 		a.plan = w.plan(a.handler)
 		a.plan.Core = pipeline.Chain(pipeline.Assemble, pipeline.Closing{Client: true, Timeout: 5 * time.Second}.Stage(), pipeline.Codec{Client: true}.Stage())
-		w.system.Root.Send(a.pid, &Connect{Conn: near, Base: &url.URL{Scheme: "http", Host: "there", Path: "/"}, Timeout: timeout, MaxBody: 1000})
+		w.system.Root.Send(a.pid, &Connect{Conn: near, Base: &url.URL{Scheme: "http", Host: "there", Path: "/"}, Timeout: timeout, MaxBody: 1000, Upgrade: upgradeOf})
 		test(a)
 		far.Close()
 		time.Sleep(time.Minute)

@@ -128,12 +128,16 @@ func (c *conn) refuse(message any, sender *actor.PID) {
 	switch m := message.(type) {
 	case *Flush:
 		answer = &Flushed{Err: net.ErrClosed}
-	case *http.Request, ClientUpgrader:
+	case *http.Request:
 		answer = fmt.Errorf("connection ended: %w", net.ErrClosed)
 	case *Exchange:
 		m.answer(plain(http.StatusServiceUnavailable, "shutting down"))
 	case *http.Response:
 		discard(m)
+	default:
+		if s, ok := c.side.(*client); ok && s.upgrader(m) != nil {
+			answer = fmt.Errorf("connection ended: %w", net.ErrClosed)
+		}
 	}
 	if answer != nil && sender != nil {
 		c.ctx.Send(sender, answer)

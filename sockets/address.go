@@ -5,12 +5,19 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/spindrift-go/spindrift/actors"
+	"golang.org/x/net/idna"
 )
 
-// parse reads an address and makes its scheme HTTP's.
+// parse reads an address, makes its scheme HTTP's and its host one that DNS knows. No error
+// of it repeats what may be a password.
 func parse(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil {
+		if strings.Contains(address, "@") {
+			return nil, errors.New("not a URL")
+		}
 		return nil, errors.Unwrap(err) // the address is named already
 	}
 	switch u.Scheme {
@@ -27,12 +34,42 @@ func parse(address string) (*url.URL, error) {
 	if u.Fragment != "" || strings.Contains(address, "#") {
 		return nil, errors.New("a WebSocket address has no fragment") // RFC 6455 3
 	}
+	if u.Host, err = asciiHost(u); err != nil {
+		return nil, err
+	}
 	return u, nil
 }
 
-func redacted(address string) string {
-	if u, err := url.Parse(address); err == nil {
-		return u.Redacted()
+// asciiHost is the host and port of u, with a name in other letters than ASCII's as IDNA
+// (RFC 5891) has it: bücher.example is xn--bcher-kva.example.
+func asciiHost(u *url.URL) (string, error) {
+	if !strings.ContainsFunc(u.Host, func(c rune) bool { return c >= 0x80 }) {
+		return u.Host, nil
 	}
-	return address
+	name, err := idna.Lookup.ToASCII(u.Hostname())
+	if err != nil {
+		return "", fmt.Errorf("host %q is no domain name", u.Hostname())
+	}
+	if port := u.Port(); port != "" {
+		name += ":" + port
+	}
+	return name, nil
+}
+
+// redacted is address in one line and without a password, whatever it is.
+func redacted(address string) string {
+	u, err := url.Parse(address)
+	if err == nil && u.User != nil {
+		return actors.OneLine(u.Redacted())
+	}
+	if at := strings.LastIndex(address, "@"); at >= 0 { // what stands before may be one
+		start := 0
+		if i := strings.Index(address[:at], "://"); i >= 0 {
+			start = i + len("://")
+		}
+		if err != nil || strings.Contains(address[start:at], ":") {
+			address = address[:start] + "xxxxx" + address[at:]
+		}
+	}
+	return actors.OneLine(address)
 }

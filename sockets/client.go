@@ -3,11 +3,13 @@ package sockets
 import (
 	"context"
 	"errors"
-	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -17,7 +19,7 @@ type UpgradeClient struct {
 	FrameHandler *actor.PID       // gets the connection's messages; or
 	Spawn        *actor.Props     // the handler to start for this connection, which ends with it; its mailbox is replaced by the crew's
 	Stages       []pipeline.Stage // extra ones, from handler to wire, below AutoPong and AutoPing
-	Header       http.Header      // added to the request: Origin, Cookie, Authorization
+	Header       http.Header      // added to the request: Origin, Cookie, Authorization; Sec-WebSocket-Protocol adds to Options.Subprotocols
 	Path         string           // path and query of the request; "": those of the URL dialled
 	Options      *Options         // nil: the defaults
 
@@ -25,46 +27,124 @@ type UpgradeClient struct {
 }
 
 // DialActor opens a WebSocket to a ws or wss URL and returns the connection's actor.
-// ctx bounds the wait and not the connection. The error is one line and wraps a
-// *HandshakeError if the server has answered otherwise.
+// ctx bounds the wait and not the connection. The error is one line, without the
+// URL's password, and wraps a *HandshakeError if the server has answered otherwise.
 func DialActor(ctx context.Context, system *actor.ActorSystem, address string, u *UpgradeClient) (*actor.PID, error) {
 	pid, err := dial(ctx, system, address, u)
 	if err != nil {
-		return nil, fmt.Errorf("sockets: dial %s: %w", redacted(address), err)
+		return nil, &dialError{"dial", address, err}
 	}
 	return pid, nil
 }
 
 func dial(ctx context.Context, system *actor.ActorSystem, address string, u *UpgradeClient) (*actor.PID, error) {
-	if u.FrameHandler == nil && u.Spawn == nil {
-		return nil, errors.New("UpgradeClient has neither FrameHandler nor Spawn")
+	if err := u.valid(); err != nil {
+		return nil, err
 	}
-	limit := or(u.Dialer.Timeout, 10*time.Second)
-	if limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, limit)
-		defer cancel()
+	open := func(ctx context.Context) (*actor.PID, error) {
+		a, err := u.shake(ctx, address)
+		if err != nil {
+			return nil, err
+		}
+		return actors.RuntimeOf(system).Open(a.conn, a.rest, u.plan(a.agreement))
 	}
-	pid, err := connect(ctx, system, address, &u.Dialer)
+	return within(ctx, u.Dialer.timeout(), open, func(pid *actor.PID) { system.Root.Poison(pid) })
+}
+
+func (u *UpgradeClient) valid() error {
+	if u == nil || u.FrameHandler == nil && u.Spawn == nil {
+		return errors.New("UpgradeClient has neither FrameHandler nor Spawn")
+	}
+	return nil
+}
+
+// shaken is a connection whose server has agreed to an upgrade.
+type shaken struct {
+	conn net.Conn
+	rest []byte // what was read behind the answer
+	*agreement
+}
+
+// shake opens a connection to address and upgrades it. ctx bounds that.
+func (u *UpgradeClient) shake(ctx context.Context, address string) (*shaken, error) {
+	base, err := parse(address)
 	if err != nil {
 		return nil, err
 	}
-	answer, future := make(chan any, 1), system.Root.RequestFuture(pid, u, -1)
-	go func() {
-		result, err := future.Result()
-		if err != nil {
-			result = err
+	request, err := u.request(base, u.Dialer.Jar)
+	if err != nil {
+		return nil, err
+	}
+	nc, err := u.Dialer.dial(ctx, base)
+	if err != nil {
+		return nil, err
+	}
+	agreed := false
+	defer func() { // also if the jar panics
+		if !agreed {
+			actors.Cut(nc)
 		}
-		answer <- result
 	}()
-	select {
-	case result := <-answer:
-		if err, failed := result.(error); failed {
-			return nil, err
-		}
-		return pid, nil
-	case <-ctx.Done():
-		system.Root.Poison(pid) // not Stop, which would overtake u and leave the future without an answer
-		return nil, ctx.Err()
+	a, err := u.over(ctx, nc, request)
+	agreed = err == nil
+	return a, err
+}
+
+// over upgrades nc.
+func (u *UpgradeClient) over(ctx context.Context, nc net.Conn, request *http.Request) (*shaken, error) {
+	client := actors.NewHTTPClient(nc)
+	response, err := client.Ask(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	a, err := u.agree(response, u.Dialer.Jar)
+	if err != nil {
+		return nil, err
+	}
+	return &shaken{nc, client.Rest(), a}, nil
+}
+
+// plan is what a connection becomes that has agreed.
+func (u *UpgradeClient) plan(a *agreement) *actors.Plan {
+	o := u.Options.recipe()
+	return &actors.Plan{
+		Top:     o.topOf(u.Stages),
+		Core:    o.coreOf(true, a.params),
+		Handler: u.FrameHandler,
+		Spawn:   u.Spawn,
+		Hello: &Upgraded{
+			Request:     a.response.Request,
+			Response:    a.response,
+			Subprotocol: a.protocol,
+			Compressed:  a.params != nil,
+		},
+		Limits:   o.limits,
+		Portable: o.Portable,
 	}
 }
+
+// clientUpgrade is an UpgradeClient as a connection that Connect made sees it.
+type clientUpgrade struct {
+	*UpgradeClient
+	jar http.CookieJar
+}
+
+// Handshake is the request of RFC 6455 4.1.
+func (u clientUpgrade) Handshake(base *url.URL) (*http.Request, error) {
+	if err := u.valid(); err != nil {
+		return nil, err
+	}
+	return u.request(base, u.jar)
+}
+
+// Agree judges the answer, RFC 6455 4.1.
+func (u clientUpgrade) Agree(r *http.Response) (*actors.Plan, error) {
+	a, err := u.agree(r, u.jar)
+	if err != nil {
+		return nil, err
+	}
+	return u.plan(a), nil
+}
+
+// timeout of connecting and of the handshake; 0: none.
+func (d *Dialer) timeout() time.Duration { return or(d.Timeout, 10*time.Second) }

@@ -2,36 +2,27 @@ package sockets
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
 
-	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// HandshakeError is a server's answer that is not the upgrade asked for.
-type HandshakeError struct {
-	Why    string
-	Status int         // of the response
-	Header http.Header // of the response
-	Body   []byte      // its first KiB
+// agreement is what a handshake has come to.
+type agreement struct {
+	response *http.Response
+	protocol string
+	params   *pipeline.DeflateParams // nil: no compression
 }
 
-func (e *HandshakeError) Error() string {
-	return fmt.Sprintf("%s (status %d)", e.Why, e.Status)
-}
-
-// Agree makes UpgradeClient an actors.ClientUpgrader: RFC 6455 4.1, the
-// server's response.
-func (u *UpgradeClient) Agree(r *http.Response) (*actors.Plan, error) {
-	o := u.Options.recipe()
-	if u.Dialer.Jar != nil {
-		u.Dialer.Jar.SetCookies(r.Request.URL, r.Cookies())
+// agree judges r, and keeps its cookies whatever it is. The error is a *HandshakeError.
+func (u *UpgradeClient) agree(r *http.Response, jar http.CookieJar) (*agreement, error) {
+	if jar != nil {
+		jar.SetCookies(r.Request.URL, r.Cookies())
 	}
-	params, why := o.judge(r)
+	params, why := u.Options.orDefault().judge(r)
 	if why != "" {
 		e := &HandshakeError{Why: why, Status: r.StatusCode, Header: r.Header}
 		if r.StatusCode != http.StatusSwitchingProtocols {
@@ -40,20 +31,7 @@ func (u *UpgradeClient) Agree(r *http.Response) (*actors.Plan, error) {
 		return nil, e
 	}
 	r.Body = io.NopCloser(new(bytes.Reader))
-	return &actors.Plan{
-		Top:     o.topOf(u.Stages),
-		Core:    o.coreOf(true, params),
-		Handler: u.FrameHandler,
-		Spawn:   u.Spawn,
-		Hello: &Upgraded{
-			Request:     r.Request,
-			Response:    r,
-			Subprotocol: r.Header.Get("Sec-Websocket-Protocol"),
-			Compressed:  params != nil,
-		},
-		Limits:   o.limits,
-		Portable: o.Portable,
-	}, nil
+	return &agreement{r, r.Header.Get("Sec-Websocket-Protocol"), params}, nil
 }
 
 // judge says why r is not the upgrade that was asked for, "" if it is.
@@ -69,7 +47,7 @@ func (o *Options) judge(r *http.Response) (params *pipeline.DeflateParams, why s
 		return nil, "response has no Connection: upgrade"
 	case !slices.Equal(h["Sec-Websocket-Accept"], []string{AcceptKey(r.Request.Header.Get("Sec-WebSocket-Key"))}):
 		return nil, "response has a wrong Sec-WebSocket-Accept"
-	case len(protocols) > 1 || len(protocols) == 1 && !slices.Contains(o.Subprotocols, protocols[0]):
+	case len(protocols) > 1 || len(protocols) == 1 && !slices.Contains(tokens(r.Request.Header["Sec-Websocket-Protocol"]), protocols[0]):
 		return nil, "server chose a subprotocol that was not offered"
 	}
 	extensions := h["Sec-Websocket-Extensions"]

@@ -3,18 +3,23 @@ package sockets
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
-// Handshake makes UpgradeClient an actors.ClientUpgrader: RFC 6455 4.1.
-func (u *UpgradeClient) Handshake(base *url.URL) (*http.Request, error) {
+// request is the client's part of the handshake, RFC 6455 4.1.
+func (u *UpgradeClient) request(base *url.URL, jar http.CookieJar) (*http.Request, error) {
 	target := *base
 	if u.Path != "" {
 		path, err := url.Parse(u.Path)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("path: %w", err)
 		}
 		target.Path, target.RawPath, target.RawQuery = path.Path, path.RawPath, path.RawQuery
 	}
@@ -22,34 +27,60 @@ func (u *UpgradeClient) Handshake(base *url.URL) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := u.Options.orDefault()
 	for name, values := range u.Header {
-		if http.CanonicalHeaderKey(name) == "Host" && len(values) > 0 {
+		name = http.CanonicalHeaderKey(name)
+		if name == "Host" && len(values) > 0 {
 			r.Host = values[0]
 			continue
 		}
-		r.Header[http.CanonicalHeaderKey(name)] = values
+		r.Header[name] = append(r.Header[name], values...)
 	}
 	if target.User != nil && r.Header.Get("Authorization") == "" {
 		password, _ := target.User.Password()
 		r.SetBasicAuth(target.User.Username(), password)
 	}
-	if u.Dialer.Jar != nil {
-		for _, c := range u.Dialer.Jar.Cookies(&target) {
+	if jar != nil {
+		for _, c := range jar.Cookies(&target) {
 			r.AddCookie(c)
 		}
 	}
+	return r, u.Options.orDefault().offer(r)
+}
+
+// offer makes r a handshake.
+func (o *Options) offer(r *http.Request) error {
 	var key [16]byte
 	rand.Read(key[:])
-	r.Header.Set("Upgrade", "websocket")
-	r.Header.Set("Connection", "Upgrade")
-	r.Header.Set("Sec-WebSocket-Version", "13")
-	r.Header.Set("Sec-WebSocket-Key", base64.StdEncoding.EncodeToString(key[:]))
-	if len(o.Subprotocols) > 0 {
-		r.Header.Set("Sec-WebSocket-Protocol", strings.Join(o.Subprotocols, ", "))
+	h := r.Header
+	h.Set("Upgrade", "websocket")
+	h.Set("Connection", "Upgrade")
+	h.Set("Sec-WebSocket-Version", "13")
+	h.Set("Sec-WebSocket-Key", base64.StdEncoding.EncodeToString(key[:]))
+	protocols, err := o.offered(h["Sec-Websocket-Protocol"])
+	if err != nil {
+		return err
 	}
-	if o.Compression != nil {
-		r.Header.Set("Sec-WebSocket-Extensions", o.Compression.Offer())
+	if len(protocols) > 0 {
+		h.Set("Sec-WebSocket-Protocol", strings.Join(protocols, ", "))
 	}
-	return r, nil
+	switch {
+	case o.Compression != nil:
+		h.Set("Sec-WebSocket-Extensions", o.Compression.Offer())
+	case h.Get("Sec-WebSocket-Extensions") != "":
+		return errors.New("header Sec-WebSocket-Extensions: offer permessage-deflate by Options.Compression, nothing else can be")
+	}
+	return nil
+}
+
+// offered are the subprotocols of the options and of a header, each once, RFC 6455 4.1.
+func (o *Options) offered(header []string) (all []string, err error) {
+	for _, p := range slices.Concat(o.Subprotocols, tokens(header)) {
+		if !httpguts.ValidHeaderFieldName(p) { // a token as well
+			return nil, fmt.Errorf("subprotocol %q is not a token", p)
+		}
+		if !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
+	return all, nil
 }

@@ -2,8 +2,8 @@ package sockets
 
 import (
 	"context"
-	"fmt"
-	"time"
+	"net"
+	"net/url"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
@@ -12,14 +12,18 @@ import (
 // Connect opens an HTTP connection to an http, https, ws or wss URL and returns
 // its actor. It answers each *http.Request sent to it with an *http.Response,
 // whose body is in memory, or an error; an *UpgradeClient turns it into a
-// WebSocket. Stop it to close it.
+// WebSocket, or is answered with an error and leaves it as usable as the server
+// does. Cookies are those of d's Jar, unless the UpgradeClient's Dialer has one.
+//
+// Stop it to close it. It ends by itself when the server closes the connection
+// or sends what nobody has asked for.
 func Connect(ctx context.Context, system *actor.ActorSystem, address string, d *Dialer) (*actor.PID, error) {
 	if d == nil {
 		d = new(Dialer)
 	}
 	pid, err := connect(ctx, system, address, d)
 	if err != nil {
-		return nil, fmt.Errorf("sockets: connect %s: %w", redacted(address), err)
+		return nil, &dialError{"connect", address, err}
 	}
 	return pid, nil
 }
@@ -32,17 +36,33 @@ func connect(ctx context.Context, system *actor.ActorSystem, address string, d *
 	if err != nil {
 		return nil, err
 	}
-	nc, err := d.dial(ctx, base)
+	open := func(ctx context.Context) (net.Conn, error) { return d.dial(ctx, base) }
+	nc, err := within(ctx, d.timeout(), open, actors.Cut)
 	if err != nil {
 		return nil, err
 	}
-	rt := actors.RuntimeOf(system)
-	pid := rt.Spawn()
-	system.Root.Send(pid, &actors.Connect{
+	pid := actors.RuntimeOf(system).Spawn()
+	system.Root.Send(pid, d.connected(nc, base))
+	return pid, nil
+}
+
+func (d *Dialer) connected(nc net.Conn, base *url.URL) *actors.Connect {
+	return &actors.Connect{
 		Conn:    nc,
 		Base:    base,
-		Timeout: or(d.Timeout, 10*time.Second),
+		Timeout: d.timeout(),
 		MaxBody: maxBody,
-	})
-	return pid, nil
+		Jar:     d.Jar,
+		Upgrade: func(message any) actors.ClientUpgrader {
+			u, ok := message.(*UpgradeClient)
+			if !ok || u == nil {
+				return nil
+			}
+			jar := u.Dialer.Jar
+			if jar == nil {
+				jar = d.Jar
+			}
+			return clientUpgrade{u, jar}
+		},
+	}
 }

@@ -1,0 +1,31 @@
+package actors
+
+import (
+	"errors"
+	"net"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+var errUpgradeFailed = errors.New(upgradeFailed)
+
+// Open starts the connection that plan describes over nc, whose peer has agreed to it and of
+// which first has been read already. The error says that a stage has panicked.
+func (rt *Runtime) Open(nc net.Conn, first []byte, plan *Plan) (pid *actor.PID, err error) {
+	opened := make(chan struct{})
+	rt.crew.Schedule(func() {
+		c := &conn{rt: rt}
+		c.side = gone{c} // until it has become something
+		c.mailbox.kept = true
+		pid = rt.bear(c)
+		c.mailbox.runFirst(func() {
+			err = errUpgradeFailed
+			defer close(opened)
+			defer c.rescue()
+			c.become(plan, rt.newWire(nc, &c.mailbox, plan.Portable), first)
+			err = nil
+		})
+	})
+	<-opened
+	return pid, err
+}
