@@ -22,7 +22,7 @@ func (u *UpgradeClient) agree(r *http.Response, jar http.CookieJar) (*agreement,
 	if jar != nil {
 		jar.SetCookies(r.Request.URL, r.Cookies())
 	}
-	params, why := u.Options.orDefault().judge(r)
+	params, why := u.Options.recipe().judge(r)
 	if why != "" {
 		e := &HandshakeError{Why: why, Status: r.StatusCode, Header: r.Header}
 		if r.StatusCode != http.StatusSwitchingProtocols {

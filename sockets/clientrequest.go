@@ -44,7 +44,7 @@ func (u *UpgradeClient) request(base *url.URL, jar http.CookieJar) (*http.Reques
 			r.AddCookie(c)
 		}
 	}
-	return r, u.Options.orDefault().offer(r)
+	return r, u.Options.recipe().offer(r)
 }
 
 // offer makes r a handshake.
