@@ -12,10 +12,10 @@ import (
 // Deflate is permessage-deflate, RFC 7692, once both sides agreed on Params. Its
 // place is between Closing and Text, and the Codec must let RSV1 pass.
 //
-// Messages are inflated as they arrive, as far as the stream's blocks allow: a
-// piece goes up when the sender flushed, at the latest after 32 KiB. Messages on
-// their way down are compressed unless they are short or their first frame has
-// NoCompress set; a whole message stays one frame, fragments stay fragments.
+// Messages are inflated as they arrive: what a piece of one makes goes up with it,
+// in pieces of 16 KiB at most. Messages on their way down are compressed unless
+// they are short or their first frame has NoCompress set; a whole message stays
+// one frame, fragments stay fragments.
 //
 // Neither direction holds more than a window between two messages, and none at
 // all without context takeover.
@@ -59,7 +59,6 @@ func (o Deflate) Stage() Stage {
 	return func(up, down Sink) (Sink, Sink) {
 		d := &deflate{up: up, down: down}
 		d.in = inflating{up: up, down: down, ratio: ratio, piece: new(frame.Frame)}
-		d.in.full = d.in.passFull
 		if !recvFresh {
 			d.in.takeover, d.in.window = true, &window{size: recvSize}
 		}

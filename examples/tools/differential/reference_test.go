@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// most is how long a message may be.
-const most = 1 << 20
+// most is how long a message may be: longer than what passes whatever its ratio.
+const most = 3 << 19
 
 // corrupt reports whether err says that something is not DEFLATE.
 func corrupt(err error) bool {
@@ -56,7 +56,7 @@ func (r *reference) inflate(p []byte, fin bool) (m inflated) {
 			n, m.err = z.Read(buf)
 			m.payload = append(m.payload, buf[:n]...)
 			history = latest(append(history, buf[:n]...), 32<<10)
-			if made := len(m.payload); made > 64<<10 {
+			if made := len(m.payload); made > 1<<20 {
 				m.ratio = max(m.ratio, made/(len(p)-in.Len()))
 			}
 			if len(m.payload) > most {
