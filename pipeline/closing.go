@@ -2,30 +2,44 @@ package pipeline
 
 import (
 	"cmp"
-	"errors"
 	"io"
 	"time"
 
 	"github.com/spindrift-go/spindrift/frame"
 )
 
-// ErrCloseTimeout is in Closed when the peer did not answer our Close in time.
-var ErrCloseTimeout = errors.New("no close frame from the peer in time")
-
-// Closing is the only place that decides how a connection ends. It keeps two
-// facts, whether a Close was sent and whether one was received, and the account
-// that becomes Closed. RFC 6455 5.5.1 and 7.
+// Closing is the only place that decides how a connection ends, by the rules of RFC
+// 6455 5.5.1 and 7.
 //
-// The peer's Close is answered, and a violation of the peer's is punished, when
-// the handler has worked through what came before it, so that its answers still
-// go out first; an end without a Close waits likewise. Nothing goes up after the
-// peer's Close, nothing down after ours.
+// The peer's last word is its Close, a mistake of its, or the end of its half of the
+// stream without a Close. A connection goes through these phases, from top to bottom,
+// and may skip some:
+//
+//	phase     begins with                 frames up  frames down  ends with
+//	open      the connection              all        all          a last word, or our Close
+//	settling  the peer's last word        none       all          Settled, or the time is over: our answer
+//	closing   our Close                   all        none         the peer's last word, or the time is over
+//	over      both, or a failure of ours  none       none         Lost
+//	reported  Closed                      none       none
+//
+// So nothing goes up after the peer's Close, and nothing down after ours. What a stage
+// or the handler makes of input that came before the peer's last word still goes out
+// before our answer, which is
+//
+//	to its Close    a Close with its code
+//	to its mistake  a Close with the code of that
+//	to its end      none: there is nobody who waits for one
+//
+// Our own Close, the handler's or that of a failure, takes the place of that answer.
+// A failure of this side (a handler that is gone, output that nobody takes) waits for
+// nothing. Only the first failure counts. Who closes the TCP connection is the driver's
+// affair: it is asked to hang up when a connection is over.
 type Closing struct {
 	Client  bool          // the server ends the TCP connection first, RFC 6455 7.1.1
-	Timeout time.Duration // for the peer's Close after ours, and for the handler before our answer; 0: no limit
+	Timeout time.Duration // for the peer's Close after ours, while it is read, and for the handler before our answer; 0: no limit
 }
 
-// late comes back when the time of a close handshake is over.
+// late comes back when the time of a phase may be over.
 type late struct{}
 
 // Stage returns the rules of closing as a stage.
@@ -33,31 +47,41 @@ func (o Closing) Stage() Stage {
 	return func(up, down Sink) (Sink, Sink) { return asStage(up, down, &closer{Closing: &o}) }
 }
 
+// phase is how far a connection has come, see Closing.
+type phase uint8
+
+const (
+	open phase = iota
+	settling
+	closing
+	over
+	reported
+)
+
 type closer struct {
 	between
-	*Closing              // the recipe, until its time is changed
-	sent     bool         // our Close went out
-	rcvd     bool         // the peer's Close came in
-	failed   bool         // nothing that the peer still sends counts
-	eof      bool         // the peer has closed its half without a Close
-	fromPeer bool         // something from the wire is on its way up: an error that comes down is the peer's doing
-	done     bool         // Closed went up
-	verdict  *frame.Error // to be sent when the handler has settled; nil: none
-	account  *Closed
+	*Closing               // the recipe, until its time is changed
+	mistake  *frame.Error  // the peer's last word, if it was that
+	account  *Closed       // nil until a Close came or went
+	began    time.Duration // closing did, by clock
+	phase    phase
+	fromPeer bool // something from the wire is on its way up: an error that comes down is the peer's doing
 }
 
 func (c *closer) onUp(item any) {
 	switch m := item.(type) {
 	case *frame.Frame:
 		switch {
-		case c.rcvd || c.failed: // RFC 6455 5.5.1: nothing counts after a close
+		case c.phase != open && c.phase != closing: // RFC 6455 5.5.1: nothing counts after a close
 		case m.Opcode == frame.OpClose:
 			c.peerCloses(m)
 		default:
 			c.rise(m)
 		}
 	case *frame.Error:
-		c.failLater(m)
+		c.peerFails(m)
+	case *Ended:
+		c.peerEnds()
 	case *Settled:
 		c.settled()
 	case *late:
@@ -65,11 +89,9 @@ func (c *closer) onUp(item any) {
 	case *Stalled:
 		c.stalled()
 	case *Overflow:
-		c.fail(frame.Failure(frame.PolicyViolation, "slow consumer"))
+		c.overflow()
 	case *Orphaned:
 		c.orphaned(m.Err)
-	case *Ended:
-		c.ended()
 	case *Lost:
 		c.lost(m)
 	default:
@@ -87,7 +109,7 @@ func (c *closer) onDown(item any) {
 	switch m := item.(type) {
 	case *frame.Frame:
 		switch {
-		case c.sent || c.done: // RFC 6455 5.5.1: nothing follows our close
+		case c.phase >= closing: // RFC 6455 5.5.1: nothing follows our close
 			m.Sent()
 		case m.Opcode.Control() && (len(m.Payload) > 125 || !m.Fin || m.RSV != 0): // RFC 6455 5.5
 			c.fail(frame.Failure(frame.InternalError, "handler sent a control frame in fragments, compressed or over 125 bytes"))
@@ -99,12 +121,14 @@ func (c *closer) onDown(item any) {
 		}
 	case *frame.Error:
 		if c.fromPeer {
-			c.failLater(m)
+			c.peerFails(m)
 		} else {
 			c.fail(m)
 		}
+	case *Overflow:
+		c.overflow()
 	case *Leave:
-		if !c.sent && !c.done {
+		if c.phase < closing {
 			c.weClose(m.frame())
 		}
 	case *Limits:
@@ -124,200 +148,110 @@ func (m *Leave) frame() *frame.Frame {
 
 func (c *closer) peerCloses(f *frame.Frame) {
 	code, reason, err := frame.ParseClose(f.Payload)
-	if err != nil {
-		c.failLater(err)
-		return
-	}
-	c.rcvd = true
-	if c.sent {
+	switch {
+	case err != nil:
+		c.peerFails(err)
+	case c.phase == closing:
 		c.account.Clean = true
 		c.hangup()
-		return
+	default:
+		c.account = &Closed{Code: code, Reason: reason, By: Peer}
+		c.settle()
 	}
-	c.account = &Closed{Code: code, Reason: reason, By: Peer}
-	c.wait()
+}
+
+func (c *closer) peerFails(e *frame.Error) {
+	switch c.phase {
+	case open:
+		c.mistake = e
+		c.settle()
+	case closing:
+		c.fail(e)
+	}
+}
+
+func (c *closer) peerEnds() {
+	switch c.phase {
+	case open:
+		c.settle()
+	case closing:
+		c.cut()
+	}
+}
+
+// settle waits for the handler to work through what came before the peer's last word.
+func (c *closer) settle() {
+	c.phase = settling
+	c.lookIn(c.Timeout)
 	c.down(&Settle{})
 }
 
-// answer sends the peer's code back, once.
-func (c *closer) answer() {
-	if c.rcvd && !c.sent {
-		c.weClose(frame.Close(c.account.Code, ""))
-	}
-}
-
-// weClose sends a Close, the handler's or our own: f may be anything a handler made.
-func (c *closer) weClose(f *frame.Frame) {
-	code, reason, err := frame.ParseClose(f.Payload)
-	if err != nil {
-		c.fail(frame.Failure(frame.InternalError, "handler sent a bad close frame: "+err.Reason))
-		f.Sent()
-		return
-	}
-	c.sent = true
-	c.down(f)
-	if c.rcvd {
-		c.account.Clean = true
-		c.hangup()
-		return
-	}
-	c.account = &Closed{Code: code, Reason: reason, By: Local}
-	c.wait()
-}
-
-func (c *closer) wait() {
-	if c.Timeout > 0 {
-		c.down(&After{Delay: c.Timeout, Event: &late{}})
-	}
-}
-
-func (c *closer) late() {
-	switch {
-	case c.done || c.sent && c.rcvd:
-	case c.verdict != nil || c.rcvd || c.eof && !c.failed:
-		c.settled()
-	case c.failed:
-	case c.sent:
-		c.account.Err = ErrCloseTimeout
-		c.down(&Hangup{Cut: true})
-	}
-}
-
-// ended: the peer will send no more, but may be waiting for what the handler has
-// to say to what it has sent.
-func (c *closer) ended() {
-	switch {
-	case c.rcvd || c.failed:
-	case c.sent:
-		c.down(&Hangup{Cut: true})
-	default:
-		c.eof = true
-		c.wait()
-		c.down(&Settle{})
-	}
-}
-
-// leave hangs up on a peer that has closed its half.
-func (c *closer) leave() {
-	c.up(&Settled{})
-	if c.failed {
-		return
-	}
-	if c.failed = true; !c.sent {
-		c.sent = true
-		c.account = &Closed{Code: frame.Abnormal, By: Nobody}
-	}
-	c.hangup()
-}
-
-// settled: the handler has worked through all it got, or has had its time. What
-// stages above keep back is to go out before our Close.
+// settled: the handler has, or has had its time.
 func (c *closer) settled() {
-	if c.eof && !c.failed && !c.rcvd {
-		c.leave()
+	if c.phase != settling {
 		return
 	}
-	if c.verdict == nil && (c.sent || !c.rcvd) {
-		return
-	}
-	c.up(&Settled{})
-	if c.verdict != nil {
-		c.fail(c.verdict)
-		return
-	}
-	c.answer()
-}
-
-// failLater fails the connection because of what the peer did, when the handler
-// has answered what came before.
-func (c *closer) failLater(e *frame.Error) {
+	c.up(&Settled{}) // what stages above keep back is to go out before our Close
 	switch {
-	case c.failed || c.rcvd || c.done: // RFC 6455 5.5.1, again
-	case c.sent: // no answer may follow
-		c.fail(e)
+	case c.phase != settling: // there was a Close of the handler's among it
+	case c.mistake != nil:
+		c.fail(c.mistake)
+	case c.account != nil:
+		c.weClose(frame.Close(c.account.Code, ""))
 	default:
-		c.failed, c.verdict = true, e
-		c.wait()
-		c.down(&Settle{})
+		c.account = &Closed{Code: frame.Abnormal, By: Nobody}
+		c.hangup()
 	}
 }
 
-// fail ends the connection because of e: a Close with its code if none was sent
-// yet, and no more patience (RFC 6455 7.1.7). Only the first failure counts, and
-// none after both Closes.
-func (c *closer) fail(e *frame.Error) {
-	if c.verdict != nil {
-		e, c.verdict = c.verdict, nil
-	} else if c.failed || c.sent && c.rcvd {
-		return
+func (c *closer) lookIn(d time.Duration) {
+	if c.Timeout > 0 {
+		c.down(&After{Delay: d, Event: &late{}})
 	}
-	if c.done {
-		return
-	}
-	if code := e.Code.Sendable(); code != e.Code {
-		e = frame.Failure(code, e.Reason)
-	}
-	c.failed = true
-	if !c.sent {
-		c.sent = true
-		f := frame.Close(e.Code, e.Reason)
-		if c.rcvd {
-			c.account.Clean = true
-		} else {
-			_, reason := f.CloseStatus() // as much of it as fits
-			c.account = &Closed{Code: e.Code, Reason: reason, By: Local}
+}
+
+// late ends the wait for the handler, or for a Close of the peer's that may lie behind
+// input that the handler has given no credit for: that time does not count.
+func (c *closer) late() {
+	switch c.phase {
+	case settling:
+		c.settled()
+	case closing:
+		if left := c.Timeout - (clock(c.status()) - c.began); left > 0 {
+			c.lookIn(max(left, c.Timeout/64)) // the clock may stand still: not again at once
+			return
 		}
-		c.down(f)
+		c.account.Err = ErrCloseTimeout
+		c.cut()
 	}
-	c.account.Err = e
-	c.hangup()
 }
 
-// stalled: a Close of ours, if any, is among what the wire does not take.
-func (c *closer) stalled() {
-	if c.done {
-		return
-	}
-	e := frame.Failure(frame.PolicyViolation, "no progress in writing")
-	c.fail(e)
-	c.account.Clean = false
-	if c.account.Err == nil {
-		c.account.Err = e
-	}
+func (c *closer) status() (s Status) {
+	c.down(&s)
+	return s
+}
+
+func (c *closer) hangup() {
+	c.phase = over
+	c.down(&Hangup{Wait: c.Client})
+}
+
+func (c *closer) cut() {
+	c.phase = over
 	c.down(&Hangup{Cut: true})
 }
 
-// orphaned: a peer that has already said goodbye, or made its mistake, gets the
-// answer to that.
-func (c *closer) orphaned(err error) {
-	switch {
-	case c.done:
-	case c.verdict != nil:
-		c.settled()
-	case c.rcvd && !c.sent:
-		c.account.Err = err
-		c.settled()
-	case !c.failed && !c.rcvd:
-		c.fail(frame.Failure(frame.InternalError, "handler failed"))
-		if err != nil {
-			c.account.Err = err
-		}
-	}
-}
-
-func (c *closer) hangup() { c.down(&Hangup{Wait: c.Client}) }
-
 // lost is the last thing to happen: the account is closed and handed over.
 func (c *closer) lost(m *Lost) {
-	if c.done {
+	if c.phase == reported {
 		return
 	}
-	c.done = true
+	c.phase = reported
 	err := m.Err
 	if c.account == nil {
 		c.account = &Closed{Code: frame.Abnormal, By: Nobody}
-		if c.verdict != nil {
-			c.account.Err = c.verdict
+		if c.mistake != nil {
+			c.account.Err = c.mistake
 		}
 	}
 	if m.Unsent { // our Close among it, if there is one

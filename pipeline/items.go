@@ -53,7 +53,7 @@ type (
 	// Stalled says that the wire has made no progress with waiting output for too long.
 	Stalled struct{}
 
-	// Overflow says that more output is waiting than may be.
+	// Overflow says that more output is waiting than may be. An Outbox sends it down.
 	Overflow struct{}
 
 	// Orphaned says that the frame handler is gone, or that a stage panicked.

@@ -1,10 +1,6 @@
 package pipeline
 
-import (
-	"slices"
-
-	"github.com/spindrift-go/spindrift/frame"
-)
+import "github.com/spindrift-go/spindrift/frame"
 
 // Policy is what happens to output when more of it waits than may.
 type Policy byte
@@ -48,19 +44,35 @@ func (o Outbox) Stage() Stage {
 type outbox struct {
 	between
 	Outbox
-	queue    []*frame.Frame // wait, oldest first
-	size     int            // what they cost
-	control  int            // what control frames have cost since the wire last had room
-	open     bool           // a message has gone out in part
-	partial  bool           // the newest message that waits is not complete
-	dropping bool           // what comes down continues a message that was dropped
-	leaving  bool           // a Close goes down: nothing waits any more
-	failed   bool           // the connection has: nothing goes out any more
-	pressed  bool           // the wire has said Backpressure, and not Drained
-	told     bool           // the handler of Backpressure, and not of Drained
-	dropped  Dropped        // not told yet
-	silent   bool           // the first drop of this time was told
+	pressure
+	queue   []*frame.Frame // wait, oldest first
+	size    int            // what they cost
+	control int            // what control frames have cost since the wire last had room
+	dropped Dropped        // not told yet
+	silent  bool           // the first drop of this time was told
+	open    bool           // a message has gone out in part
+	coming  message        // the one that comes down
+	state   outboxState
 }
+
+// message is what becomes of the rest of a message that comes down in fragments, when
+// it may not follow those before it at once.
+type message uint8
+
+const (
+	complete message = iota // there is none
+	waits                   // with its beginning, which is the last in the queue
+	dropped                 // like its beginning
+)
+
+// outboxState is what an Outbox still does.
+type outboxState uint8
+
+const (
+	keeping outboxState = iota // what the wire has no room for
+	leaving                    // a Close goes down: nothing waits any more
+	failed                     // so has the connection: nothing goes out any more
+)
 
 func (b *outbox) onUp(item any) {
 	switch item.(type) {
@@ -72,9 +84,7 @@ func (b *outbox) onUp(item any) {
 		b.flush()
 		b.up(item)
 	case *Backpressure:
-		b.pressed = true
-		if !b.told {
-			b.told = true
+		if b.rises() {
 			b.up(item)
 		}
 	case *Drained:
@@ -98,8 +108,7 @@ func (b *outbox) calm(drained any) {
 	}
 	b.report()
 	b.silent = false
-	if b.told {
-		b.told = false
+	if b.falls() {
 		if drained == nil {
 			drained = &Drained{}
 		}
@@ -111,7 +120,7 @@ func (b *outbox) onDown(item any) {
 	switch m := item.(type) {
 	case *frame.Frame:
 		switch {
-		case b.leaving:
+		case b.state == leaving:
 		case m.Opcode == frame.OpClose:
 			b.flush()
 		case m.Opcode.Control():
@@ -127,7 +136,7 @@ func (b *outbox) onDown(item any) {
 	case *Leave:
 		b.flush()
 	case *frame.Error:
-		b.failed = true
+		b.state = failed
 	case *Limits:
 		set(&b.Limit, m.Out)
 	}
@@ -147,11 +156,14 @@ func (b *outbox) affordable(f *frame.Frame) bool {
 // take sends a frame of a message on, keeps it, or drops it.
 func (b *outbox) take(f *frame.Frame) {
 	begins := f.Opcode != frame.OpContinuation
-	switch b.dropping = b.dropping && !begins; {
-	case b.dropping:
+	if begins {
+		b.coming = complete
+	}
+	switch {
+	case b.coming == dropped:
 		b.refuse(f, 0)
-	case b.failed, begins && b.Limit > 0 && cost(f) > b.Limit && !b.idle(): // dropping others would not help it
-		b.dropping = true
+	case b.state == failed, begins && b.Limit > 0 && cost(f) > b.Limit && !b.idle(): // dropping others would not help it
+		b.coming = dropped
 		b.refuse(f, 1)
 		b.tell()
 	case b.idle():
@@ -166,105 +178,29 @@ func (b *outbox) idle() bool { return len(b.queue) == 0 && b.room() }
 func (b *outbox) keep(f *frame.Frame) {
 	b.queue = append(b.queue, f)
 	b.size += cost(f)
-	b.partial = !f.Fin
+	if b.coming = complete; !f.Fin {
+		b.coming = waits
+	}
 	if b.Limit <= 0 {
 		return
 	}
-	for below := b.below(); b.size+below > b.Limit; {
+	for waiting := b.waiting(); b.size+waiting > b.Limit; {
 		if !b.makeRoom() {
-			b.dropping = true
+			b.coming = dropped
 			b.fail()
 			return
 		}
 	}
 }
 
-func (b *outbox) refuse(f *frame.Frame, messages int) {
-	b.dropped.Messages += messages
-	b.dropped.Bytes += len(f.Payload)
-	f.Sent()
-}
-
-// makeRoom drops one message that waits; false if there is none that may be.
-func (b *outbox) makeRoom() bool {
-	first := 0
-	if b.open { // what waits first is the rest of a message that has begun to go out
-		for first < len(b.queue) && b.queue[first].Opcode == frame.OpContinuation {
-			first++
-		}
-	}
-	if first == len(b.queue) {
-		return false
-	}
-	if b.Policy == DropNewest {
-		for i := len(b.queue) - 1; i > first; i-- {
-			if b.queue[i].Opcode != frame.OpContinuation {
-				first = i
-				break
-			}
-		}
-	}
-	last := first + 1
-	for last < len(b.queue) && b.queue[last].Opcode == frame.OpContinuation {
-		last++
-	}
-	if last == len(b.queue) && b.partial { // the rest of it is still to come
-		b.dropping, b.partial = true, false
-	}
-	b.dropped.Messages++
-	b.forget(first, last)
-	b.tell()
-	return true
-}
-
-// forget takes frames out of the queue that will not go out.
-func (b *outbox) forget(first, last int) {
-	for _, f := range b.queue[first:last] {
-		b.size -= cost(f)
-		b.refuse(f, 0)
-	}
-	if first == 0 { // the usual way to drop the oldest moves nothing
-		clear(b.queue[:last])
-		b.queue = b.queue[last:]
-	} else {
-		b.queue = slices.Delete(b.queue, first, last)
-	}
-}
-
-// abandon: what still waits at the end will not go out.
-func (b *outbox) abandon() {
-	for i, f := range b.queue {
-		if i == 0 || f.Opcode != frame.OpContinuation {
-			b.dropped.Messages++
-		}
-	}
-	b.forget(0, len(b.queue))
-}
-
-// tell reports the first drop of a time at once.
-func (b *outbox) tell() {
-	if !b.silent {
-		b.silent = true
-		b.report()
-	}
-}
-
-func (b *outbox) report() {
-	if b.dropped != (Dropped{}) {
-		told := b.dropped
-		b.dropped = Dropped{}
-		b.up(&told)
-	}
-}
-
 func (b *outbox) fail() {
-	b.failed = true
-	b.down(frame.Failure(frame.PolicyViolation, "slow consumer"))
+	b.state = failed
+	b.down(&Overflow{})
 }
 
 // release sends on what the wire has room for.
 func (b *outbox) release() {
-	if b.failed { // Closing takes nothing more
+	if b.state == failed { // Closing takes nothing more
 		return
 	}
 	for len(b.queue) > 0 && b.room() {
@@ -274,7 +210,7 @@ func (b *outbox) release() {
 
 // flush sends all on that waits: a Close is to follow it.
 func (b *outbox) flush() {
-	b.leaving = true
+	b.state = leaving
 	for len(b.queue) > 0 {
 		b.shift()
 	}
@@ -300,11 +236,11 @@ func (b *outbox) room() bool {
 	if b.Limit > 0 {
 		high = min(high, b.Limit/2)
 	}
-	return b.below() <= high
+	return b.waiting() <= high
 }
 
-// below is what the wire has waiting.
-func (b *outbox) below() int {
+// waiting is what the wire has.
+func (b *outbox) waiting() int {
 	var s Status
 	b.down(&s)
 	return s.Waiting

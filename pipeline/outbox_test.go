@@ -67,6 +67,8 @@ func (w *slowWire) Emit(item any) {
 		}
 	case *Leave:
 		w.sent = append(w.sent, "<leave>")
+	case *Overflow:
+		w.sent = append(w.sent, "<1008>")
 	case *frame.Error:
 		w.sent = append(w.sent, fmt.Sprintf("<%v>", m.Code))
 	}
@@ -319,9 +321,9 @@ func TestOutboxCounts(t *testing.T) {
 			open = random.IntN(3) == 0
 			size += len(payload)
 			w.onDown(frame.Fragment(op, !open, payload))
-			require.True(t, b.failed || len(b.queue) == 0 || b.size+w.waiting <= o.Limit, "seed %d: %d wait, %d of them on the wire", seed, b.size+w.waiting, w.waiting)
+			require.True(t, b.state == failed || len(b.queue) == 0 || b.size+w.waiting <= o.Limit, "seed %d: %d wait, %d of them on the wire", seed, b.size+w.waiting, w.waiting)
 		}
-		failed := b.failed
+		failed := b.state == failed
 		w.onUp(&Closed{})
 		inside, whole, last := false, 0, -1
 		for _, f := range w.frames {

@@ -272,7 +272,7 @@ var endings = []ending{
 			awaitClosed(l)
 		},
 		want: Closed{Code: frame.PolicyViolation, Reason: "slow consumer", By: Local},
-		err:  frame.Failure(frame.PolicyViolation, "slow consumer"),
+		err:  pipeline.ErrSlowConsumer,
 	},
 	{
 		name:  "peer does not read, and time passes",
@@ -284,7 +284,7 @@ var endings = []ending{
 			awaitClosed(l)
 		},
 		want: Closed{Code: frame.PolicyViolation, Reason: "no progress in writing", By: Local},
-		err:  frame.Failure(frame.PolicyViolation, "no progress in writing"),
+		err:  pipeline.ErrSlowConsumer,
 	},
 }
 

@@ -1,0 +1,64 @@
+package pipeline
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spindrift-go/spindrift/frame"
+)
+
+// An error about output says whose it is, in either role, and can be told from others.
+func TestErrorsSayWhoseOutputItIs(t *testing.T) {
+	for client, want := range map[bool]string{
+		false: "the client does not take what this server sends",
+		true:  "the server does not take what this client sends",
+	} {
+		for item, what := range map[any]string{&Overflow{}: "slow consumer", &Stalled{}: "no progress in writing"} {
+			r := newRig(t, terms{client: client}.chain())
+			r.up(item)
+			f, ok := r.sent(client)
+			require.True(t, ok)
+			code, reason := f.CloseStatus()
+			assert.Equal(t, frame.PolicyViolation, code)
+			assert.Equal(t, what, reason)
+			r.end()
+			assert.ErrorIs(t, r.closed.Err, ErrSlowConsumer)
+			assert.ErrorContains(t, r.closed.Err, what+": "+want)
+			var failure *frame.Error
+			require.ErrorAs(t, r.closed.Err, &failure)
+			assert.Equal(t, frame.PolicyViolation, failure.Code)
+		}
+	}
+}
+
+// The peer's Close may lie behind input that the handler gives no credit for: the time
+// in which we do not read is not the peer's.
+func TestCloseTimeStandsStillWhileNothingIsRead(t *testing.T) {
+	r := newRig(t, terms{ping: -1}.chain())
+	r.down(frame.Close(frame.Normal, ""))
+	for range 10 {
+		r.unread += 3 * time.Second
+		r.wait(3 * time.Second)
+		require.Nil(t, r.closed)
+	}
+	r.wait(4 * time.Second)
+	require.Nil(t, r.closed)
+	r.wait(time.Second + time.Millisecond)
+	require.NotNil(t, r.closed)
+	assert.Equal(t, ErrCloseTimeout, r.closed.Err)
+}
+
+// What comes down behind our Close goes nowhere, and is given back.
+func TestNothingFollowsOurClose(t *testing.T) {
+	r := newRig(t, terms{}.chain())
+	r.down(frame.Close(frame.Normal, ""))
+	r.out = nil
+	f := frame.New(frame.OpBinary, 8<<10)
+	f.Payload = append(f.Payload, 1)
+	r.down(f.Handover())
+	assert.Empty(t, r.out)
+	assert.Nil(t, f.Payload)
+}
