@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -17,11 +18,16 @@ type Exchange struct {
 	Upgrade  func(answer any) Upgrader // what an answer of the Listener's that is no *http.Response asks for; nil: nothing
 	Decided  Upgrader                  // or the answer, if it is known already
 	Timeout  time.Duration             // for the answer; then it is 503; 0: none
+	Stall    time.Duration             // in which nothing of the answer moves; then the connection is closed; 0: any
+	Conn     net.Conn                  // that the request came by, to see whether the client has reset it; nil: unknown
+	Log      *Log                      // of mistakes of the program; nil: slog.Default
 
 	last     bool // the connection actor has no further use if this does not upgrade it
 	claimed  atomic.Bool
 	done     chan struct{}
 	response *http.Response // nil: upgraded
+	rt       *Runtime
+	reset    bool // the client has left before there was an answer
 }
 
 // abandoned tells a connection that nobody waits for an exchange any more.
@@ -40,8 +46,22 @@ func (rt *Runtime) Serve(conn *actor.PID, ex *Exchange) {
 		ex.last = true
 		rt.ask(rt.Spawn(), ex)
 	}
-	if ex.response != nil {
-		writeResponse(ex.Writer, ex.response)
+	rt.finish(ex)
+}
+
+// Answer writes r as the answer of ex, which nobody else is asked for.
+func (rt *Runtime) Answer(ex *Exchange, r *http.Response) {
+	ex.response = r
+	rt.finish(ex)
+}
+
+// finish writes what was decided.
+func (rt *Runtime) finish(ex *Exchange) {
+	switch {
+	case ex.reset:
+		panic(http.ErrAbortHandler) // there is nobody to write to
+	case ex.response != nil:
+		ex.write(ex.response)
 		if ex.response.Close && ex.Request.ProtoMajor == 1 {
 			part(ex.Writer, ex.response.StatusCode)
 		}
@@ -50,27 +70,71 @@ func (rt *Runtime) Serve(conn *actor.PID, ex *Exchange) {
 
 // ask hands ex to the connection actor conn and waits until it is decided.
 func (rt *Runtime) ask(conn *actor.PID, ex *Exchange) {
-	ex.done = make(chan struct{})
+	ex.rt, ex.done = rt, make(chan struct{})
 	rt.system.Root.Send(conn, ex)
 	if _, alive := rt.system.ProcessRegistry.GetLocal(conn.Id); !alive {
 		ex.answer(plain(http.StatusServiceUnavailable, "shutting down"))
 	}
-	var late <-chan time.Time
-	if ex.Timeout > 0 {
-		t := time.NewTimer(ex.Timeout)
-		defer t.Stop()
-		late = t.C
-	}
-	select { // the request's context ends when the client closes its half: it may still read
-	case <-ex.done:
-	case <-late:
-		if ex.claim() {
-			rt.system.Root.Send(conn, &abandoned{ex})
-			ex.response = plain(http.StatusServiceUnavailable, "no answer in time")
-		} else {
-			<-ex.done
+	ex.wait(conn)
+}
+
+// wait waits for the answer. The request's context ends when the client closes its
+// sending half, which is no reason to give up: it may still read. A reset is.
+func (ex *Exchange) wait(conn *actor.PID) {
+	began := time.Now()
+	t := time.NewTimer(ex.look(began))
+	defer t.Stop()
+	over := ex.Request.Context().Done()
+	for {
+		select {
+		case <-ex.done:
+			return
+		case <-over:
+			over = nil
+		case <-t.C:
+			t.Reset(ex.look(began))
 		}
+		reset := ex.left()
+		if !reset && (ex.Timeout <= 0 || time.Since(began) < ex.Timeout) {
+			continue
+		}
+		if !ex.claim() {
+			<-ex.done
+			return
+		}
+		if ex.rt.system.Root.Send(conn, &abandoned{ex}); reset {
+			ex.reset = true
+		} else {
+			ex.response = plain(http.StatusServiceUnavailable, "no answer in time")
+		}
+		return
 	}
+}
+
+// look is when to look next whether the client is gone or the time is up.
+func (ex *Exchange) look(began time.Time) time.Duration {
+	if ex.Timeout > 0 {
+		return min(lookEvery, max(ex.Timeout-time.Since(began), 0))
+	}
+	return lookEvery
+}
+
+// lookEvery is how often a connection is looked at while a client that may have
+// closed its sending half waits: what follows that brings no news.
+const lookEvery = time.Second
+
+// left reports whether the client is gone. Over HTTP/1 the end of the request's context
+// does not say so, the socket does.
+func (ex *Exchange) left() bool {
+	if ex.Request.ProtoMajor >= 2 {
+		return ex.Request.Context().Err() != nil
+	}
+	return ex.Conn != nil && isReset(ex.Conn)
+}
+
+// about is what a line of the log says of ex.
+func (ex *Exchange) about() []any {
+	return []any{"peer", ex.Request.RemoteAddr, "path", ex.Request.URL.EscapedPath()}
 }
 
 // claim decides who ends the exchange: the first who asks.

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -13,7 +14,7 @@ type server struct {
 	listener *actor.PID // who is watched; nil: nobody
 }
 
-func (s *server) item(any) {} // nobody is there to take it
+func (s *server) item(item any) { s.wrong(item) }
 
 func (s *server) receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
@@ -26,6 +27,10 @@ func (s *server) receive(ctx actor.Context) {
 			s.tell(m.Listener, m.Request)
 		}
 	case *http.Response:
+		if m == nil {
+			s.wrong(m)
+			return
+		}
 		s.answer(m)
 	case *actor.DeadLetterResponse, *noListener:
 		s.answer(plain(http.StatusServiceUnavailable, "no listener"))
@@ -38,13 +43,27 @@ func (s *server) receive(ctx actor.Context) {
 		}
 	case *hijacked:
 		s.end()
+	case *actor.Touched:
 	default:
 		if ex := s.exchange; ex != nil && ex.Upgrade != nil {
 			if u := ex.Upgrade(m); u != nil {
 				s.upgrade(u)
+				return
 			}
 		}
+		s.wrong(m)
 	}
+}
+
+// wrong refuses what is no answer to a request. Only the listener knows whom to answer,
+// so it is the listener's mistake.
+func (s *server) wrong(answer any) {
+	ex := s.exchange
+	if ex == nil {
+		return
+	}
+	ex.Log.Error("listener's answer is neither *http.Response nor an upgrade", append(ex.about(), "type", fmt.Sprintf("%T", answer))...)
+	s.answer(plain(http.StatusInternalServerError, "invalid answer"))
 }
 
 func (s *server) answer(r *http.Response) {
@@ -104,3 +123,13 @@ type hijacked struct{}
 // Hijacked tells the connection actor conn that its socket was hijacked: unless
 // that was its own doing, there is nothing left for it to do.
 func (rt *Runtime) Hijacked(conn *actor.PID) { rt.system.Root.Send(conn, &hijacked{}) }
+
+// closeUndelivered closes the body of an answer that came when nobody waited any more:
+// whoever writes into it would wait for ever.
+func closeUndelivered(event any) {
+	if letter, ok := event.(*actor.DeadLetterEvent); ok {
+		if r, ok := letter.Message.(*http.Response); ok {
+			discard(r)
+		}
+	}
+}

@@ -50,6 +50,7 @@ func RuntimeOf(system *actor.ActorSystem) *Runtime {
 func newRuntime(system *actor.ActorSystem) *Runtime {
 	rt := &Runtime{system: system, crew: NewCrew(), wheel: newWheel()}
 	rt.sentinel.system, rt.sentinel.stopped = system, system.IsStopped
+	system.EventStream.Subscribe(closeUndelivered)
 	rt.guardian = sync.OnceValue(func() *guardian { return newGuardian(rt) })
 	return rt
 }

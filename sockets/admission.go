@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"net"
 	"net/http"
 	"net/netip"
 
@@ -11,6 +12,7 @@ import (
 // place is where a request came in.
 type place struct {
 	pid   *actor.PID // of its connection, in actor mode; nil: an upgrade will bring it
+	conn  net.Conn   // in actor mode
 	room  *room      // of its server
 	asked bool       // a listener, in the name of pid
 }

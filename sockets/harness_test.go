@@ -457,10 +457,13 @@ func (w *world) websocket(u *UpgradeServer) (addr string) {
 }
 
 // listening is a server in actor mode that asks a listener of its own.
-func (w *world) listening(s *Server, listener func(ctx actor.Context)) string {
+func (w *world) listening(s *Server, listener func(ctx actor.Context), change ...func(s *Server)) string {
 	pid := w.system.Root.Spawn(actor.PropsFromFunc(listener))
 	w.Cleanup(func() { w.system.Root.StopFuture(pid).Wait() })
 	s.TLSConfig, s.ErrorLog, s.System, s.Listener = serverTLS(), silent, w.system, pid
+	for _, f := range change {
+		f(s)
+	}
 	return w.run(s)
 }
 

@@ -387,6 +387,25 @@ func TestHeaderTimeout(t *testing.T) {
 	}
 }
 
+// Without a word of the program's, actor mode waits for nobody for ever; what it says counts.
+func TestActorModeHasTime(t *testing.T) {
+	w := newWorld(t, bare)
+	unset := &Server{System: w.system, Listener: w.system.NewLocalPID("nobody")}
+	unset.setup()
+	assert.Equal(t, 60*time.Second, unset.IdleTimeout)
+	assert.Zero(t, unset.WriteTimeout)
+	set := &Server{System: w.system, Listener: unset.Listener}
+	set.ReadTimeout = time.Minute
+	set.setup()
+	assert.Zero(t, set.IdleTimeout, "then it is ReadTimeout, as in net/http")
+	idle := w.dial(w.listening(&Server{Server: http.Server{IdleTimeout: soon}}, respond(func(*http.Request) any {
+		return &http.Response{StatusCode: 200}
+	})))
+	idle.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	assert.Equal(t, 200, idle.answer("GET").StatusCode)
+	idle.eof()
+}
+
 // Shutdown lets requests end, refuses new ones and returns.
 func TestShutdownOfHTTP(t *testing.T) {
 	w := newWorld(t, bare)

@@ -1,0 +1,195 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	bufferSize = 32 << 10
+	smallPiece = 4 << 10 // as much as net/http buffers
+	lateFlush  = 10 * time.Millisecond
+)
+
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
+// body is that of an answer, on its way to the client.
+type body struct {
+	io.ReadCloser // nil: none
+	ex            *Exchange
+	once          sync.Once
+	copied        int64 // bytes
+
+	mu      sync.Mutex // the writer's: a late flush comes from a timer
+	out     *slowWriter
+	waits   bool        // something was written and not flushed
+	over    bool        // nothing more is written
+	timer   *time.Timer // of the late flush; nil: everything is flushed as it comes
+	unwatch func() bool // ends the watch for a client that leaves
+}
+
+func (b *body) close() {
+	if b.ReadCloser != nil {
+		b.once.Do(func() { b.ReadCloser.Close() })
+	}
+}
+
+// copyTo copies the body. What the client should see as it comes is flushed at once,
+// anything else when nothing has followed for a moment. It says whether all went out.
+func (b *body) copyTo(out *slowWriter, streamed, chunked bool) (ok bool) {
+	b.out = out
+	defer b.end()
+	if streamed {
+		out.Flush()
+		out.rest()
+		b.watch()
+	} else {
+		b.waits = true // the header
+		b.timer = time.AfterFunc(lateFlush, b.late)
+	}
+	buf := buffers.Get().(*[bufferSize]byte)
+	defer buffers.Put(buf)
+	for {
+		n, err := b.Read(buf[:])
+		if n > 0 {
+			b.copied += int64(n)
+			if werr := b.write(buf[:n], streamed); werr != nil {
+				if errors.Is(werr, http.ErrContentLength) {
+					b.ex.Log.Error("answer's body is longer than its ContentLength", b.ex.about()...)
+				}
+				return false // net/http closes the connection
+			}
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			if b.ex.Request.Context().Err() == nil { // nobody has closed it for a client that left
+				b.ex.Log.Error("answer's body failed", append(b.ex.about(), "error", err)...)
+			}
+			panic(http.ErrAbortHandler)
+		}
+	}
+	if chunked { // a short body must not get a length: trailers would have no place
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		out.Flush()
+	}
+	return true
+}
+
+func (b *body) write(p []byte, flush bool) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.out.write(p); err != nil {
+		return err
+	}
+	if flush {
+		err := b.out.Flush()
+		b.out.rest()
+		return err
+	}
+	if !b.waits {
+		b.waits = true
+		b.timer.Reset(lateFlush)
+	}
+	return nil
+}
+
+// late flushes what waits while the body has nothing more to read, and from then on
+// looks out for a client that leaves.
+func (b *body) late() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.over {
+		return
+	}
+	if b.waits {
+		b.waits = false
+		b.out.extend(time.Now())
+		b.out.Flush()
+		b.out.rest()
+	}
+	if b.unwatch == nil {
+		b.watch()
+	}
+}
+
+// watch closes the body, in the middle of a Read if need be, when the client is gone.
+// One that has closed its sending half may still read.
+func (b *body) watch() {
+	ctx, cancel := context.WithCancel(context.Background())
+	stop := context.AfterFunc(b.ex.Request.Context(), func() {
+		for !b.ex.left() {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(lookEvery):
+			}
+		}
+		b.close()
+	})
+	b.unwatch = func() bool { cancel(); return stop() }
+}
+
+func (b *body) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over = true
+	b.out.extend(time.Now()) // for what net/http still has
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+	if b.unwatch != nil {
+		b.unwatch()
+	}
+}
+
+// slowWriter writes to a client that may take its time, but not stand still: a write in
+// which nothing moves for stall fails.
+type slowWriter struct {
+	*http.ResponseController
+	to    io.Writer
+	stall time.Duration // 0: for ever
+	http2 bool          // a deadline ends the stream also when nothing is being written
+	piece int           // written at a time
+	since time.Time     // the deadline was moved
+}
+
+// extend moves the deadline, if that is worth it.
+func (w *slowWriter) extend(now time.Time) {
+	if w.stall > 0 && now.Sub(w.since) > w.stall/10 {
+		w.since = now
+		w.SetWriteDeadline(now.Add(w.stall))
+	}
+}
+
+// rest takes the deadline away until the next write, where it must be.
+func (w *slowWriter) rest() {
+	if w.http2 && w.stall > 0 {
+		w.since = time.Time{}
+		w.SetWriteDeadline(time.Time{})
+	}
+}
+
+// write writes p in pieces. A client for whom one took long gets smaller ones, so that
+// the deadline is for as little as can be seen to move.
+func (w *slowWriter) write(p []byte) error {
+	for len(p) > 0 {
+		began := time.Now()
+		w.extend(began)
+		n, err := w.to.Write(p[:min(len(p), w.piece)])
+		if err != nil {
+			return err
+		}
+		p = p[n:]
+		if w.stall > 0 && time.Since(began) > w.stall/10 {
+			w.piece = smallPiece
+		}
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package sockets
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors"
+)
+
+// actorMode has the listener asked, by an actor for each connection that lives as
+// long as that speaks HTTP.
+func (s *Server) actorMode() {
+	rt := actors.RuntimeOf(s.System)
+	s.Handler = http.HandlerFunc(s.ask)
+	if s.ReadHeaderTimeout == 0 && s.ReadTimeout == 0 {
+		s.ReadHeaderTimeout = 10 * time.Second
+	}
+	if s.IdleTimeout == 0 && s.ReadTimeout == 0 {
+		s.IdleTimeout = defaultIdleTimeout
+	}
+	if s.MaxHeaderBytes == 0 {
+		s.MaxHeaderBytes = MaxHeaderBytes
+	}
+	connState := s.ConnState
+	s.ConnState = func(c net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateIdle:
+			c.SetWriteDeadline(time.Time{}) // the last answer's
+		case http.StateClosed:
+			if pid, ok := s.conns.LoadAndDelete(c); ok {
+				s.System.Root.Stop(pid.(*actor.PID))
+			}
+		case http.StateHijacked:
+			if pid, ok := s.conns.LoadAndDelete(c); ok {
+				rt.Hijacked(pid.(*actor.PID))
+			}
+		}
+		if connState != nil {
+			connState(c, state)
+		}
+	}
+	connContext := s.ConnContext
+	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if connContext != nil {
+			ctx = connContext(ctx, c)
+		}
+		pid := rt.Spawn()
+		s.conns.Store(c, pid)
+		return context.WithValue(ctx, placeKey{}, &place{pid: pid, conn: c, room: &s.room})
+	}
+}
+
+// ask serves one request of actor mode.
+func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
+	rt := actors.RuntimeOf(s.System)
+	ex := &actors.Exchange{
+		Request:  r,
+		Writer:   w,
+		Listener: s.Listener,
+		Upgrade:  asUpgrade,
+		Timeout:  or(s.AnswerTimeout, defaultAnswerTimeout),
+		Stall:    or(s.AnswerStall, defaultAnswerStall),
+		Log:      &s.log,
+	}
+	if p, ok := r.Context().Value(placeKey{}).(*place); ok {
+		ex.Conn = p.conn
+	}
+	if refusal := s.takeBody(w, r); refusal != nil {
+		rt.Answer(ex, refusal)
+		return
+	}
+	rt.Serve(connection(r, ex), ex)
+}
+
+// MaxHeaderBytes, as an http.Server's MaxHeaderBytes, makes net/http refuse a
+// header of more than 16 KiB with 431. The default in actor mode.
+const MaxHeaderBytes = maxHeader - slop
+
+// slop is what net/http reads beyond MaxHeaderBytes.
+const slop = 4 << 10

@@ -1,0 +1,76 @@
+package sockets
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+)
+
+// The defaults of actor mode.
+const (
+	defaultAnswerTimeout = 30 * time.Second
+	defaultAnswerStall   = 10 * time.Second
+	defaultIdleTimeout   = 60 * time.Second
+	defaultMaxBody       = 1 << 20
+	defaultBodyTimeout   = 30 * time.Second
+)
+
+// takeBody reads the body of r in net/http's goroutine, so that a listener never waits
+// for a client; or, where it may not, bounds the time that reading it takes. It returns
+// the answer if there is no more to do. A handshake has no body: what looks like one is
+// the upgrade's to refuse.
+func (s *Server) takeBody(w http.ResponseWriter, r *http.Request) *http.Response {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	timeout := or(s.BodyTimeout, defaultBodyTimeout)
+	if s.BodyTimeout == 0 && s.ReadTimeout > 0 {
+		timeout = 0
+	}
+	bound := &timedBody{ReadCloser: r.Body, control: http.NewResponseController(w)}
+	if timeout > 0 {
+		bound.set = bound.control.SetReadDeadline(time.Now().Add(timeout)) == nil
+	}
+	limit := s.MaxBody
+	if limit == 0 {
+		limit = defaultMaxBody
+	}
+	if limit < 0 || hasToken(r.Header["Upgrade"], "websocket") {
+		r.Body = bound
+		return nil
+	}
+	if r.ContentLength > limit {
+		return refusal(http.StatusRequestEntityTooLarge, "body is too large")
+	}
+	body, err := io.ReadAll(io.LimitReader(bound, limit+1))
+	switch {
+	case int64(len(body)) > limit:
+		return refusal(http.StatusRequestEntityTooLarge, "body is too large")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return refusal(http.StatusRequestTimeout, "body has not come in time")
+	case err != nil:
+		return refusal(http.StatusBadRequest, "body cannot be read")
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return nil
+}
+
+// timedBody takes the deadline of a body away when all of it is there: net/http goes on
+// reading, for the next request.
+type timedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+	set     bool
+}
+
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && b.set && !errors.Is(err, os.ErrDeadlineExceeded) {
+		b.set = false
+		b.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
