@@ -355,7 +355,7 @@ func (c *client) upgrade(x *exchange, m *exchanged) {
 	c.asking, c.queue = nil, nil
 	answer := any(errUpgradeFailed)
 	defer func() { c.reply(x.sender, answer) }() // also if a stage panics
-	c.become(m.plan, c.rt.newWire(c.Conn, &c.mailbox, m.plan.Portable), c.http.Rest())
+	c.become(m.plan, c.rt.poller.Open(c.Conn, &c.mailbox, m.plan.Portable), c.http.Rest())
 	answer = &Connected{m.response}
 }
 

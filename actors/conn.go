@@ -4,16 +4,18 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/internal/pool"
+	"github.com/spindrift-go/spindrift/pipeline"
 )
 
 // conn is the connection actor. What it is at the moment, one end of HTTP or
 // the driver of a pipeline, is its side; an upgrade replaces the side within one
 // turn.
 type conn struct {
-	mailbox Mailbox
+	mailbox dispatch.Mailbox
 	rt      *Runtime
 	ctx     actor.Context // the actor's own; signals are turns too and bring none
 	side    side
@@ -41,17 +43,17 @@ type birth struct {
 	conn  *conn
 }
 
-var births = pool{Pool: sync.Pool{New: func() any {
+var births = pool.New("props", func() any {
 	b := new(birth)
 	b.props = actor.PropsFromProducer(
 		func() actor.Actor { return b.conn },
 		actor.WithMailbox(func() actor.Mailbox { return &b.conn.mailbox }))
 	return b
-}}}
+})
 
 // bear starts the actor that c is.
 func (rt *Runtime) bear(c *conn) *actor.PID {
-	c.mailbox.crew = rt.crew
+	c.mailbox.Init(rt.dispatcher)
 	b := births.Get().(*birth)
 	b.conn = c
 	pid := rt.system.Root.Spawn(b.props)
@@ -72,7 +74,7 @@ func (c *conn) Receive(ctx actor.Context) {
 	case *actor.Stopping:
 		c.side.stop()
 	case *actor.Stopped: // nobody finds us any more
-		c.mailbox.abandon(func(message any) {
+		c.mailbox.Abandon(func(message any) {
 			_, m, sender := actor.UnwrapEnvelope(message)
 			c.refuse(m, sender)
 		})
@@ -84,17 +86,24 @@ func (c *conn) Receive(ctx actor.Context) {
 	}
 }
 
-func (c *conn) item(item any) {
+// Item makes conn a dispatch.Hooks: what is only to be sent needs no context.
+func (c *conn) Item(item any) (handled bool) {
+	if !pipeline.Bare(item) {
+		return false
+	}
 	defer c.rescue()
 	c.side.item(item)
+	return true
 }
 
-func (c *conn) signalled(bits uint32) {
+// Signalled makes conn a dispatch.Hooks.
+func (c *conn) Signalled(bits uint32) {
 	defer c.rescue()
 	c.side.signalled(bits)
 }
 
-func (c *conn) settle() {
+// Settle makes conn a dispatch.Hooks.
+func (c *conn) Settle() {
 	defer c.rescue()
 	if c.side != nil {
 		c.side.settle()
@@ -148,6 +157,3 @@ func (gone) signalled(uint32) {}
 func (gone) settle()          {}
 func (gone) stop()            {}
 func (gone) crashed(error)    {}
-
-// yield ends the present turn of m early, so that others get theirs.
-func (m *Mailbox) yield() { m.hurry.Store(true) }

@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/actors/transport"
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/stretchr/testify/assert"
@@ -64,7 +66,7 @@ func TestCredit(t *testing.T) {
 				synctest.Wait()
 				require.Equal(w, test.handed, p.handed(), "handed over")
 				read := flood.Len() - len(f.in)
-				require.LessOrEqual(w, read, test.handed*(test.size+14)+chunk, "bytes taken from the socket")
+				require.LessOrEqual(w, read, test.handed*(test.size+14)+readBuffer, "bytes taken from the socket")
 				// One that is worked through makes room for at most one half.
 				handled := 0
 				for range min(10, test.sent) {
@@ -99,14 +101,14 @@ func numbers(order map[string]int) pipeline.Stage {
 
 // metered notes how far a wire is read ahead of a handler.
 type metered struct {
-	wire
+	transport.Transport
 	taken   int64         // bytes read
 	handled *atomic.Int64 // bytes, by the handler
 	ahead   atomic.Int64  // the most that the one was before the other
 }
 
-func (m *metered) read(p []byte) (int, error) {
-	n, err := m.wire.read(p)
+func (m *metered) Read(p []byte) (int, error) {
+	n, err := m.Transport.Read(p)
 	m.taken += int64(n)
 	m.ahead.Store(max(m.ahead.Load(), m.taken-m.handled.Load()))
 	return n, err
@@ -134,8 +136,8 @@ func TestFloodIsNotReadAhead(t *testing.T) {
 		near, far := w.pair()
 		defer far.Close()
 		var meter *metered
-		p := w.start(plan, func(m *Mailbox) wire {
-			meter = &metered{wire: w.rt.newWire(near, m, w.portable), handled: &handled}
+		p := w.start(plan, func(m *dispatch.Mailbox) transport.Transport {
+			meter = &metered{Transport: w.rt.poller.Open(near, m, w.portable), handled: &handled}
 			return meter
 		})
 		filler := strings.Repeat("x", size-8)
@@ -156,7 +158,7 @@ func TestFloodIsNotReadAhead(t *testing.T) {
 		far.Close()
 		require.Equal(w, frame.Normal, h.closed().Code)
 		require.Equal(w, count, h.frames())
-		require.LessOrEqual(w, int(meter.ahead.Load()), credit+size+8+chunk)
+		require.LessOrEqual(w, int(meter.ahead.Load()), credit+size+8+readBuffer)
 		w.eventually(p.ended, "the end")
 	})
 }

@@ -2,12 +2,15 @@ package actors
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/actors/transport"
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/stretchr/testify/require"
@@ -100,9 +103,9 @@ type endless struct {
 	flood string
 }
 
-func (e *endless) read(p []byte) (int, error) {
+func (e *endless) Read(p []byte) (int, error) {
 	if e.eof {
-		return 0, errAgain
+		return 0, transport.ErrAgain
 	}
 	return copy(p, e.flood), nil
 }
@@ -114,7 +117,7 @@ type quick struct {
 	done   func()
 }
 
-func (q *quick) write(p []byte) (int, error) {
+func (q *quick) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
@@ -126,7 +129,7 @@ func (q *quick) write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (q *quick) writev(head, body []byte) (int, error) { return writeBoth(q, head, body) }
+func (q *quick) Writev(head, body []byte) (int, error) { return transport.WriteBoth(q, head, body) }
 
 // A connection that floods does not starve the others of one core: between two
 // messages of another, it gets no more than a few times its credit or, if that
@@ -134,23 +137,17 @@ func (q *quick) writev(head, body []byte) (int, error) { return writeBoth(q, hea
 func TestFloodStarvesNobody(t *testing.T) {
 	const size, a = 4000, 4 // a few
 	t.Run("with credit", func(t *testing.T) { starve(t, usual, "x", a*usual.CreditFrames) })
-	t.Run("without", func(t *testing.T) { starve(t, Limits{}, strings.Repeat("x", size), a*chunksATurn*chunk/size) })
+	t.Run("without", func(t *testing.T) { starve(t, Limits{}, strings.Repeat("x", size), a*chunksATurn*readBuffer/size) })
 }
 
 func starve(t *testing.T, limits Limits, message string, bound int) {
 	const others, rounds = 10, 50
-	single(t)
+	cores := runtime.GOMAXPROCS(1)
+	t.Cleanup(func() { runtime.GOMAXPROCS(cores) })
 	w := newWorld(t, onPoller)
-	rt := newRuntime(w.system)
-	w.rt.crew.mu.Lock() // its room was made for more cores
-	room := w.rt.crew.room
-	w.rt.crew.room = rt.crew.room
-	w.rt.crew.mu.Unlock()
-	t.Cleanup(func() {
-		w.rt.crew.mu.Lock()
-		w.rt.crew.room = room
-		w.rt.crew.mu.Unlock()
-	})
+	w.rt = newRuntime(w.system) // the other's dispatcher was made for more cores
+	w.rt.guardian()
+	w.before = w.census()
 	var flooded atomic.Int64
 	greedy := w.spawned(func(ctx actor.Context) {
 		if isA[*frame.Frame](ctx.Message()) {
@@ -158,12 +155,12 @@ func starve(t *testing.T, limits Limits, message string, bound int) {
 		}
 	}).forgetful()
 	one := masked(frame.Text(message))
-	flood := &endless{&fake{room: -1}, strings.Repeat(one, chunk/len(one))}
+	flood := &endless{&fake{room: -1}, strings.Repeat(one, readBuffer/len(one))}
 	plan := w.plan(greedy)
 	plan.Limits = &limits
-	p := w.start(plan, func(m *Mailbox) wire {
+	p := w.start(plan, func(m *dispatch.Mailbox) transport.Transport {
 		flood.mailbox = m
-		m.Signal(readable)
+		m.Signal(transport.Readable)
 		return flood
 	})
 	modest := w.spawned(echo).forgetful()
@@ -182,7 +179,7 @@ func starve(t *testing.T, limits Limits, message string, bound int) {
 				turn = max(flooded.Load(), 1)
 			}
 		}, nil))
-		w.start(plan, func(m *Mailbox) wire {
+		w.start(plan, func(m *dispatch.Mailbox) transport.Transport {
 			q.mailbox = m
 			return q
 		})

@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/actors/transport"
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/stretchr/testify/assert"
@@ -20,7 +22,7 @@ import (
 // fake is a wire without a socket: what a peer sends is put into it, what this
 // end writes is kept, and one of its operations may fail.
 type fake struct {
-	mailbox *Mailbox
+	mailbox *dispatch.Mailbox
 
 	mu     sync.Mutex
 	in     string // sent by the peer, not read yet
@@ -50,7 +52,7 @@ func (w *fake) arrives(s string) {
 	w.mu.Lock()
 	w.in += s
 	w.mu.Unlock()
-	w.mailbox.Signal(readable)
+	w.mailbox.Signal(transport.Readable)
 }
 
 // waits is arrives of which nobody tells yet.
@@ -64,7 +66,7 @@ func (w *fake) ends() {
 	w.mu.Lock()
 	w.eof = true
 	w.mu.Unlock()
-	w.mailbox.Signal(readable | ended)
+	w.mailbox.Signal(transport.Readable | transport.Ended)
 }
 
 // accepts gives the wire room for n bytes; negative: for any number.
@@ -72,7 +74,7 @@ func (w *fake) accepts(n int) {
 	w.mu.Lock()
 	w.room = n
 	w.mu.Unlock()
-	w.mailbox.Signal(writable)
+	w.mailbox.Signal(transport.Writable)
 }
 
 // later calls readiness back after a while.
@@ -93,7 +95,7 @@ func (w *fake) strike(read bool, n int) (int, error) {
 	return n, nil
 }
 
-func (w *fake) read(p []byte) (int, error) {
+func (w *fake) Read(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n, err := w.strike(true, min(len(p), len(w.in)))
@@ -108,10 +110,10 @@ func (w *fake) read(p []byte) (int, error) {
 	case w.eof:
 		return 0, io.EOF
 	}
-	return 0, errAgain
+	return 0, transport.ErrAgain
 }
 
-func (w *fake) write(p []byte) (int, error) {
+func (w *fake) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.shuts > 0 && len(p) > 0 {
@@ -122,7 +124,7 @@ func (w *fake) write(p []byte) (int, error) {
 	}
 	n, err := w.strike(false, len(p))
 	if w.room >= 0 && n > w.room {
-		n, err = w.room, errAgain
+		n, err = w.room, transport.ErrAgain
 	}
 	if w.room >= 0 {
 		w.room -= n
@@ -131,23 +133,23 @@ func (w *fake) write(p []byte) (int, error) {
 	return n, err
 }
 
-func (w *fake) kept() int { return 0 }
+func (w *fake) Buffered() int { return 0 }
 
-func (w *fake) unseen() bool { return false }
+func (w *fake) HasUnread() bool { return false }
 
-func (w *fake) nudge() bool { return false }
+func (w *fake) InterruptWrite() bool { return false }
 
-func (w *fake) failure() error { return nil }
+func (w *fake) Failure() error { return nil }
 
-func (w *fake) moved() int64 {
+func (w *fake) Written() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return int64(len(w.out))
 }
 
-func (w *fake) writev(head, body []byte) (int, error) { return writeBoth(w, head, body) }
+func (w *fake) Writev(head, body []byte) (int, error) { return transport.WriteBoth(w, head, body) }
 
-func (w *fake) closeWrite() {
+func (w *fake) CloseWrite() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.shuts++; w.shuts > 1 || w.closes > 0 {
@@ -155,7 +157,7 @@ func (w *fake) closeWrite() {
 	}
 }
 
-func (w *fake) close() {
+func (w *fake) Close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closes++
@@ -175,7 +177,7 @@ func (w *world) startFake(plan *Plan) (*peer, *fake) {
 }
 
 func (w *world) startOver(plan *Plan, f *fake) *peer {
-	return w.start(plan, func(m *Mailbox) wire {
+	return w.start(plan, func(m *dispatch.Mailbox) transport.Transport {
 		f.mailbox = m
 		return f
 	})
@@ -190,16 +192,16 @@ var unclean = []fault{
 		return 1, nil
 	}},
 	{name: "again", hit: func(w *fake, read bool, n int) (int, error) {
-		w.later(readable | writable)
-		return 0, errAgain
+		w.later(transport.Readable | transport.Writable)
+		return 0, transport.ErrAgain
 	}},
 	{name: "short and again", hit: func(w *fake, read bool, n int) (int, error) {
-		w.later(readable | writable)
-		return min(n, 1), errAgain
+		w.later(transport.Readable | transport.Writable)
+		return min(n, 1), transport.ErrAgain
 	}},
 	{name: "all and again", hit: func(w *fake, read bool, n int) (int, error) {
-		w.later(readable | writable)
-		return n, errAgain
+		w.later(transport.Readable | transport.Writable)
+		return n, transport.ErrAgain
 	}},
 	{name: "half", hit: func(w *fake, read bool, n int) (int, error) { return (n + 1) / 2, nil }},
 }
@@ -231,14 +233,14 @@ var deadly = []fault{
 			return n, nil
 		}
 		w.room = 0
-		return 0, errAgain
+		return 0, transport.ErrAgain
 	}},
 	{name: "says nothing any more", hit: func(w *fake, read bool, n int) (int, error) {
 		if !read {
 			return n, nil
 		}
 		w.mute = true
-		return 0, errAgain
+		return 0, transport.ErrAgain
 	}},
 }
 

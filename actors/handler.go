@@ -75,7 +75,7 @@ type adapted struct{ from, to *actor.Props }
 func (rt *Runtime) spawnHandler(conn *actor.PID, props *actor.Props) *actor.PID {
 	last := rt.adapted.Load()
 	if last == nil || last.from != props {
-		last = &adapted{props, props.Clone(rt.crew.Option(), actor.WithGuardian(nil))}
+		last = &adapted{props, props.Clone(rt.dispatcher.Option(), actor.WithGuardian(nil))}
 		rt.adapted.Store(last)
 	}
 	pid, err := rt.guardian().root.SpawnNamed(last.to, conn.Id+handlerName)

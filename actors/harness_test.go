@@ -3,28 +3,26 @@ package actors
 import (
 	"bufio"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"os"
 	"runtime"
 	"runtime/pprof"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/actors/transport"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/internal/pool"
+	"github.com/spindrift-go/spindrift/internal/testcert"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -33,6 +31,9 @@ import (
 // impatience bounds every wait of these tests. No test waits that long unless it
 // fails.
 const impatience = 20 * time.Second
+
+// readBuffer is how much one read takes.
+const readBuffer = len(transport.ReadBuffer{})
 
 // setting is how the sockets of a test are made and driven.
 type setting struct {
@@ -93,7 +94,7 @@ func newWorld(t *testing.T, s setting) *world {
 		w.rt = newRuntime(w.system)                          // with the bubble's clock
 		w.rt.sentinel.stopped = func() bool { return false } // theSystem's channel is not the bubble's
 	}
-	certificate()
+	testcert.Certificate()
 	loopback()
 	if s.virtual {
 		w.before = w.census()
@@ -116,15 +117,7 @@ func (c census) more(than census) bool {
 		c.chunks > than.chunks || c.buffers > than.buffers || c.scratches > than.scratches || c.segments > than.segments
 }
 
-// lent counts what was taken from pools and not given back, from the beginning.
-var lent = func() *struct{ chunks, buffers, segments, scratches atomic.Int64 } {
-	var l struct{ chunks, buffers, segments, scratches atomic.Int64 }
-	chunks.lent = func(change int) { l.chunks.Add(int64(change)) }
-	spare.lent = func(change int) { l.buffers.Add(int64(change)) }
-	segments.lent = func(change int) { l.segments.Add(int64(change)) }
-	scratches.lent = func(change int) { l.scratches.Add(int64(change)) }
-	return &l
-}()
+func init() { pool.CountAll() }
 
 func (w *world) census() (c census) {
 	c = w.rt.Lent()
@@ -141,10 +134,20 @@ func (w *world) census() (c census) {
 	for _, bucket := range w.system.ProcessRegistry.LocalPIDs.LocalPIDs {
 		c.actors += bucket.Count()
 	}
-	c.goroutines = runtime.NumGoroutine() - w.rt.crew.Workers() // those leave by themselves
+	c.goroutines = runtime.NumGoroutine() - w.rt.dispatcher.Workers() // those leave by themselves
 	entries, _ := os.ReadDir("/proc/self/fd")
 	c.descriptors = len(entries)
 	return c
+}
+
+// await waits until done is closed.
+func await(t *testing.T, done <-chan struct{}, what string) {
+	t.Helper()
+	select {
+	case <-done:
+	case <-time.After(impatience):
+		require.FailNow(t, "did not happen", what)
+	}
 }
 
 // eventually waits for done, which is looked at now and then.
@@ -187,7 +190,7 @@ func (w *world) over() {
 		h.judge()
 	}
 	if w.virtual {
-		time.Sleep(time.Minute) // the workers of the crew leave
+		time.Sleep(time.Minute) // the workers leave
 	}
 }
 
@@ -203,38 +206,9 @@ func (w *world) drained() {
 		assert.Nil(w, s.out.buf, "an out buffer")
 		assert.Nil(w, s.out.promised)
 	}
-	assert.Zero(w, w.rt.wheel.alarms(), "alarms on the wheel")
-	assert.False(w, w.rt.wheel.wound(), "the wheel's timer")
-	assert.Zero(w, w.rt.polled(), "users of the poller")
+	assert.Zero(w, w.rt.deadlines.Len(), "deadlines")
+	assert.Zero(w, w.rt.poller.Len(), "users of the poller")
 	assert.Zero(w, w.rt.loose.Len(), "members of the group")
-}
-
-// segments is what the crew's own queue holds: the last one stays.
-func (c *Crew) segments() (n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for s := c.ready.head; s != nil; s = s.next {
-		n++
-	}
-	return n
-}
-
-func (w *wheel) alarms() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.due)
-}
-
-func (w *wheel) wound() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.next > 0
-}
-
-func (rt *Runtime) polled() int {
-	rt.mu.Lock()
-	defer rt.mu.Unlock()
-	return rt.users
 }
 
 // hello is the first message of a connection.
@@ -483,12 +457,12 @@ type peer struct {
 
 // start makes a connection actor the driver of plan over the wire that dial
 // dials in its first turn.
-func (w *world) start(plan *Plan, dial func(m *Mailbox) wire) *peer {
+func (w *world) start(plan *Plan, dial func(m *dispatch.Mailbox) transport.Transport) *peer {
 	return w.startWith(plan, dial, nil)
 }
 
 // startWith gives it bytes that were read already.
-func (w *world) startWith(plan *Plan, dial func(m *Mailbox) wire, first []byte) *peer {
+func (w *world) startWith(plan *Plan, dial func(m *dispatch.Mailbox) transport.Transport, first []byte) *peer {
 	w.Helper()
 	p := &peer{world: w, conn: &conn{rt: w.rt}}
 	planted := *plan
@@ -517,7 +491,7 @@ func (w *world) spawnConn(c *conn) *actor.PID {
 func (w *world) link(plan *Plan) *peer {
 	w.Helper()
 	near, far := w.pair()
-	p := w.start(plan, func(m *Mailbox) wire { return w.rt.newWire(near, m, plan.Portable) })
+	p := w.start(plan, func(m *dispatch.Mailbox) transport.Transport { return w.rt.poller.Open(near, m, plan.Portable) })
 	p.Conn = far
 	switch c := far.(type) {
 	case *net.TCPConn:
@@ -533,7 +507,7 @@ func (w *world) link(plan *Plan) *peer {
 	return p
 }
 
-// pair is the two ends of a connection: the near one is ready for newWire.
+// pair is the two ends of a connection: the near one is ready for Poller.Open.
 func (w *world) pair() (near, far net.Conn) {
 	w.Helper()
 	if w.virtual {
@@ -543,8 +517,8 @@ func (w *world) pair() (near, far net.Conn) {
 	if !w.tls {
 		return a, b
 	}
-	lane := &Lane{TCPConn: a}
-	server, client := tls.Server(lane, serverTLS()), tls.Client(b, clientTLS())
+	below := &transport.PollableConn{TCPConn: a}
+	server, client := tls.Server(below, testcert.Server()), tls.Client(b, testcert.Client())
 	shaken := make(chan error, 1)
 	go func() { shaken <- server.Handshake() }()
 	require.NoError(w, client.Handshake())
@@ -697,36 +671,4 @@ func readFrame(r io.Reader) (*frame.Frame, error) {
 // masked is a client's frame; the key is always the same.
 func masked(f *frame.Frame) string {
 	return string(frame.AppendMasked(nil, f, [4]byte{0x37, 0xfa, 0x21, 0x3d}))
-}
-
-// certificate is self-signed, for this machine.
-var certificate = sync.OnceValue(func() tls.Certificate {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		NotAfter:     time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC), // a bubble's time is another
-		DNSNames:     []string{"localhost"},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		panic(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		panic(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
-})
-
-func serverTLS() *tls.Config {
-	return &tls.Config{Certificates: []tls.Certificate{certificate()}}
-}
-
-func clientTLS() *tls.Config {
-	roots := x509.NewCertPool()
-	roots.AddCert(certificate().Leaf)
-	return &tls.Config{RootCAs: roots, ServerName: "localhost"}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/internal/testcert"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/spindrift-go/spindrift/sockets"
 	"github.com/stretchr/testify/assert"
@@ -188,7 +189,7 @@ func (s *stack) serve() (stop func()) {
 			panic("stage")
 		}
 	}, nil), echo)
-	server := &sockets.Server{System: s.system, Server: http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0), TLSConfig: actors.ServerTLS()}}
+	server := &sockets.Server{System: s.system, Server: http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0), TLSConfig: testcert.Server()}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(s, err)
 	s.addr = l.Addr().String()
@@ -235,7 +236,7 @@ func (s *stack) client(echoed chan struct{}) *sockets.UpgradeClient {
 			}
 		}),
 		Options: s.options(),
-		Dialer:  sockets.Dialer{TLS: actors.ClientTLS()},
+		Dialer:  sockets.Dialer{TLS: testcert.Client()},
 	}
 }
 
@@ -261,7 +262,7 @@ func (s *stack) dial() *peer {
 	}
 	p := &peer{Conn: nc, stack: s, tcp: nc.(*net.TCPConn)}
 	if s.tls {
-		p.Conn = tls.Client(nc, actors.ClientTLS())
+		p.Conn = tls.Client(nc, testcert.Client())
 	}
 	p.SetDeadline(time.Now().Add(patience))
 	p.in = bufio.NewReader(p)

@@ -13,16 +13,16 @@ var errUpgradeFailed = errors.New(upgradeFailed)
 // which first has been read already. The error says that a stage has panicked.
 func (rt *Runtime) Open(nc net.Conn, first []byte, plan *Plan) (pid *actor.PID, err error) {
 	opened := make(chan struct{})
-	rt.crew.Schedule(func() {
+	rt.dispatcher.Schedule(func() {
 		c := &conn{rt: rt}
 		c.side = gone{c} // until it has become something
-		c.mailbox.kept = true
+		c.mailbox.Hold()
 		pid = rt.bear(c)
-		c.mailbox.runFirst(func() {
+		c.mailbox.RunFirst(func() {
 			err = errUpgradeFailed
 			defer close(opened)
 			defer c.rescue()
-			c.become(plan, rt.newWire(nc, &c.mailbox, plan.Portable), first)
+			c.become(plan, rt.poller.Open(nc, &c.mailbox, plan.Portable), first)
 			err = nil
 		})
 	})

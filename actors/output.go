@@ -1,14 +1,13 @@
 package actors
 
 import (
-	"sync"
-
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors/transport"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
 // fill is how much output a burst may make before some of it is written.
-const fill = 64 << 10
+const fill = transport.MaxWriteBuffer
 
 // direct is the size from which output is written from where it lies: a copy
 // into the out buffer would be one more of all its bytes (make bench ROWS=echo8k).
@@ -17,9 +16,6 @@ const direct = 4 << 10
 // pongRoom is how much may wait on a wire that takes nothing before it counts as
 // blocked for those who have a choice.
 const pongRoom = 4 << 10
-
-// spare keeps out buffers of ordinary size between bursts.
-var spare = pool{Pool: sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}}
 
 // output is what waits to be written. An idle connection has no buffer.
 type output struct {
@@ -52,7 +48,7 @@ func (o *output) waiting() int {
 func (s *stream) waiting() int {
 	n := s.out.waiting()
 	if s.out.blocked {
-		n += s.wire.kept()
+		n += s.wire.Buffered()
 	}
 	return n
 }
@@ -66,7 +62,7 @@ func (s *stream) full(m pipeline.Appender) bool {
 
 func (o *output) take() *[]byte {
 	if o.buf == nil {
-		o.buf = spare.Get().(*[]byte)
+		o.buf = transport.GetWriteBuffer()
 	}
 	return o.buf
 }
@@ -80,12 +76,7 @@ func (o *output) release() {
 	if o.buf == nil {
 		return
 	}
-	if cap(*o.buf) <= fill {
-		*o.buf = (*o.buf)[:0]
-		spare.Put(o.buf)
-	} else {
-		spare.forget()
-	}
+	transport.PutWriteBuffer(o.buf)
 	o.buf, o.start, o.urgent = nil, 0, 0
 }
 
@@ -144,8 +135,8 @@ func (s *stream) writeDirect(m pipeline.Appender) (done bool) {
 	if body == nil {
 		return false
 	}
-	n, err := s.wire.writev(head[o.start:], body)
-	if err != nil && err != errAgain {
+	n, err := s.wire.Writev(head[o.start:], body)
+	if err != nil && err != transport.ErrAgain {
 		s.writeFailed(err)
 		return true
 	}
@@ -156,7 +147,7 @@ func (s *stream) writeDirect(m pipeline.Appender) (done bool) {
 	}
 	*b = append(head, body...)
 	switch {
-	case err == errAgain:
+	case err == transport.ErrAgain:
 		s.block()
 	case len(*b) > 0:
 		s.flush()
@@ -177,9 +168,9 @@ func (s *stream) flush() {
 		if o.buf != nil {
 			p = (*o.buf)[o.start:]
 		}
-		n, err := s.wire.write(p)
+		n, err := s.wire.Write(p)
 		o.start += n
-		if err == errAgain {
+		if err == transport.ErrAgain {
 			s.block()
 			break
 		}

@@ -228,7 +228,7 @@ func TestStall(t *testing.T) {
 			require.False(w, p.ended())
 		}
 		require.Equal(w, "\x81\x05hell", f.written())
-		time.Sleep(2*usual.Stall + coarse)
+		time.Sleep(2*usual.Stall + 10*time.Millisecond)
 		synctest.Wait()
 		require.True(w, p.ended())
 		end := h.closed()

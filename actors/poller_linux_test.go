@@ -4,115 +4,22 @@ import (
 	"io"
 	"net"
 	"sync"
-	"sync/atomic"
-	"syscall"
 	"testing"
 
+	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/actors/transport"
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// watcher is a passenger that collects the signals it gets.
-type watcher struct {
-	bits atomic.Uint32
-	got  atomic.Int64
-}
-
-func (w *watcher) item(any) {}
-func (w *watcher) settle()  {}
-func (w *watcher) signalled(bits uint32) {
-	w.bits.Or(bits)
-	w.got.Add(1)
-}
-
-func newWatcher(c *Crew) (*watcher, *Mailbox) {
-	w := &watcher{}
-	m := c.Mailbox().(*Mailbox)
-	m.RegisterHandlers(invoke(func(any) {}), nil)
-	m.passenger = w
-	m.Start()
-	return w, m
-}
-
-// inUse is how many slots have a socket.
-func (p *poller) inUse() (n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.slots) - len(p.free)
-}
-
-func TestPollerTellsWhatIsReady(t *testing.T) {
-	w := newWorld(t, onPoller)
-	p, err := newPoller(w.rt.crew)
-	require.NoError(t, err)
-	defer p.stop()
-	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK, 0)
-	require.NoError(t, err)
-	defer syscall.Close(pair[0])
-	seen, m := newWatcher(w.rt.crew)
-	_, err = p.add(pair[0], m)
-	require.NoError(t, err)
-	is := func(bits uint32) func() bool { return func() bool { return seen.bits.Load() == bits } }
-	w.eventually(is(writable), "room")
-	seen.bits.Store(0)
-	syscall.Write(pair[1], []byte("x"))
-	w.eventually(func() bool { return seen.bits.Load()&readable != 0 }, "a byte")
-	seen.bits.Store(0)
-	syscall.Close(pair[1])
-	w.eventually(func() bool { return seen.bits.Load()&(readable|ended) == readable|ended }, "the end")
-}
-
-// An event that was meant for the socket which had the slot before is nobody's.
-func TestPollerReusesSlots(t *testing.T) {
-	w := newWorld(t, onPoller)
-	p, err := newPoller(w.rt.crew)
-	require.NoError(t, err)
-	defer p.stop()
-	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK, 0)
-	require.NoError(t, err)
-	first, second := pair[0], pair[1]
-	defer syscall.Close(second)
-	old, m := newWatcher(w.rt.crew)
-	place, err := p.add(first, m)
-	require.NoError(t, err)
-	stale := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: place, Pad: p.slots[place].generation}
-	p.remove(place)
-	syscall.Close(first)
-	require.Empty(t, p.settle([]syscall.EpollEvent{stale}, nil), "an event of a free slot")
-
-	_, next := newWatcher(w.rt.crew)
-	again, err := p.add(second, next)
-	require.NoError(t, err)
-	require.Equal(t, place, again, "the slot")
-	require.Empty(t, p.settle([]syscall.EpollEvent{stale}, nil), "an event of the socket before")
-	require.Equal(t, 1, p.inUse())
-	p.remove(again)
-	require.Zero(t, p.inUse())
-	require.Len(t, p.slots, 1)
-	require.Zero(t, old.bits.Load()&readable)
-}
-
-// A socket that cannot be watched takes no slot.
-func TestPollerRefuses(t *testing.T) {
-	w := newWorld(t, onPoller)
-	p, err := newPoller(w.rt.crew)
-	require.NoError(t, err)
-	defer p.stop()
-	_, m := newWatcher(w.rt.crew)
-	_, err = p.add(-1, m)
-	require.Error(t, err)
-	require.Zero(t, p.inUse())
-	require.Nil(t, p.slots[0].mailbox)
-}
-
 // Signals that nothing has caused do nothing.
 func TestSpuriousSignals(t *testing.T) {
 	everywhere(t, func(w *world) {
 		h := w.handler(echo)
 		p := w.link(w.plan(h))
-		for _, bits := range []uint32{readable, writable, due, readable | writable, readable | ended} {
+		for _, bits := range []uint32{transport.Readable, transport.Writable, dispatch.Due, transport.Readable | transport.Writable, transport.Readable | transport.Ended} {
 			for range 100 {
 				p.conn.mailbox.Signal(bits)
 			}
@@ -123,7 +30,7 @@ func TestSpuriousSignals(t *testing.T) {
 		p.closes(frame.Normal)
 		p.Close()
 		for range 100 { // also when nobody is there any more
-			p.conn.mailbox.Signal(readable | writable | ended | due)
+			p.conn.mailbox.Signal(transport.Readable | transport.Writable | transport.Ended | dispatch.Due)
 		}
 		require.True(w, h.closed().Clean)
 	})
@@ -163,16 +70,7 @@ func TestPollerChurn(t *testing.T) {
 	}
 	all.Wait()
 	w.eventually(func() bool { return told[*pipeline.Closed](h) == goroutines*rounds }, "every Closed")
-	w.rt.mu.Lock()
-	p := w.rt.poller
-	w.rt.mu.Unlock()
-	w.eventually(func() bool { return p.inUse() == 0 }, "slots in use")
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, s := range p.slots {
-		assert.Nil(w, s.mailbox, "a mailbox kept alive")
-	}
-	assert.Less(w, len(p.slots), goroutines*rounds/2, "slots are used again")
+	w.eventually(func() bool { return w.rt.poller.Len() == 1 }, "who holds it, alone")
 }
 
 // The poller ends with its last user, and there is another for the next.
@@ -180,9 +78,9 @@ func TestPollerComesAndGoes(t *testing.T) {
 	w := newWorld(t, onPoller)
 	h := w.handler(echo)
 	for range 5 {
-		require.Zero(t, w.rt.polled())
+		require.Zero(t, w.rt.poller.Len())
 		p := w.link(w.plan(h))
-		require.Equal(t, 1, w.rt.polled())
+		require.Equal(t, 1, w.rt.poller.Len())
 		h.greeted()
 		p.send(masked(frame.Text("hi")))
 		p.text("hi")
@@ -190,47 +88,12 @@ func TestPollerComesAndGoes(t *testing.T) {
 		p.Close()
 		h.closed()
 		w.eventually(p.ended, "the end")
-		w.rt.mu.Lock()
-		require.Nil(t, w.rt.poller)
-		w.rt.mu.Unlock()
 	}
 	release := w.rt.Hold()
-	require.Equal(t, 1, w.rt.polled())
+	require.Equal(t, 1, w.rt.poller.Len())
 	release()
 	release()
-	require.Zero(t, w.rt.polled())
-}
-
-// Without descriptors for a poller, or for a socket of its own, a connection gets
-// the portable wire.
-func TestPollerWithoutDescriptors(t *testing.T) {
-	for name, hold := range map[string]bool{"no poller": false, "no socket": true} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, onPoller)
-			if hold {
-				defer w.rt.Hold()()
-			}
-			near, far := w.sockets()
-			defer far.Close()
-			defer near.Close()
-			_, m := newWatcher(w.rt.crew)
-			var limit syscall.Rlimit
-			require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
-			none := limit
-			none.Cur = 0
-			require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none))
-			got := w.rt.newWire(near, m, false)
-			require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
-			defer got.close()
-			require.IsType(t, &portable{}, got)
-			n, err := got.write([]byte("hello"))
-			require.Equal(t, 5, n)
-			require.NoError(t, err)
-			heard := make([]byte, 5)
-			_, err = io.ReadFull(far, heard)
-			require.NoError(t, err)
-		})
-	}
+	require.Zero(t, w.rt.poller.Len())
 }
 
 // A connection's descriptor is its own: the net.TCPConn that it came from is
@@ -239,7 +102,7 @@ func TestPolledOwnsItsDescriptor(t *testing.T) {
 	w := newWorld(t, onPoller)
 	h := w.handler(echo)
 	near, b := w.sockets()
-	p := w.start(w.plan(h), func(m *Mailbox) wire { return w.rt.newWire(near, m, false) })
+	p := w.start(w.plan(h), func(m *dispatch.Mailbox) transport.Transport { return w.rt.poller.Open(near, m, false) })
 	_, err := near.Write([]byte("x"))
 	require.ErrorIs(t, err, net.ErrClosed)
 	require.ErrorIs(t, near.Close(), net.ErrClosed)

@@ -1,9 +1,7 @@
 package actors
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -13,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/actors/transport"
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/stretchr/testify/require"
@@ -96,7 +96,7 @@ func portably(t *testing.T, test func(w *world, h *handler, p *peer, nc *scripte
 	virtually(t, func(w *world) {
 		h := w.handler(echo)
 		nc := newScripted()
-		p := w.start(w.plan(h), func(m *Mailbox) wire { return newPortable(nc, m) })
+		p := w.start(w.plan(h), func(m *dispatch.Mailbox) transport.Transport { return w.rt.poller.Open(nc, m, true) })
 		test(w, h, p, nc)
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -205,7 +205,7 @@ func TestPortableParts(t *testing.T) {
 					nc.writes <- 1000
 					want = unmasked(frame.Close(frame.GoingAway, ""))
 				}
-				time.Sleep(parting)
+				time.Sleep(time.Second)
 				synctest.Wait()
 				require.Equal(w, want, nc.written())
 				require.ErrorIs(w, h.closed().Err, ErrStopped)
@@ -222,7 +222,7 @@ func TestPortableKeepsToTheLimit(t *testing.T) {
 		nc := newScripted()
 		plan := w.plan(h)
 		plan.Limits.Out, plan.Limits.High = 32<<10, 8<<10
-		p := w.start(plan, func(m *Mailbox) wire { return newPortable(nc, m) })
+		p := w.start(plan, func(m *dispatch.Mailbox) transport.Transport { return w.rt.poller.Open(nc, m, true) })
 		h.greeted()
 		var held, kept int
 		for range 7 {
@@ -235,7 +235,7 @@ func TestPortableKeepsToTheLimit(t *testing.T) {
 			synctest.Wait()
 		}
 		require.Greater(w, expect[*pipeline.Backpressure](h).Waiting, 8<<10)
-		p.look(func(s *stream) { held, kept = s.out.waiting()+s.wire.kept(), s.wire.kept() })
+		p.look(func(s *stream) { held, kept = s.out.waiting()+s.wire.Buffered(), s.wire.Buffered() })
 		require.LessOrEqual(w, held, 33<<10)
 		require.Greater(w, kept, 7<<10)
 		for range 4 {
@@ -256,7 +256,7 @@ func TestPortableIsSlow(t *testing.T) {
 		p.tell(sized(200 << 10))
 		for len(nc.written()) < len(large) {
 			time.Sleep(usual.Stall * 9 / 10)
-			nc.writes <- piece
+			nc.writes <- 16 << 10
 			synctest.Wait()
 		}
 		require.True(w, large == nc.written())
@@ -266,70 +266,4 @@ func TestPortableIsSlow(t *testing.T) {
 		nc.reads <- answer{masked(frame.Close(frame.Normal, "")), io.EOF}
 		require.Equal(w, frame.Normal, h.closed().Code)
 	})
-}
-
-// drinker reads what its wire has, size bytes at a time, in turns of so many reads.
-type drinker struct {
-	wire    wire
-	mailbox *Mailbox
-	size    int
-	got     []byte
-	end     chan error
-}
-
-func (d *drinker) item(any) {}
-func (d *drinker) settle()  {}
-func (d *drinker) signalled(uint32) {
-	buf := make([]byte, d.size)
-	for range 7 {
-		n, err := d.wire.read(buf)
-		d.got = append(d.got, buf[:n]...)
-		if err == errAgain {
-			return
-		}
-		if err != nil {
-			d.end <- err
-			return
-		}
-	}
-	d.mailbox.Signal(readable) // as after a pause
-}
-
-// Whether the goroutine reads or the actor itself, nothing is lost, doubled or left
-// lying, and the end comes once: in whatever pieces it is sent and read.
-func TestPortableReads(t *testing.T) {
-	for name, piped := range map[string]bool{"socket": false, "pipe": true} {
-		for _, length := range []int{0, 1, sip - 1, sip, sip + 1, 2 * sip, 3*gulp + 1, 100_000} {
-			for _, size := range []int{7, sip, chunk} {
-				t.Run(fmt.Sprintf("%s/%d by %d", name, length, size), func(t *testing.T) {
-					w := newWorld(t, setting{portable: true})
-					var near, far net.Conn
-					if near, far = net.Pipe(); !piped {
-						near, far = w.sockets()
-					}
-					sent := make([]byte, length)
-					for i := range sent {
-						sent[i] = byte(i * 7 >> 3)
-					}
-					d := &drinker{size: size, end: make(chan error, 2)}
-					m := w.rt.crew.Mailbox().(*Mailbox)
-					m.RegisterHandlers(invoke(func(any) {}), nil)
-					m.passenger, d.mailbox = d, m
-					d.wire = newPortable(near, m)
-					m.Start()
-					for rest := sent; len(rest) > 0; {
-						n := min(len(rest), 1+len(rest)/3)
-						_, err := far.Write(rest[:n])
-						require.NoError(t, err)
-						rest = rest[n:]
-					}
-					require.NoError(t, far.Close())
-					require.Equal(t, io.EOF, <-d.end)
-					require.True(t, bytes.Equal(sent, d.got), "%d of %d bytes", len(d.got), len(sent))
-					d.wire.close()
-					require.Empty(t, d.end)
-				})
-			}
-		}
-	}
 }

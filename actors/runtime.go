@@ -7,24 +7,23 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/asynkron/protoactor-go/extensions"
+	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/actors/transport"
 )
 
-// Runtime is what the connections of one actor system share: the crew that runs
-// their turns, the poller that wakes them, the wheel of their timers. It has no
+// Runtime is what the connections of one actor system share: the dispatcher that
+// runs their turns, the poller that wakes them, the deadlines of their timers. It has no
 // goroutine while there is no connection.
 type Runtime struct {
-	system *actor.ActorSystem
-	crew   *Crew
-	wheel  *wheel
+	system     *actor.ActorSystem
+	dispatcher *dispatch.Dispatcher
+	poller     *transport.Poller
+	deadlines  *dispatch.Deadlines
 
 	sentinel sentinel
 	loose    Group // connections that belong to no server
 	guardian func() *guardian
 	adapted  atomic.Pointer[adapted]
-
-	mu     sync.Mutex
-	poller *poller
-	users  int // of the poller
 }
 
 var (
@@ -48,48 +47,20 @@ func RuntimeOf(system *actor.ActorSystem) *Runtime {
 }
 
 func newRuntime(system *actor.ActorSystem) *Runtime {
-	rt := &Runtime{system: system, crew: NewCrew(), wheel: newWheel()}
+	d := dispatch.New()
+	rt := &Runtime{system: system, dispatcher: d, poller: transport.NewPoller(d), deadlines: dispatch.NewDeadlines()}
 	rt.sentinel.system, rt.sentinel.stopped = system, system.IsStopped
 	system.EventStream.Subscribe(closeUndelivered)
 	rt.guardian = sync.OnceValue(func() *guardian { return newGuardian(rt) })
 	return rt
 }
 
-// Crew returns the dispatcher of the connections, for actors of the user's own.
-func (rt *Runtime) Crew() *Crew { return rt.crew }
-
-// hold returns the poller, started if it was not, until as many calls of release.
-func (rt *Runtime) hold() (*poller, error) {
-	rt.mu.Lock()
-	defer rt.mu.Unlock()
-	if rt.poller == nil {
-		p, err := newPoller(rt.crew)
-		if err != nil {
-			return nil, err
-		}
-		rt.poller = p
-	}
-	rt.users++
-	return rt.poller, nil
-}
-
-func (rt *Runtime) release() {
-	rt.mu.Lock()
-	defer rt.mu.Unlock()
-	if rt.users--; rt.users == 0 {
-		rt.poller.stop()
-		rt.poller = nil
-	}
-}
+// Dispatcher returns the dispatcher of the connections, for actors of the user's own.
+func (rt *Runtime) Dispatcher() *dispatch.Dispatcher { return rt.dispatcher }
 
 // Hold keeps the poller running between connections until the returned function
 // is called: a server's concern.
-func (rt *Runtime) Hold() (release func()) {
-	if _, err := rt.hold(); err != nil {
-		return func() {} // connections fall back to the portable wire
-	}
-	return sync.OnceFunc(rt.release)
-}
+func (rt *Runtime) Hold() (release func()) { return rt.poller.Hold() }
 
 // now is a cheap clock: one reading, eight bytes.
-func (rt *Runtime) now() time.Duration { return rt.wheel.now() }
+func (rt *Runtime) now() time.Duration { return rt.deadlines.Now() }

@@ -7,10 +7,12 @@ import (
 	"io"
 	"net"
 	"reflect"
-	"sync"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/actors/transport"
+	"github.com/spindrift-go/spindrift/internal/pool"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -18,18 +20,15 @@ import (
 var ErrStopped = errors.New("connection actor was stopped")
 
 const (
-	chunk       = 68 << 10 // a read buffer: 64 KiB and a header are one read (make bench ROWS=echo64k)
-	chunksATurn = 16       // how many of them a turn may fill
-	worthwhile  = 8 << 10  // of a chunk: less is read elsewhere, or kept elsewhere
+	chunksATurn = 16      // how many read buffers a turn may fill
+	worthwhile  = 8 << 10 // of a read buffer: less is read elsewhere, or kept elsewhere
 )
-
-var chunks = pool{Pool: sync.Pool{New: func() any { return new([chunk]byte) }}}
 
 // stream is the side of a connection that drives a pipeline.
 type stream struct {
 	*conn
 	*scratch // nil between turns
-	wire     wire
+	wire     transport.Transport
 	pipeline *pipeline.Pipeline
 	group    *Group
 	life     Lifetime // nil: nobody hears of the end
@@ -77,7 +76,7 @@ type scratch struct {
 	account   *pipeline.Closed // nil until the pipeline has closed it
 }
 
-var scratches = pool{Pool: sync.Pool{New: func() any { return new(scratch) }}}
+var scratches = pool.New("scratches", func() any { return new(scratch) })
 
 // begin is the first thing in every turn, rest the last when none follows.
 func (s *stream) begin() {
@@ -96,10 +95,10 @@ func (s *stream) rest() {
 
 // become makes c the driver of p over w, whose first bytes were read already,
 // within the present turn.
-func (c *conn) become(p *Plan, w wire, first []byte) {
+func (c *conn) become(p *Plan, w transport.Transport, first []byte) {
 	s := &stream{conn: c, limits: cmp.Or(p.Limits, &unlimited), life: p.Life, lastRead: c.rt.now()}
 	s.begin()
-	s.timers.alarm.mailbox = &c.mailbox
+	s.timers.deadline.Init(&c.mailbox)
 	s.wire = w
 	c.side = s
 	s.handler = p.Handler
@@ -173,21 +172,21 @@ func (s *stream) item(item any) {
 
 func (s *stream) signalled(bits uint32) {
 	s.begin()
-	if bits&ended != 0 {
+	if bits&transport.Ended != 0 {
 		s.ended = true
 	}
 	switch {
-	case bits&due != 0:
+	case bits&dispatch.Due != 0:
 		s.fire()
-	case bits&readable != 0:
+	case bits&transport.Readable != 0:
 		s.read()
 	}
-	if bits&writable != 0 && s.out.blocked {
+	if bits&transport.Writable != 0 && s.out.blocked {
 		s.flush()
 	}
-	s.broken = s.broken || bits&broken != 0
+	s.broken = s.broken || bits&transport.Broken != 0
 	if s.broken && s.paused && s.hung == nil { // nothing would read the error
-		if err := s.wire.failure(); err != nil {
+		if err := s.wire.Failure(); err != nil {
 			s.breaks(err)
 		}
 	}
@@ -256,23 +255,23 @@ func (s *stream) read() {
 		s.paused = true
 		return
 	}
-	buf := chunks.Get().(*[chunk]byte)
-	defer func() { chunks.Put(buf) }() // also if a stage panics
+	buf := transport.GetReadBuffer()
+	defer func() { transport.PutReadBuffer(buf) }() // also if a stage panics
 	for i := 0; !s.paused && !s.cut; i++ {
 		if i == chunksATurn { // let others have theirs
-			s.mailbox.Signal(readable)
-			s.mailbox.yield()
+			s.mailbox.Signal(transport.Readable)
+			s.mailbox.Yield()
 			break
 		}
 		p, holder := s.roomFor(buf)
-		n, err := s.wire.read(p)
+		n, err := s.wire.Read(p)
 		if n > 0 {
 			s.lastRead = s.rt.now()
 			if s.feed(p[:n], holder) {
-				buf = chunks.Get().(*[chunk]byte)
+				buf = transport.GetReadBuffer()
 			}
 		}
-		if err == errAgain {
+		if err == transport.ErrAgain {
 			if n > 0 && s.ended { // the end comes right behind
 				continue
 			}
@@ -287,7 +286,7 @@ func (s *stream) read() {
 
 // roomFor is where to read to: into the message that a stage is assembling if
 // that has room worth a system call, else into buf.
-func (s *stream) roomFor(buf *[chunk]byte) (p []byte, holder *[chunk]byte) {
+func (s *stream) roomFor(buf *transport.ReadBuffer) (p []byte, holder *transport.ReadBuffer) {
 	if s.hung == nil {
 		s.room = pipeline.Room{}
 		s.pipeline.Up(&s.room)
@@ -301,7 +300,7 @@ func (s *stream) roomFor(buf *[chunk]byte) (p []byte, holder *[chunk]byte) {
 
 // feed sends bytes up. What the pipeline leaves for want of credit is held; then
 // it keeps the buffer if there is one and it is worth it, and copies p otherwise.
-func (s *stream) feed(p []byte, buf *[chunk]byte) (kept bool) {
+func (s *stream) feed(p []byte, buf *transport.ReadBuffer) (kept bool) {
 	if s.hung != nil { // nobody listens any more
 		return false
 	}
@@ -329,12 +328,12 @@ func (s *stream) feed(p []byte, buf *[chunk]byte) (kept bool) {
 // held is input that was read and not yet decoded: the credit ran out.
 type held struct {
 	rest []byte
-	buf  *[chunk]byte // that rest lies in; nil: it has memory of its own
+	buf  *transport.ReadBuffer // that rest lies in; nil: it has memory of its own
 }
 
 func (h *held) giveBack() {
 	if h.buf != nil {
-		chunks.Put(h.buf)
+		transport.PutReadBuffer(h.buf)
 	}
 }
 
@@ -456,7 +455,7 @@ func (s *stream) conclude() {
 		if s.out.waiting() == 0 && !s.out.blocked && !s.out.shut {
 			if !s.hung.Wait || s.eof {
 				s.out.shut = true
-				s.wire.closeWrite()
+				s.wire.CloseWrite()
 			}
 			if s.eof {
 				s.cut = true
@@ -486,9 +485,9 @@ func (s *stream) finish(err error) {
 	s.side = gone{s.conn}
 	s.tellClosed(err)
 	s.drop()
-	s.wire.close()
+	s.wire.Close()
 	s.out.release()
-	s.rt.wheel.set(&s.timers.alarm, 0)
+	s.rt.deadlines.Set(&s.timers.deadline, 0)
 	s.keepPromises(net.ErrClosed)
 	if s.group != nil {
 		s.group.leave(s)
@@ -565,8 +564,8 @@ func (s *stream) Emit(item any) {
 
 func (s *stream) report(m *pipeline.Status) {
 	now := s.rt.now()
-	m.Now = s.rt.wheel.time(now)
-	m.LastRead = s.rt.wheel.time(s.lastRead)
+	m.Now = s.rt.deadlines.Time(now)
+	m.LastRead = s.rt.deadlines.Time(s.lastRead)
 	if s.paused || s.late {
 		m.LastRead = m.Now
 	}

@@ -4,14 +4,15 @@ import (
 	"slices"
 	"time"
 
+	"github.com/spindrift-go/spindrift/actors/dispatch"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
 // timers are the events that a connection waits for; few, so a sorted list. Only
-// the first has a place on the wheel.
+// the first is among the deadlines of the runtime.
 type timers struct {
-	alarm alarm
-	list  []timer // by time
+	deadline dispatch.Deadline
+	list     []timer // by time
 }
 
 type timer struct {
@@ -53,7 +54,7 @@ func (s *stream) await(m *pipeline.After) {
 	}
 	t.list = slices.Insert(t.list, i, timer{at, m.Event, m.Top})
 	if i == 0 {
-		s.rt.wheel.set(&t.alarm, at)
+		s.rt.deadlines.Set(&t.deadline, at)
 	}
 }
 
@@ -71,11 +72,11 @@ func (s *stream) fire() {
 	defer func() { // also if a stage panics
 		s.fired, s.late = nil, false
 		t.list = slices.Delete(t.list, 0, fired)
-		t.wind(s.rt.wheel)
+		t.wind(s.rt.deadlines)
 	}()
 	last := s.lastRead
 	s.read()
-	s.late = s.lastRead > last || s.wire.unseen()
+	s.late = s.lastRead > last || s.wire.HasUnread()
 	now := s.rt.now()
 	for fired < min(len(t.list), eventsATurn) && t.list[fired].at <= now {
 		event := t.list[fired].event
@@ -94,9 +95,9 @@ func (s *stream) fire() {
 	}
 }
 
-func (t *timers) wind(w *wheel) {
+func (t *timers) wind(w *dispatch.Deadlines) {
 	if len(t.list) > 0 {
-		w.set(&t.alarm, t.list[0].at)
+		w.Set(&t.deadline, t.list[0].at)
 	}
 }
 
@@ -118,14 +119,14 @@ func same(a, b any) bool {
 // has begun counts as far as it has come.
 func (s *stream) checkStall(m *stallCheck) {
 	s.out.watched = false
-	if s.out.blocked && s.wire.moved() == m.moved {
+	if s.out.blocked && s.wire.Written() == m.moved {
 		s.flush()
 	}
 	switch {
 	case !s.out.blocked:
-	case s.wire.moved() != m.moved:
+	case s.wire.Written() != m.moved:
 		s.watchStall()
-	case !m.nudged && s.wire.nudge():
+	case !m.nudged && s.wire.InterruptWrite():
 		s.out.watched = true
 		s.after(moment, &stallCheck{m.moved, true})
 	default:
@@ -137,6 +138,6 @@ func (s *stream) checkStall(m *stallCheck) {
 func (s *stream) watchStall() {
 	if s.limits.Stall > 0 && !s.out.watched {
 		s.out.watched = true
-		s.after(s.limits.Stall, &stallCheck{moved: s.wire.moved()})
+		s.after(s.limits.Stall, &stallCheck{moved: s.wire.Written()})
 	}
 }

@@ -98,7 +98,7 @@ func TestManyEventsAtOnce(t *testing.T) {
 		p, f := w.startFake(plan)
 		most := 0
 		p.look(func(s *stream) {
-			s.rt.wheel.set(&s.timers.alarm, 0)
+			s.rt.deadlines.Set(&s.timers.deadline, 0)
 			time.Sleep(2 * time.Second) // a turn that comes late: all are due
 			for before := 0; came < 10*eventsATurn; before = came {
 				s.fire()

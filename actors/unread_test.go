@@ -3,14 +3,19 @@ package actors
 import (
 	"crypto/tls"
 	"io"
+	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/actors/transport"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/internal/testcert"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -130,7 +135,7 @@ func TestMessageTimeOfAPeerThatDoesNotRead(t *testing.T) {
 				h := w.handler()
 				p, f := w.startFake(w.timed(h, time.Minute, test.spy))
 				f.accepts(0)
-				f.arrives(begun(strings.Repeat("to be ", chunk)))
+				f.arrives(begun(strings.Repeat("to be ", readBuffer)))
 				synctest.Wait()
 				p.tell(test.tell...)
 				for range 10 * 60 {
@@ -187,7 +192,7 @@ func TestMessageTimeAgain(t *testing.T) {
 				time.Sleep(5 * time.Second)
 				for range 100 {
 					if f.waits(more("or ", false)); !test.waits {
-						f.mailbox.Signal(readable)
+						f.mailbox.Signal(transport.Readable)
 					}
 					time.Sleep(10 * time.Second)
 				}
@@ -204,16 +209,14 @@ func TestMessageTimeOfAGoroutineThatIsLate(t *testing.T) {
 	for _, s := range []setting{
 		{name: "TCP", portable: true},
 		{name: "TLS", portable: true, tls: true},
-		{name: "pipe", portable: true, virtual: true},
 	} {
 		t.Run(s.name, func(t *testing.T) {
-			certificate()
+			testcert.Certificate()
 			loopback()
 			virtually(t, func(w *world) {
 				near, far := (&world{T: w.T, setting: s}).pair()
-				late := &portable{nc: near, piece: piece, reading: !s.virtual, wanted: true}
-				late.turn.L = &late.mu
-				read := sync.OnceFunc(func() { go late.reader() })
+				late := &lateReader{near, make(chan struct{})}
+				read := sync.OnceFunc(func() { close(late.gate) })
 				h := w.handler()
 				asked := 0
 				plan := w.timed(h, 10*time.Second, looks(func() {
@@ -221,15 +224,12 @@ func TestMessageTimeOfAGoroutineThatIsLate(t *testing.T) {
 						read()
 					}
 				}))
-				if s.virtual { // it has taken some, and is not back
-					go io.WriteString(far, more("continued", true))
-				} else {
-					_, err := io.WriteString(far, more("continued", true))
-					require.NoError(w, err)
-				}
-				w.startWith(plan, func(m *Mailbox) wire {
-					late.mailbox = m
-					return late
+				_, err := io.WriteString(far, more("continued", true))
+				require.NoError(w, err)
+				var wire transport.Transport
+				w.startWith(plan, func(m *dispatch.Mailbox) transport.Transport {
+					wire = w.rt.poller.Open(late, m, true)
+					return wire
 				}, []byte(begun("to be ")))
 				h.greeted()
 				h.text("to be continued")
@@ -238,10 +238,29 @@ func TestMessageTimeOfAGoroutineThatIsLate(t *testing.T) {
 				}
 				far.Close()
 				h.closed()
-				require.False(w, late.unseen(), "behind the end")
+				require.False(w, wire.HasUnread(), "behind the end")
 			})
 		})
 	}
+}
+
+// lateReader is a socket that a goroutine reads, once the gate is open. It can be asked what has arrived.
+type lateReader struct {
+	net.Conn
+	gate chan struct{}
+}
+
+func (l *lateReader) Read(p []byte) (int, error) {
+	<-l.gate
+	return l.Conn.Read(p)
+}
+
+func (l *lateReader) SyscallConn() (syscall.RawConn, error) {
+	nc := l.Conn
+	if c, ok := nc.(*tls.Conn); ok {
+		nc = c.NetConn()
+	}
+	return nc.(syscall.Conn).SyscallConn()
 }
 
 // A stage may panic at what is read then: the connection ends as after any panic,

@@ -55,7 +55,7 @@ func (ex *Exchange) greet(plan *Plan) (*opening, bool) {
 // open makes c, in its turn, the driver of the pipeline that was planned.
 func (c *conn) open(o *opening) {
 	defer o.plan.Group.letGo()
-	c.become(o.plan, c.rt.newWire(o.nc, &c.mailbox, o.plan.Portable), o.first)
+	c.become(o.plan, c.rt.poller.Open(o.nc, &c.mailbox, o.plan.Portable), o.first)
 }
 
 func (p *Plan) comeToNothing() {
@@ -78,12 +78,12 @@ func (rt *Runtime) decide(ex *Exchange) {
 	if !ok {
 		return
 	}
-	rt.crew.Schedule(func() {
+	rt.dispatcher.Schedule(func() {
 		c := &conn{rt: rt}
 		c.side = gone{c} // until it has become something
-		c.mailbox.kept = true
+		c.mailbox.Hold()
 		rt.bear(c)
-		c.mailbox.runFirst(func() {
+		c.mailbox.RunFirst(func() {
 			defer c.rescue()
 			c.open(o)
 		})

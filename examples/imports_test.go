@@ -22,13 +22,27 @@ import (
 
 const module = "github.com/spindrift-go/spindrift/"
 
-// rooms are the packages that each top directory may import of this module:
-// frame <- pipeline <- actors <- sockets <- autobahn, examples.
+// rooms are the packages that each room may import of this module. A room is a directory with what is below it, apart from rooms of
+// their own: frame <- pipeline <- actors <- sockets <- autobahn, examples. Package internal/pool is open to all but frame.
 var rooms = map[string][]string{
-	"frame":    {},
-	"pipeline": {"frame"},
-	"actors":   {"pipeline"}, // not frame: it moves any item, and could run any protocol
-	"sockets":  {"actors", "pipeline", "frame"},
+	"frame":            {},
+	"pipeline":         {"frame"},
+	"internal":         {},
+	"actors/dispatch":  {"internal"},                                                    // it knows nothing of connections
+	"actors/transport": {"actors/dispatch", "internal"},                                 // it signals mailboxes, and does not know what for
+	"actors":           {"actors/dispatch", "actors/transport", "pipeline", "internal"}, // not frame: it moves any item, and could run any protocol
+	"sockets":          {"actors", "actors/transport", "pipeline", "frame", "internal"},
+}
+
+// roomOf is the room of a directory: the longest that contains it, or else its top directory.
+func roomOf(dir string) string {
+	for d := dir; d != "."; d = path.Dir(d) {
+		if _, listed := rooms[d]; listed {
+			return d
+		}
+	}
+	top, _, _ := strings.Cut(dir, "/")
+	return top
 }
 
 // outside is what the pure packages may import from elsewhere.
@@ -44,7 +58,7 @@ var clocks = []string{"Now", "Since", "Until", "After", "AfterFunc", "NewTimer",
 // source is a file that is no test.
 type source struct {
 	name string
-	room string // its top directory
+	room string
 	*ast.File
 	fset *token.FileSet
 }
@@ -82,7 +96,7 @@ func sources(t *testing.T) (all []source) {
 		if err != nil {
 			return err
 		}
-		room, _, _ := strings.Cut(strings.TrimPrefix(filepath.ToSlash(name), root+"/"), "/")
+		room := roomOf(path.Dir(strings.TrimPrefix(filepath.ToSlash(name), root+"/")))
 		all = append(all, source{name, room, f, fset})
 		return nil
 	})
@@ -98,7 +112,7 @@ func TestArrowsPointOneWay(t *testing.T) {
 		allowed, listed := rooms[s.room]
 		for _, p := range s.imports() {
 			inner, ours := strings.CutPrefix(p, module)
-			room, _, _ := strings.Cut(inner, "/")
+			room := roomOf(inner)
 			switch {
 			case !ours || room == s.room:
 			case listed:

@@ -10,5 +10,5 @@ import (
 // handler that connections share is faster on it; one that they Spawn is on it
 // anyway.
 func Crew(system *actor.ActorSystem) actor.PropsOption {
-	return actors.RuntimeOf(system).Crew().Option()
+	return actors.RuntimeOf(system).Dispatcher().Option()
 }

@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/actors/transport"
 )
 
 // Dialer connects a client's socket. The zero value is ready.
@@ -37,7 +37,7 @@ func (d *Dialer) dial(ctx context.Context, base *url.URL) (net.Conn, error) {
 	}
 	config.NextProtos = []string{"http/1.1"}
 	if tcp, ok := nc.(*net.TCPConn); ok {
-		nc = &actors.Lane{TCPConn: tcp}
+		nc = &transport.PollableConn{TCPConn: tcp}
 	}
 	tc := tls.Client(nc, config)
 	if err := tc.HandshakeContext(ctx); err != nil {

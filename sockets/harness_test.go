@@ -143,7 +143,7 @@ func (c census) more(than census) bool {
 func (w *world) count() (c census) {
 	c.actors = w.actors()
 	// Workers of the crew leave by themselves when there is nothing to do.
-	c.goroutines = runtime.NumGoroutine() - actors.RuntimeOf(w.system).Crew().Workers()
+	c.goroutines = runtime.NumGoroutine() - actors.RuntimeOf(w.system).Dispatcher().Workers()
 	c.descriptors = descriptors()
 	return c
 }

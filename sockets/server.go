@@ -10,6 +10,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/actors/transport"
 )
 
 // Server is an http.Server whose connections are actors. There are two ways to
@@ -91,7 +92,7 @@ func (s *Server) Serve(l net.Listener) error {
 func (s *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
 	s.setup()
 	defer actors.RuntimeOf(s.System).Hold()()
-	return s.Server.ServeTLS(actors.Listener{Listener: s.patient(l)}, certFile, keyFile)
+	return s.Server.ServeTLS(transport.Listener{Listener: s.patient(l)}, certFile, keyFile)
 }
 
 // ListenAndServe is http.Server's.

@@ -35,7 +35,7 @@ type spindriftSetup struct{ shared, portable bool }
 
 func serveSpindrift(ln net.Listener, s setup, how spindriftSetup) error {
 	system := sockets.NewSystem()
-	crew := actors.RuntimeOf(system).Crew().Option()
+	crew := actors.RuntimeOf(system).Dispatcher().Option()
 	const longest = 64 << 20
 	options := &sockets.Options{MaxFrame: longest, MaxMessage: longest, Portable: how.portable}
 	if s.deflate {

@@ -1,6 +1,6 @@
 //go:build unix
 
-package actors
+package transport
 
 import (
 	"crypto/tls"
@@ -18,13 +18,13 @@ func socketOf(nc net.Conn) (raw syscall.RawConn) {
 		raw, _ = c.SyscallConn()
 	case *net.UnixConn:
 		raw, _ = c.SyscallConn()
-	case *Lane:
+	case *PollableConn:
 		return socketOf(c.TCPConn)
 	}
 	return raw
 }
 
-// readNow reads what is there. A short read comes with errAgain.
+// readNow reads what is there. A short read comes with ErrAgain.
 func readNow(raw syscall.RawConn, p []byte) (n int, err error) {
 	failed := raw.Read(func(fd uintptr) bool {
 		n, err = syscall.Read(int(fd), p)
@@ -34,7 +34,7 @@ func readNow(raw syscall.RawConn, p []byte) (n int, err error) {
 	case failed != nil:
 		return 0, failed
 	case err == syscall.EINTR, err == syscall.EAGAIN, err == nil && 0 < n && n < len(p):
-		return n, errAgain
+		return n, ErrAgain
 	case err != nil:
 		return 0, os.NewSyscallError("read", err)
 	case n == 0:
@@ -43,7 +43,7 @@ func readNow(raw syscall.RawConn, p []byte) (n int, err error) {
 	return n, nil
 }
 
-// writeNow writes what the socket takes: less than all with errAgain.
+// writeNow writes what the socket takes: less than all with ErrAgain.
 func writeNow(raw syscall.RawConn, p []byte) (n int, err error) {
 	failed := raw.Write(func(fd uintptr) bool {
 		n, err = syscall.Write(int(fd), p)
@@ -51,9 +51,9 @@ func writeNow(raw syscall.RawConn, p []byte) (n int, err error) {
 	})
 	switch n = max(n, 0); {
 	case failed != nil: // a deadline perhaps: the writer will know
-		return 0, errAgain
+		return 0, ErrAgain
 	case err == syscall.EINTR, err == syscall.EAGAIN, err == nil && n < len(p):
-		return n, errAgain
+		return n, ErrAgain
 	case err != nil:
 		return 0, os.NewSyscallError("write", err)
 	}

@@ -1,4 +1,4 @@
-package actors
+package transport
 
 import (
 	"io"
@@ -8,19 +8,21 @@ import (
 	"sync"
 	"syscall"
 	"unsafe"
+
+	"github.com/spindrift-go/spindrift/actors/dispatch"
 )
 
 // harvest is how many events are taken before the crew gets to settle them: asking
 // for more at once costs 20 to 30 % with thousands of busy connections.
 const harvest = 128
 
-// poller tells mailboxes that their sockets are ready. It is one epoll
+// epoll tells mailboxes that their sockets are ready. It is one epoll
 // descriptor, which is itself pollable: its goroutine parks in Go's own network
 // poller, so no thread is lost in epoll_wait.
-type poller struct {
-	crew *Crew
-	epfd int
-	file *os.File
+type epoll struct {
+	dispatcher *dispatch.Dispatcher
+	epfd       int
+	file       *os.File
 
 	mu    sync.Mutex
 	slots []slot
@@ -30,11 +32,11 @@ type poller struct {
 // slot is where events of one socket go. Descriptors and slots are reused, so an
 // event carries the generation it was meant for.
 type slot struct {
-	mailbox    *Mailbox
+	mailbox    *dispatch.Mailbox
 	generation int32
 }
 
-func newPoller(crew *Crew) (*poller, error) {
+func newEpoll(d *dispatch.Dispatcher) (*epoll, error) {
 	epfd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -43,7 +45,7 @@ func newPoller(crew *Crew) (*poller, error) {
 		syscall.Close(epfd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	p := &poller{crew: crew, epfd: epfd, file: os.NewFile(uintptr(epfd), "epoll")}
+	p := &epoll{dispatcher: d, epfd: epfd, file: os.NewFile(uintptr(epfd), "epoll")}
 	raw, err := p.file.SyscallConn()
 	if err != nil {
 		p.file.Close()
@@ -55,9 +57,9 @@ func newPoller(crew *Crew) (*poller, error) {
 
 // run waits until stop closes the file. The callback returns false to park; an
 // event that comes before it has parked is not missed, for Go's poller keeps it.
-func (p *poller) run(raw syscall.RawConn) {
+func (p *epoll) run(raw syscall.RawConn) {
 	events := make([]syscall.EpollEvent, harvest)
-	ready := make([]*Mailbox, 0, harvest)
+	ready := make([]*dispatch.Mailbox, 0, harvest)
 	raw.Read(func(fd uintptr) (done bool) {
 		for {
 			n, err := syscall.EpollWait(int(fd), events, 0)
@@ -65,7 +67,7 @@ func (p *poller) run(raw syscall.RawConn) {
 				continue
 			}
 			ready = p.settle(events[:max(n, 0)], ready[:0])
-			p.crew.post(ready)
+			p.dispatcher.Post(ready)
 			clear(ready)
 			if n < harvest {
 				return false
@@ -77,7 +79,7 @@ func (p *poller) run(raw syscall.RawConn) {
 
 // settle signals the mailboxes of events; those that are now in need of a turn
 // are appended to ready.
-func (p *poller) settle(events []syscall.EpollEvent, ready []*Mailbox) []*Mailbox {
+func (p *epoll) settle(events []syscall.EpollEvent, ready []*dispatch.Mailbox) []*dispatch.Mailbox {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range events {
@@ -86,7 +88,7 @@ func (p *poller) settle(events []syscall.EpollEvent, ready []*Mailbox) []*Mailbo
 		if s.mailbox == nil || s.generation != e.Pad {
 			continue
 		}
-		if s.mailbox.mark(signals(e.Events)) {
+		if s.mailbox.Mark(signals(e.Events)) {
 			ready = append(ready, s.mailbox)
 		}
 	}
@@ -95,22 +97,22 @@ func (p *poller) settle(events []syscall.EpollEvent, ready []*Mailbox) []*Mailbo
 
 func signals(events uint32) (bits uint32) {
 	if events&(syscall.EPOLLIN|syscall.EPOLLHUP|syscall.EPOLLERR) != 0 {
-		bits |= readable
+		bits |= Readable
 	}
 	if events&(syscall.EPOLLOUT|syscall.EPOLLHUP|syscall.EPOLLERR) != 0 {
-		bits |= writable
+		bits |= Writable
 	}
 	if events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0 {
-		bits |= readable | ended
+		bits |= Readable | Ended
 	}
 	if events&syscall.EPOLLERR != 0 {
-		bits |= broken
+		bits |= Broken
 	}
 	return bits
 }
 
 // add registers fd once for everything, edge-triggered.
-func (p *poller) add(fd int, m *Mailbox) (place int32, err error) {
+func (p *epoll) add(fd int, m *dispatch.Mailbox) (place int32, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n := len(p.free); n > 0 {
@@ -135,49 +137,49 @@ func (p *poller) add(fd int, m *Mailbox) (place int32, err error) {
 }
 
 // remove forgets a socket that is about to be closed.
-func (p *poller) remove(place int32) {
+func (p *epoll) remove(place int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.forget(place)
 }
 
-func (p *poller) forget(place int32) {
+func (p *epoll) forget(place int32) {
 	p.slots[place].mailbox = nil
 	p.free = append(p.free, place)
 }
 
-func (p *poller) stop() { p.file.Close() }
+func (p *epoll) stop() { p.file.Close() }
 
 // polled is a TCP socket that the poller watches. Its descriptor is our own: the
 // net.TCPConn it came from is closed, so that Go's poller, which would look at
 // every event as well, knows it no more.
 type polled struct {
-	rt     *Runtime
-	poller *poller
+	poller *Poller // that is released at the end
+	epoll  *epoll
 	fd     int
 	place  int32
 	sent   int64 // bytes
 }
 
 // newPolled takes over tcp, or returns nil and leaves it as it was.
-func (rt *Runtime) newPolled(tcp *net.TCPConn, m *Mailbox) *polled {
-	p, err := rt.hold()
+func (p *Poller) newPolled(tcp *net.TCPConn, m *dispatch.Mailbox) *polled {
+	e, err := p.hold()
 	if err != nil {
 		return nil
 	}
 	fd, err := duplicate(tcp)
 	if err != nil {
-		rt.release()
+		p.release()
 		return nil
 	}
-	place, err := p.add(fd, m)
+	place, err := e.add(fd, m)
 	if err != nil {
 		syscall.Close(fd)
-		rt.release()
+		p.release()
 		return nil
 	}
 	tcp.Close()
-	return &polled{rt: rt, poller: p, fd: fd, place: place}
+	return &polled{poller: p, epoll: e, fd: fd, place: place}
 }
 
 func duplicate(tcp *net.TCPConn) (fd int, err error) {
@@ -196,33 +198,33 @@ func duplicate(tcp *net.TCPConn) (fd int, err error) {
 	return fd, err
 }
 
-func (w *polled) read(p []byte) (int, error) {
+func (w *polled) Read(p []byte) (int, error) {
 	for {
 		n, err := syscall.Read(w.fd, p)
 		switch {
 		case err == syscall.EINTR:
 			continue
 		case err == syscall.EAGAIN:
-			return 0, errAgain
+			return 0, ErrAgain
 		case err != nil:
 			return 0, os.NewSyscallError("read", err)
 		case n == 0 && len(p) > 0:
 			return 0, io.EOF
 		case n < len(p): // a short read has emptied the socket
-			return n, errAgain
+			return n, ErrAgain
 		}
 		return n, nil
 	}
 }
 
-func (w *polled) write(p []byte) (n int, err error) {
+func (w *polled) Write(p []byte) (n int, err error) {
 	for len(p) > 0 {
 		k, err := syscall.Write(w.fd, p)
 		switch {
 		case err == syscall.EINTR:
 			continue
 		case err == syscall.EAGAIN:
-			return n, errAgain
+			return n, ErrAgain
 		case err != nil:
 			return n, os.NewSyscallError("write", err)
 		}
@@ -233,9 +235,9 @@ func (w *polled) write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-func (w *polled) writev(head, body []byte) (n int, err error) {
+func (w *polled) Writev(head, body []byte) (n int, err error) {
 	if len(head) == 0 || len(body) == 0 {
-		return writeBoth(w, head, body)
+		return WriteBoth(w, head, body)
 	}
 	vec := [2]syscall.Iovec{{Base: &head[0], Len: uint64(len(head))}, {Base: &body[0], Len: uint64(len(body))}}
 	r, _, errno := syscall.Syscall(syscall.SYS_WRITEV, uintptr(w.fd), uintptr(unsafe.Pointer(&vec)), uintptr(len(vec)))
@@ -249,15 +251,15 @@ func (w *polled) writev(head, body []byte) (n int, err error) {
 	return 0, os.NewSyscallError("writev", errno)
 }
 
-func (w *polled) moved() int64 { return w.sent }
+func (w *polled) Written() int64 { return w.sent }
 
-func (w *polled) nudge() bool { return false }
+func (w *polled) InterruptWrite() bool { return false }
 
-func (w *polled) kept() int { return 0 }
+func (w *polled) Buffered() int { return 0 }
 
-func (w *polled) unseen() bool { return false }
+func (w *polled) HasUnread() bool { return false }
 
-func (w *polled) failure() error {
+func (w *polled) Failure() error {
 	errno, err := syscall.GetsockoptInt(w.fd, syscall.SOL_SOCKET, syscall.SO_ERROR)
 	if err != nil || errno == 0 {
 		return nil
@@ -265,10 +267,10 @@ func (w *polled) failure() error {
 	return os.NewSyscallError("read", syscall.Errno(errno))
 }
 
-func (w *polled) closeWrite() { syscall.Shutdown(w.fd, syscall.SHUT_WR) }
+func (w *polled) CloseWrite() { syscall.Shutdown(w.fd, syscall.SHUT_WR) }
 
-func (w *polled) close() {
-	w.poller.remove(w.place)
+func (w *polled) Close() {
+	w.epoll.remove(w.place)
 	syscall.Close(w.fd)
-	w.rt.release()
+	w.poller.release()
 }

@@ -10,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/actors/transport"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/internal/testcert"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/stretchr/testify/require"
 )
@@ -18,9 +21,9 @@ import (
 // secured is TLS of one version over sockets. The client speaks through tamper.
 func (w *world) secured(version uint16, tamper func(net.Conn) net.Conn) (server *tls.Conn, client *tls.Conn) {
 	a, b := w.sockets()
-	config := clientTLS()
+	config := testcert.Client()
 	config.MinVersion, config.MaxVersion = version, version
-	server, client = tls.Server(&Lane{TCPConn: a}, serverTLS()), tls.Client(tamper(b), config)
+	server, client = tls.Server(&transport.PollableConn{TCPConn: a}, testcert.Server()), tls.Client(tamper(b), config)
 	shaken := make(chan error, 1)
 	go func() { shaken <- server.Handshake() }()
 	require.NoError(w, b.SetDeadline(time.Now().Add(impatience)))
@@ -35,12 +38,13 @@ func (w *world) secured(version uint16, tamper func(net.Conn) net.Conn) (server 
 // overTLS makes a polled connection.
 func (w *world) overTLS(plan *Plan, version uint16, tight bool, tamper func(net.Conn) net.Conn) (far *tls.Conn) {
 	near, far := w.secured(version, tamper)
-	if tight { // a record takes more than one write
-		require.NoError(w, near.NetConn().(*Lane).SetWriteBuffer(4<<10))
+	if tight { // a maxRecord takes more than one write
+		require.NoError(w, near.NetConn().(*transport.PollableConn).SetWriteBuffer(4<<10))
 	}
-	w.start(plan, func(m *Mailbox) wire {
-		s, ok := w.rt.newWire(near, m, false).(*secure)
-		require.True(w, ok, "not polled")
+	w.start(plan, func(m *dispatch.Mailbox) transport.Transport {
+		before := w.rt.poller.Len()
+		s := w.rt.poller.Open(near, m, false)
+		require.Equal(w, before+1, w.rt.poller.Len(), "not polled")
 		return s
 	})
 	return far
@@ -59,44 +63,6 @@ func (d dribble) Write(p []byte) (n int, err error) {
 		n++
 	}
 	return n, err
-}
-
-// A write that blocks counts what the socket has taken of it when it is nudged, and
-// TLS, which forgives no deadline, hears nothing of that.
-func TestLaneIsNudged(t *testing.T) {
-	w := newWorld(t, setting{tls: true, portable: true})
-	near, far := w.pair()
-	defer far.Close()
-	lane := near.(*tls.Conn).NetConn().(*Lane)
-	shaken := lane.sent.Load()
-	message := strings.Repeat("spindrift", 1<<20)
-	written := make(chan error, 1)
-	go func() {
-		_, err := lane.Write([]byte(message)) // one call
-		written <- err
-	}()
-	tcp := far.(*tls.Conn).NetConn()
-	got, before := make([]byte, len(message)), int64(0)
-	for n := 0; n < len(got); {
-		k, err := io.ReadFull(tcp, got[n:min(len(got), n+1<<20)])
-		require.NoError(t, err)
-		n += k
-		w.eventually(func() bool {
-			lane.nudge()
-			sent := lane.sent.Load() - shaken
-			return sent > before || sent == int64(len(message))
-		}, "nothing is counted")
-		before = lane.sent.Load() - shaken
-	}
-	require.NoError(t, <-written)
-	require.True(t, message == string(got))
-	lane.nudge() // with no write under way: the next one meets it
-	_, err := io.WriteString(near, "after")
-	require.NoError(t, err)
-	_, err = io.ReadFull(far, got[:5])
-	require.NoError(t, err)
-	require.Equal(t, "after", string(got[:5]))
-	near.Close()
 }
 
 // lumps writes what TLS writes in larger pieces, several records in one.
@@ -262,7 +228,7 @@ func TestSecureReadsWhatIsThere(t *testing.T) {
 	_, err := io.ReadFull(near, one)
 	require.NoError(t, err)
 	plan := w.plan(h)
-	w.startWith(plan, func(m *Mailbox) wire { return w.rt.newWire(near, m, false) }, one)
+	w.startWith(plan, func(m *dispatch.Mailbox) transport.Transport { return w.rt.poller.Open(near, m, false) }, one)
 	f, err := readFrame(far)
 	require.NoError(t, err)
 	require.Equal(t, "first", f.String())
@@ -296,10 +262,11 @@ func TestSecureEchoToASlowReader(t *testing.T) {
 	}
 }
 
-// A large message behind almost as much as one record takes: what is written
+// A large message behind almost as much as one maxRecord takes: what is written
 // from where it lies does not overtake what waits before it.
 func TestSecureLargeBehindMany(t *testing.T) {
-	for before := record - 40; before < record+40; before += 3 {
+	const maxRecord = 64 << 10 // what TLS is given at once
+	for before := maxRecord - 40; before < maxRecord+40; before += 3 {
 		t.Run(fmt.Sprint(before), func(t *testing.T) {
 			w := newWorld(t, onPoller)
 			h := w.handler()
@@ -334,68 +301,4 @@ func TestSecureLargeBehindMany(t *testing.T) {
 			h.closed()
 		})
 	}
-}
-
-// Before the upgrade a lane is the TCP connection that it holds.
-func TestLaneBeforeTheUpgrade(t *testing.T) {
-	w := newWorld(t, onPoller)
-	a, b := w.sockets()
-	lane := &Lane{TCPConn: a}
-	go lane.Write([]byte("there"))
-	got := make([]byte, 5)
-	_, err := io.ReadFull(b, got)
-	require.NoError(t, err)
-	require.Equal(t, "there", string(got))
-	b.Write([]byte("back!"))
-	_, err = io.ReadFull(lane, got)
-	require.NoError(t, err)
-	require.Equal(t, "back!", string(got))
-	require.NoError(t, lane.Close())
-	_, err = b.Read(got)
-	require.Equal(t, io.EOF, err)
-	b.Close()
-}
-
-func TestListenerMakesLanes(t *testing.T) {
-	w := newWorld(t, onPoller)
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(w, err)
-	l := Listener{inner}
-	far, err := net.Dial("tcp", l.Addr().String())
-	require.NoError(w, err)
-	near, err := l.Accept()
-	require.NoError(w, err)
-	require.IsType(w, &Lane{}, near)
-	near.Close()
-	far.Close()
-	l.Close()
-	near, err = l.Accept()
-	require.Error(w, err)
-	require.Nil(w, near)
-}
-
-// What TLS keeps of a write moves too, though no more of the output is taken.
-func TestSecureMoves(t *testing.T) {
-	w := newWorld(t, onPoller)
-	near, far := w.secured(tls.VersionTLS13, intact)
-	defer far.NetConn().Close()
-	lane := near.NetConn().(*Lane)
-	require.NoError(t, lane.SetWriteBuffer(4<<10))
-	require.NoError(t, far.NetConn().(*net.TCPConn).SetReadBuffer(4<<10))
-	_, m := newWatcher(w.rt.crew)
-	s := w.rt.newWire(near, m, false).(*secure)
-	defer s.close()
-	n, err := s.write(make([]byte, 2*record))
-	require.Equal(t, errAgain, err)
-	require.Equal(t, record, n)
-	before := s.moved()
-	require.Less(t, before, int64(record))
-	_, err = io.ReadFull(far, make([]byte, 16<<10))
-	require.NoError(t, err)
-	w.eventually(func() bool {
-		n, err := s.write(nil)
-		require.Zero(t, n)
-		require.True(t, err == nil || err == errAgain)
-		return s.moved() > before
-	}, "progress")
 }

@@ -1,4 +1,4 @@
-package actors
+package dispatch
 
 import (
 	"runtime"
@@ -10,36 +10,36 @@ import (
 )
 
 func TestRoomFallsBack(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Crew) {
+	bubble(t, func(t *testing.T, d *Dispatcher) {
 		open := make(chan struct{})
 		for range 100 {
-			box(c, func(any) { <-open }).PostUserMessage(1)
+			box(d, func(any) { <-open }).PostUserMessage(1)
 		}
 		time.Sleep(50 * time.Millisecond)
 		close(open)
 		synctest.Wait()
-		c.mu.Lock()
-		require.Greater(t, c.room, runtime.GOMAXPROCS(0))
-		c.mu.Unlock()
+		d.mu.Lock()
+		require.Greater(t, d.room, runtime.GOMAXPROCS(0))
+		d.mu.Unlock()
 		// Work that never pauses for long: the watch keeps looking.
 		for range 200 {
-			box(c, func(any) {}).PostUserMessage(1)
+			box(d, func(any) {}).PostUserMessage(1)
 			time.Sleep(tick / 2)
 		}
 		time.Sleep(linger)
-		c.mu.Lock()
-		require.Equal(t, runtime.GOMAXPROCS(0), c.room)
-		c.mu.Unlock()
+		d.mu.Lock()
+		require.Equal(t, runtime.GOMAXPROCS(0), d.room)
+		d.mu.Unlock()
 	})
 }
 
 func TestWorkersLeaveWhenTheRoomShrinks(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Crew) {
-		c.room = 64
-		for range 2 * c.room {
+	bubble(t, func(t *testing.T, d *Dispatcher) {
+		d.room = 64
+		for range 2 * d.room {
 			left := 100
 			var m *Mailbox
-			m = box(c, func(any) {
+			m = box(d, func(any) {
 				time.Sleep(tick / 2)
 				if left--; left > 0 {
 					m.PostUserMessage(1)
@@ -48,9 +48,9 @@ func TestWorkersLeaveWhenTheRoomShrinks(t *testing.T) {
 			m.PostUserMessage(1)
 		}
 		active := func() int {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			return len(c.active)
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			return len(d.active)
 		}
 		synctest.Wait()
 		require.Equal(t, 64, active())
@@ -60,64 +60,64 @@ func TestWorkersLeaveWhenTheRoomShrinks(t *testing.T) {
 }
 
 func TestWorkerThatWasWrittenOffParks(t *testing.T) {
-	c := NewCrew()
-	c.ready.push(job(func() {}))
-	require.False(t, c.take(&worker{crew: c, wake: make(chan struct{}, 1), at: -1}), "the queue is for the active ones")
-	c.mu.Lock()
-	require.Len(t, c.parked, 1)
-	c.mu.Unlock()
+	d := New()
+	d.ready.push(job(func() {}))
+	require.False(t, d.take(&worker{dispatcher: d, woken: make(chan struct{}, 1), at: -1}), "the queue is for the active ones")
+	d.mu.Lock()
+	require.Len(t, d.parked, 1)
+	d.mu.Unlock()
 }
 
 func TestWatchNeedsThreeLooks(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Crew) {
+	bubble(t, func(t *testing.T, d *Dispatcher) {
 		open := make(chan struct{})
-		m := box(c, func(any) { <-open })
+		m := box(d, func(any) { <-open })
 		m.PostUserMessage(1)
 		synctest.Wait()
 		for range 2 {
-			c.look()
+			d.look()
 			require.Zero(t, owes(m))
 		}
-		require.True(t, m.hurry.Load(), "the second look asks")
-		c.look()
+		require.True(t, m.yieldRequested.Load(), "the second look asks")
+		d.look()
 		require.NotZero(t, owes(m))
-		require.Empty(t, c.active)
+		require.Empty(t, d.active)
 		close(open)
 	})
 }
 
 func TestWatchDoesNotBlameAWorkerThatHasNotBegun(t *testing.T) {
 	single(t)
-	bubble(t, func(t *testing.T, c *Crew) {
+	bubble(t, func(t *testing.T, d *Dispatcher) {
 		handled := false
-		m := c.Mailbox().(*Mailbox)
+		m := d.Mailbox().(*Mailbox)
 		m.RegisterHandlers(invoke(func(any) { handled = true }), nil)
 		m.started, m.scheduled = true, true
 		m.user.push(1)
-		c.mu.Lock()
-		c.ready.push(m)
-		w := c.hire()
-		c.mu.Unlock()
+		d.mu.Lock()
+		d.ready.push(m)
+		w := d.hire()
+		d.mu.Unlock()
 		for range 10 {
-			c.look()
+			d.look()
 		}
-		require.Equal(t, []*worker{w}, c.active)
-		w.rouse()
+		require.Equal(t, []*worker{w}, d.active)
+		w.wake()
 		synctest.Wait()
 		require.True(t, handled)
 	})
 }
 
 func TestLongSliceOfQuickMessagesIsNotBlocking(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Crew) {
+	bubble(t, func(t *testing.T, d *Dispatcher) {
 		n := 0
-		m := box(c, func(any) { n++; time.Sleep(tick / 4) })
-		for range slice {
+		m := box(d, func(any) { n++; time.Sleep(tick / 4) })
+		for range turnBudget {
 			m.PostUserMessage(1)
 		}
-		time.Sleep(slice * tick)
+		time.Sleep(turnBudget * tick)
 		synctest.Wait()
-		require.Equal(t, slice, n)
+		require.Equal(t, turnBudget, n)
 		require.Zero(t, owes(m))
 	})
 }

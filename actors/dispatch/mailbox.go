@@ -1,37 +1,40 @@
-package actors
+package dispatch
 
 import (
 	"sync"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// slice is how many messages a turn handles before the mailbox goes to the back of the crew's queue.
-const slice = 300
+// turnBudget is how many messages a turn handles before the mailbox goes to the back of the crew's queue.
+const turnBudget = 300
 
-// passenger is an actor that takes signals and wants to know when its mailbox has run dry. All are called inside its turn. The mailbox
-// asks for it once, so a passenger must be stopped, not restarted, when it fails.
-type passenger interface {
-	item(item any)         // a message that is pipeline.Bare: it does without proto.actor's context
-	signalled(bits uint32) // what has been signalled since the last call
-	settle()               // no message or signal is waiting, or the turn ends here so that others get theirs
+// Hooks are implemented by an actor that takes signals, or wants to know when its mailbox has run dry. All are called inside the
+// actor's turn. The mailbox looks for them once, so an actor that has them must be stopped, not restarted, when it fails.
+type Hooks interface {
+	// Item is offered every user message. It returns true if it has handled the message, which then takes no round through
+	// proto.actor's context, and false to have the message delivered to Receive.
+	Item(message any) (handled bool)
+	// Signalled brings the bits that have been signalled since its last call.
+	Signalled(bits uint32)
+	// Settle says that no message or signal is waiting, or that the turn ends here so that others get theirs.
+	Settle()
 }
 
 // Mailbox is an unbounded mailbox whose turns run on a crew. It keeps proto.actor's rules: system messages first, and a suspended
 // actor gets nothing else. While it is empty it is this struct and nothing more.
 type Mailbox struct {
-	crew      *Crew
-	invoker   actor.MessageInvoker
-	passenger passenger // nil for other actors
-	user      inbox
-	system    queue
-	signals   atomic.Uint32
-	hurry     atomic.Bool // the watch asks for the end of the slice
+	dispatcher     *Dispatcher
+	invoker        actor.MessageInvoker
+	hooks          Hooks // nil for other actors
+	user           inbox
+	system         queue
+	signals        atomic.Uint32
+	yieldRequested atomic.Bool // the watch asks for the end of the turnBudget
 
-	kept     bool  // whoever starts it runs its first turn, by runFirst
-	patience uint8 // under the crew's lock: quick turns owed before the crew forgives it for having blocked
+	held        bool  // whoever starts it runs its first turn, by RunFirst
+	slowPenalty uint8 // under the crew's lock: quick turns owed before the crew forgives it for having blocked
 
 	mu        sync.Mutex // the producers' lock of both queues; what follows changes under it
 	started   bool       // nothing runs before: Started comes first
@@ -40,6 +43,15 @@ type Mailbox struct {
 }
 
 var _ actor.Mailbox = (*Mailbox)(nil)
+
+// Init makes a zero Mailbox, which may be part of another struct, one of d's.
+func (m *Mailbox) Init(d *Dispatcher) { m.dispatcher = d }
+
+// Hold keeps the first turn of a mailbox that has not been started from the dispatcher: its owner calls RunFirst instead.
+func (m *Mailbox) Hold() { m.held = true }
+
+// Yield ends the present turn early, so that others get theirs. It is called inside the turn.
+func (m *Mailbox) Yield() { m.yieldRequested.Store(true) }
 
 // PostUserMessage queues a message. The items of a batch come before the batch itself, as in proto.actor's own mailboxes.
 func (m *Mailbox) PostUserMessage(message any) {
@@ -53,14 +65,10 @@ func (m *Mailbox) PostUserMessage(message any) {
 	m.posted()
 }
 
-// batchIn is the batch that message is or brings, or nil. Asking whether a type has a method takes longer than all the rest of
-// posting, so frames, which are most, are told apart first.
+// batchIn is the batch that message is or brings, or nil.
 func batchIn(message any) actor.MessageBatch {
 	if env, ok := message.(*actor.MessageEnvelope); ok {
 		message = env.Message
-	}
-	if pipeline.Bare(message) {
-		return nil
 	}
 	batch, _ := message.(actor.MessageBatch)
 	return batch
@@ -77,8 +85,8 @@ func (m *Mailbox) PostSystemMessage(message any) {
 func (m *Mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
 	m.invoker = invoker
 	if ctx, ok := invoker.(actor.Context); ok {
-		if p, ok := ctx.Actor().(passenger); ok {
-			m.passenger = p
+		if p, ok := ctx.Actor().(Hooks); ok {
+			m.hooks = p
 		}
 	}
 }
@@ -89,27 +97,27 @@ func (m *Mailbox) Start() {
 	m.started = true
 	ready := m.schedule()
 	m.mu.Unlock()
-	if ready && !m.kept {
-		m.crew.admit(m)
+	if ready && !m.held {
+		m.dispatcher.admit(m)
 	}
 }
 
-// runFirst is the first turn of a mailbox that was kept from the crew: Started, then f, then what else has come.
-func (m *Mailbox) runFirst(f func()) {
+// RunFirst is the first turn of a mailbox that was held: Started, then f, then what else has come.
+func (m *Mailbox) RunFirst(f func()) {
 	more := true
 	defer func() {
 		if more { // also when f has called runtime.Goexit
-			m.crew.admit(m)
+			m.dispatcher.admit(m)
 		}
 	}()
 	started, _ := m.system.pop()
 	m.obey(started)
 	f()
-	more = m.run(slice)
+	more = m.run(turnBudget)
 }
 
-// abandon gives f the messages that nobody will handle any more, in the last turn of their actor.
-func (m *Mailbox) abandon(f func(message any)) {
+// Abandon gives f the messages that nobody will handle any more. It must be called in the last turn of their actor.
+func (m *Mailbox) Abandon(f func(message any)) {
 	for {
 		message, ok := m.user.pop()
 		if !ok {
@@ -123,15 +131,15 @@ func (m *Mailbox) abandon(f func(message any)) {
 func (m *Mailbox) UserMessageCount() int { return int(m.user.count.Load()) }
 
 // Signal adds bits to those that the actor is told about before its next user message. Signals coalesce and allocate nothing; they
-// wait while the actor is suspended and may come after it has stopped. An actor that is not a passenger gets none.
+// wait while the actor is suspended and may come after it has stopped. An actor without Hooks gets none.
 func (m *Mailbox) Signal(bits uint32) {
-	if m.mark(bits) {
-		m.crew.admit(m)
+	if m.Mark(bits) {
+		m.dispatcher.admit(m)
 	}
 }
 
-// mark is Signal without the scheduling: the caller admits the mailbox if it says true.
-func (m *Mailbox) mark(bits uint32) (ready bool) {
+// Mark is Signal without the scheduling: if it returns true, the caller must give the mailbox to Post.
+func (m *Mailbox) Mark(bits uint32) (ready bool) {
 	if m.signals.Or(bits) != 0 {
 		return false // whoever set the first bit schedules
 	}
@@ -145,7 +153,7 @@ func (m *Mailbox) posted() {
 	ready := m.schedule()
 	m.mu.Unlock()
 	if ready {
-		m.crew.admit(m)
+		m.dispatcher.admit(m)
 	}
 }
 
@@ -184,10 +192,10 @@ func (m *Mailbox) run(limit int) (more bool) {
 			more = true // it is suspended by a message to itself
 		}
 	}()
-	if m.hurry.Load() {
-		m.hurry.Store(false)
+	if m.yieldRequested.Load() {
+		m.yieldRequested.Store(false)
 	}
-	for n := 0; n < limit && !m.hurry.Load(); n++ {
+	for n := 0; n < limit && !m.yieldRequested.Load(); n++ {
 		var ok bool
 		if message, ok = m.system.pop(); ok {
 			m.obey(message)
@@ -214,8 +222,7 @@ func (m *Mailbox) run(limit int) (more bool) {
 }
 
 func (m *Mailbox) deliver(message any) {
-	if m.passenger != nil && pipeline.Bare(message) {
-		m.passenger.item(message)
+	if m.hooks != nil && m.hooks.Item(message) {
 		return
 	}
 	m.invoker.InvokeUserMessage(message)
@@ -252,16 +259,16 @@ func (m *Mailbox) suspend(yes bool) {
 }
 
 func (m *Mailbox) signalled(bits uint32) {
-	if m.passenger != nil {
+	if m.hooks != nil {
 		defer m.rescue()
-		m.passenger.signalled(bits)
+		m.hooks.Signalled(bits)
 	}
 }
 
 func (m *Mailbox) settle() {
-	if m.passenger != nil {
+	if m.hooks != nil {
 		defer m.rescue()
-		m.passenger.settle()
+		m.hooks.Settle()
 	}
 }
 
@@ -271,7 +278,7 @@ func (m *Mailbox) rescue() {
 	if reason == nil {
 		return
 	}
-	if p, ok := m.passenger.(interface{ crashed(reason any) }); ok {
+	if p, ok := m.hooks.(interface{ crashed(reason any) }); ok {
 		p.crashed(reason)
 		return
 	}

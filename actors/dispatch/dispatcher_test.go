@@ -1,4 +1,4 @@
-package actors
+package dispatch
 
 import (
 	"runtime"
@@ -11,61 +11,61 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// single gives the crews of a test one worker.
+// single gives the dispatchers of a test one worker.
 func single(t *testing.T) {
 	before := runtime.GOMAXPROCS(1)
 	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
 }
 
-func box(c *Crew, handle func(message any)) *Mailbox {
-	m := c.Mailbox().(*Mailbox)
+func box(d *Dispatcher, handle func(message any)) *Mailbox {
+	m := d.Mailbox().(*Mailbox)
 	m.RegisterHandlers(invoke(handle), nil)
 	m.Start()
 	return m
 }
 
-// owes is how many quick turns the crew wants to see of a mailbox that has blocked.
+// owes is how many quick turns the dispatcher wants to see of a mailbox that has blocked.
 func owes(m *Mailbox) int {
-	m.crew.mu.Lock()
-	defer m.crew.mu.Unlock()
-	return int(m.patience)
+	m.dispatcher.mu.Lock()
+	defer m.dispatcher.mu.Unlock()
+	return int(m.slowPenalty)
 }
 
 func TestCrewIsFair(t *testing.T) {
 	single(t)
-	bubble(t, func(t *testing.T, c *Crew) {
+	bubble(t, func(t *testing.T, d *Dispatcher) {
 		const turns = 10
 		var greedy *Mailbox
 		eaten, modest, most, before := 0, 0, 0, 0
-		greedy = box(c, func(any) {
+		greedy = box(d, func(any) {
 			eaten++
-			if modest < turns*slice {
+			if modest < turns*turnBudget {
 				greedy.PostUserMessage(1)
 			}
 		})
-		other := c.Mailbox().(*Mailbox)
+		other := d.Mailbox().(*Mailbox)
 		other.RegisterHandlers(invoke(func(any) {
 			if modest++; modest > 1 {
 				most = max(most, eaten-before)
 			}
 			before = eaten
 		}), nil)
-		for range turns * slice {
+		for range turns * turnBudget {
 			other.PostUserMessage(1)
 		}
 		other.Start()
 		greedy.PostUserMessage(1)
 		synctest.Wait()
-		require.Equal(t, turns*slice, modest)
-		require.Equal(t, slice, most, "of the greedy one's messages between two of the other's")
+		require.Equal(t, turns*turnBudget, modest)
+		require.Equal(t, turnBudget, most, "of the greedy one's messages between two of the other's")
 	})
 }
 
 func TestCrewHasNoMoreWorkersThanRoom(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Crew) {
+	bubble(t, func(t *testing.T, d *Dispatcher) {
 		var now, handled, peak atomic.Int32
 		for range 100 {
-			box(c, func(any) {
+			box(d, func(any) {
 				n := now.Add(1)
 				for p := peak.Load(); n > p && !peak.CompareAndSwap(p, n); p = peak.Load() {
 				}
@@ -77,41 +77,41 @@ func TestCrewHasNoMoreWorkersThanRoom(t *testing.T) {
 		time.Sleep(100 * tick)
 		require.Equal(t, int32(100), handled.Load())
 		require.Equal(t, int32(runtime.GOMAXPROCS(0)), peak.Load())
-		require.Equal(t, runtime.GOMAXPROCS(0), c.Workers())
+		require.Equal(t, runtime.GOMAXPROCS(0), d.Workers())
 	})
 }
 
 func TestBlockersDelayOnlyThemselves(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Crew) {
+	bubble(t, func(t *testing.T, d *Dispatcher) {
 		const blockers = 1000
 		open := make(chan struct{})
 		for range blockers {
-			box(c, func(any) { <-open }).PostUserMessage(1)
+			box(d, func(any) { <-open }).PostUserMessage(1)
 		}
 		answered := make(chan time.Time)
 		began := time.Now()
-		box(c, func(any) { answered <- time.Now() }).PostUserMessage(1)
+		box(d, func(any) { answered <- time.Now() }).PostUserMessage(1)
 		took := (<-answered).Sub(began)
 		t.Logf("behind %d blockers: %v", blockers, took)
 		require.Less(t, took, 40*time.Millisecond, "the room doubles: not 2 ms for each two of them")
 
 		time.Sleep(100 * time.Millisecond)
-		c.mu.Lock()
-		require.Empty(t, c.active)
-		require.Equal(t, blockers, c.live-len(c.parked))
-		c.mu.Unlock()
+		d.mu.Lock()
+		require.Empty(t, d.active)
+		require.Equal(t, blockers, d.live-len(d.parked))
+		d.mu.Unlock()
 		close(open)
 	})
 }
 
 func TestBlockerMovesOutAndIsForgiven(t *testing.T) {
 	single(t)
-	bubble(t, func(t *testing.T, c *Crew) {
-		blocker := box(c, func(message any) { time.Sleep(message.(time.Duration)) })
+	bubble(t, func(t *testing.T, d *Dispatcher) {
+		blocker := box(d, func(message any) { time.Sleep(message.(time.Duration)) })
 		answer := func() time.Duration {
 			answered := make(chan struct{})
 			began := time.Now()
-			box(c, func(any) { close(answered) }).PostUserMessage(1)
+			box(d, func(any) { close(answered) }).PostUserMessage(1)
 			<-answered
 			return time.Since(began)
 		}
@@ -125,8 +125,8 @@ func TestBlockerMovesOutAndIsForgiven(t *testing.T) {
 		require.Zero(t, answer(), "later it blocks a goroutine of its own")
 		time.Sleep(2 * time.Second)
 
-		for left := range patience {
-			require.Equal(t, patience-left, owes(blocker))
+		for left := range maxPenalty {
+			require.Equal(t, maxPenalty-left, owes(blocker))
 			blocker.PostUserMessage(time.Duration(0))
 			synctest.Wait()
 		}
@@ -134,32 +134,32 @@ func TestBlockerMovesOutAndIsForgiven(t *testing.T) {
 
 		blocker.PostUserMessage(time.Second)
 		synctest.Wait()
-		require.Equal(t, 3*tick, answer(), "forgiven, it has the crew's trust again")
+		require.Equal(t, 3*tick, answer(), "forgiven, it has the dispatcher's trust again")
 	})
 }
 
 func TestForgivenInTheMiddleOfItsMessages(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Crew) {
+	bubble(t, func(t *testing.T, d *Dispatcher) {
 		n := 0
-		m := box(c, func(any) { n++ })
-		m.patience = patience
+		m := box(d, func(any) { n++ })
+		m.slowPenalty = maxPenalty
 		m.mu.Lock()
-		for range 3 * patience {
+		for range 3 * maxPenalty {
 			m.user.push(1)
 		}
 		m.mu.Unlock()
 		m.PostUserMessage(1)
 		synctest.Wait()
-		require.Equal(t, 3*patience+1, n)
+		require.Equal(t, 3*maxPenalty+1, n)
 		require.Zero(t, owes(m))
 	})
 }
 
 func TestGoexitLosesNoWorker(t *testing.T) {
 	single(t)
-	bubble(t, func(t *testing.T, c *Crew) {
+	bubble(t, func(t *testing.T, d *Dispatcher) {
 		n := 0
-		m := box(c, func(message any) {
+		m := box(d, func(message any) {
 			if n++; message == "exit" {
 				runtime.Goexit()
 			}
@@ -170,35 +170,35 @@ func TestGoexitLosesNoWorker(t *testing.T) {
 		}
 		synctest.Wait()
 		require.Equal(t, 20, n)
-		m.patience = patience
+		m.slowPenalty = maxPenalty
 		m.PostUserMessage("exit")
 		m.PostUserMessage("stay")
 		synctest.Wait()
 		require.Equal(t, 22, n)
-		c.Schedule(runtime.Goexit)
+		d.Schedule(runtime.Goexit)
 		synctest.Wait()
 		m.PostUserMessage("stay")
 		synctest.Wait()
 		require.Equal(t, 23, n)
-		require.Equal(t, 1, c.Workers())
+		require.Equal(t, 1, d.Workers())
 	})
 }
 
 func TestPostAdmitsAll(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Crew) {
+	bubble(t, func(t *testing.T, d *Dispatcher) {
 		var signals atomic.Int32
 		var ready []*Mailbox
 		for i := range 128 {
-			m := c.Mailbox().(*Mailbox)
-			m.passenger = counter{&signals}
-			m.patience = uint8(i % 2) // every other has blocked
+			m := d.Mailbox().(*Mailbox)
+			m.hooks = counter{&signals}
+			m.slowPenalty = uint8(i % 2) // every other has blocked
 			m.Start()
-			if m.mark(1) {
+			if m.Mark(1) {
 				ready = append(ready, m)
 			}
-			require.False(t, m.mark(1), "marked already")
+			require.False(t, m.Mark(1), "marked already")
 		}
-		c.post(ready)
+		d.Post(ready)
 		synctest.Wait()
 		require.Equal(t, int32(128), signals.Load())
 	})
@@ -206,28 +206,28 @@ func TestPostAdmitsAll(t *testing.T) {
 
 type counter struct{ *atomic.Int32 }
 
-func (c counter) signalled(uint32) { c.Add(1) }
-func (counter) item(any)           {}
-func (counter) settle()            {}
+func (c counter) Signalled(uint32) { c.Add(1) }
+func (counter) Item(any) bool      { return false }
+func (counter) Settle()            {}
 
 func TestCrewIsADispatcher(t *testing.T) {
 	system := quietSystem(t)
-	crew := NewCrew()
+	d := New()
 	props := actor.PropsFromFunc(func(ctx actor.Context) {
 		if ctx.Message() == "ask" {
 			ctx.Respond("answer")
 		}
-	}, actor.WithDispatcher(crew))
+	}, actor.WithDispatcher(d))
 	answer, err := system.Root.RequestFuture(system.Root.Spawn(props), "ask", 20*time.Second).Result()
 	require.NoError(t, err)
 	require.Equal(t, "answer", answer)
-	require.NotZero(t, crew.Workers())
+	require.NotZero(t, d.Workers())
 }
 
 func TestBlockingActorsOfASystem(t *testing.T) {
 	system := quietSystem(t)
 	before := runtime.NumGoroutine()
-	option := NewCrew().Option()
+	option := New().Option()
 	open := make(chan struct{})
 	blocker := actor.PropsFromFunc(func(ctx actor.Context) {
 		if ctx.Message() == "block" {

@@ -1,8 +1,9 @@
-package actors
+package dispatch
 
 import (
-	"sync"
 	"sync/atomic"
+
+	"github.com/spindrift-go/spindrift/internal/pool"
 )
 
 // segment is a run of slots, 512 bytes in all. The consumer owns read, the producers' lock owns written and next.
@@ -12,7 +13,7 @@ type segment struct {
 	read, written int32
 }
 
-var segments = pool{Pool: sync.Pool{New: func() any { return new(segment) }}}
+var segments = pool.New("segments", func() any { return new(segment) })
 
 // queue is an unbounded FIFO of pooled segments. Producers share a lock that the queue's owner keeps; the one consumer pops without
 // it, for count tells it that a slot has been filled. An empty queue that was released holds no segment.

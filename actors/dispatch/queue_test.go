@@ -1,4 +1,4 @@
-package actors
+package dispatch
 
 import (
 	"testing"

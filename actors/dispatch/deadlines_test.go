@@ -1,4 +1,4 @@
-package actors
+package dispatch
 
 import (
 	"math/rand/v2"
@@ -10,32 +10,39 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sleeper is a passenger that notes when it was woken.
+// sleeper has hooks that note when it was woken.
 type sleeper struct {
-	wheel *wheel
-	alarm alarm
-	woken []time.Duration
+	deadlines *Deadlines
+	deadline  Deadline
+	woken     []time.Duration
 }
 
-func (s *sleeper) item(any) {}
-func (s *sleeper) settle()  {}
-func (s *sleeper) signalled(bits uint32) {
-	if bits&due != 0 {
-		s.woken = append(s.woken, s.wheel.now())
+func (s *sleeper) Item(any) bool { return false }
+func (s *sleeper) Settle()       {}
+func (s *sleeper) Signalled(bits uint32) {
+	if bits&Due != 0 {
+		s.woken = append(s.woken, s.deadlines.Now())
 	}
 }
 
-func newSleeper(c *Crew, w *wheel) *sleeper {
-	s := &sleeper{wheel: w}
-	m := c.Mailbox().(*Mailbox)
+func newSleeper(d *Dispatcher, w *Deadlines) *sleeper {
+	s := &sleeper{deadlines: w}
+	m := d.Mailbox().(*Mailbox)
 	m.RegisterHandlers(invoke(func(any) {}), nil)
-	m.passenger = s
+	m.hooks = s
 	m.Start()
-	s.alarm.mailbox = m
+	s.deadline.Init(m)
 	return s
 }
 
-func TestWheel(t *testing.T) {
+// armed reports whether the timer runs.
+func (t *Deadlines) armed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.next > 0
+}
+
+func TestDeadlines(t *testing.T) {
 	const ms = time.Millisecond
 	for name, test := range map[string]struct {
 		sets map[time.Duration]time.Duration // when: to what
@@ -59,38 +66,38 @@ func TestWheel(t *testing.T) {
 		"one timer is early, fine": {map[time.Duration]time.Duration{0: 20 * ms, 10 * ms: 60 * ms, 30 * ms: 40 * ms}, []time.Duration{40 * ms}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, c *Crew) {
-				w := newWheel()
-				s := newSleeper(c, w)
+			bubble(t, func(t *testing.T, d *Dispatcher) {
+				w := NewDeadlines()
+				s := newSleeper(d, w)
 				for at := time.Duration(0); at < 400*ms; at += ms / 2 {
 					for when, to := range test.sets {
 						if when >= at && when < at+ms/2 {
 							time.Sleep(when - at)
-							w.set(&s.alarm, to)
+							w.Set(&s.deadline, to)
 							time.Sleep(at - when)
 						}
 					}
-					time.Sleep(at + ms/2 - w.now())
+					time.Sleep(at + ms/2 - w.Now())
 				}
 				synctest.Wait()
 				require.Equal(t, test.want, s.woken)
-				require.Zero(t, w.alarms())
-				require.False(t, w.wound(), "a timer for nothing")
+				require.Zero(t, w.Len())
+				require.False(t, w.armed(), "a timer for nothing")
 			})
 		})
 	}
 }
 
-// Thousands of alarms that are set, moved and taken off at random: each rings
-// once, on its ten milliseconds, and wakings are shared.
-func TestWheelOfThousands(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Crew) {
+// Thousands of deadlines are set, moved and withdrawn at random: each one that stays is signalled
+// once, at its ten milliseconds.
+func TestDeadlinesOfThousands(t *testing.T) {
+	bubble(t, func(t *testing.T, d *Dispatcher) {
 		const many = 5000
-		w := newWheel()
+		w := NewDeadlines()
 		sleepers := make([]*sleeper, many)
 		want := make([]time.Duration, many)
 		for i := range sleepers {
-			sleepers[i] = newSleeper(c, w)
+			sleepers[i] = newSleeper(d, w)
 		}
 		random := rand.New(rand.NewPCG(1, 2))
 		for range 4 * many {
@@ -99,7 +106,7 @@ func TestWheelOfThousands(t *testing.T) {
 			if random.IntN(4) > 0 {
 				want[i] = time.Second + time.Duration(random.Int64N(int64(time.Minute)))
 			}
-			w.set(&sleepers[i].alarm, want[i])
+			w.Set(&sleepers[i].deadline, want[i])
 		}
 		set := 0
 		for _, at := range want {
@@ -107,10 +114,10 @@ func TestWheelOfThousands(t *testing.T) {
 				set++
 			}
 		}
-		require.Equal(t, set, w.alarms())
-		require.True(t, w.wound())
+		require.Equal(t, set, w.Len())
+		require.True(t, w.armed())
 		w.mu.Lock()
-		for i, a := range w.due {
+		for i, a := range w.heap {
 			require.Equal(t, i+1, a.place)
 		}
 		w.mu.Unlock()
@@ -121,30 +128,30 @@ func TestWheelOfThousands(t *testing.T) {
 				assert.Empty(t, s.woken)
 				continue
 			}
-			assert.Equal(t, []time.Duration{(want[i] + coarse - 1) / coarse * coarse}, s.woken)
+			assert.Equal(t, []time.Duration{(want[i] + granularity - 1) / granularity * granularity}, s.woken)
 		}
-		require.Zero(t, w.alarms())
-		require.False(t, w.wound())
+		require.Zero(t, w.Len())
+		require.False(t, w.armed())
 	})
 }
 
-// The last alarm that is taken off stops the timer: a bubble could not end with
+// The last deadline that is withdrawn stops the timer: a bubble could not end with
 // one that runs, and a program without connections is not woken.
-func TestWheelStopsItsTimer(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Crew) {
-		w := newWheel()
-		a, b := newSleeper(c, w), newSleeper(c, w)
-		w.set(&a.alarm, time.Hour)
-		w.set(&b.alarm, 2*time.Hour)
-		require.True(t, w.wound())
-		w.set(&a.alarm, 0)
-		require.True(t, w.wound())
-		w.set(&b.alarm, 0)
-		require.False(t, w.wound())
-		require.Zero(t, w.alarms())
-		w.set(&b.alarm, 3*time.Hour)
-		require.True(t, w.wound())
-		w.set(&b.alarm, 0)
-		require.False(t, w.wound())
+func TestDeadlinesStopsItsTimer(t *testing.T) {
+	bubble(t, func(t *testing.T, d *Dispatcher) {
+		w := NewDeadlines()
+		a, b := newSleeper(d, w), newSleeper(d, w)
+		w.Set(&a.deadline, time.Hour)
+		w.Set(&b.deadline, 2*time.Hour)
+		require.True(t, w.armed())
+		w.Set(&a.deadline, 0)
+		require.True(t, w.armed())
+		w.Set(&b.deadline, 0)
+		require.False(t, w.armed())
+		require.Zero(t, w.Len())
+		w.Set(&b.deadline, 3*time.Hour)
+		require.True(t, w.armed())
+		w.Set(&b.deadline, 0)
+		require.False(t, w.armed())
 	})
 }

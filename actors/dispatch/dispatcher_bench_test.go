@@ -1,4 +1,4 @@
-package actors
+package dispatch
 
 import (
 	"log/slog"
@@ -17,7 +17,7 @@ func kinds(b *testing.B, run func(b *testing.B, system *actor.ActorSystem, optio
 		name   string
 		option actor.PropsOption
 	}{
-		{"crew", NewCrew().Option()},
+		{"ours", New().Option()},
 		{"proto", actor.WithMailbox(actor.Unbounded())},
 	} {
 		b.Run(kind.name, func(b *testing.B) {
@@ -128,12 +128,12 @@ func BenchmarkSignal(b *testing.B) {
 	for _, name := range []string{"each", "batch"} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
-			crew := NewCrew()
+			d := New()
 			var wait sync.WaitGroup
 			ms := make([]*Mailbox, many)
 			for i := range ms {
-				ms[i] = crew.Mailbox().(*Mailbox)
-				ms[i].passenger = waiter{&wait}
+				ms[i] = d.Mailbox().(*Mailbox)
+				ms[i].hooks = waiter{&wait}
 				ms[i].Start()
 			}
 			ready := make([]*Mailbox, 0, many)
@@ -147,11 +147,11 @@ func BenchmarkSignal(b *testing.B) {
 				} else {
 					ready = ready[:0]
 					for _, m := range ms {
-						if m.mark(1) {
+						if m.Mark(1) {
 							ready = append(ready, m)
 						}
 					}
-					crew.post(ready)
+					d.Post(ready)
 				}
 				wait.Wait()
 			}
@@ -161,6 +161,6 @@ func BenchmarkSignal(b *testing.B) {
 
 type waiter struct{ *sync.WaitGroup }
 
-func (w waiter) signalled(uint32) { w.Done() }
-func (waiter) item(any)           {}
-func (waiter) settle()            {}
+func (w waiter) Signalled(uint32) { w.Done() }
+func (waiter) Item(any) bool      { return false }
+func (waiter) Settle()            {}

@@ -1,4 +1,4 @@
-package actors
+package transport
 
 import (
 	"crypto/tls"
@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/spindrift-go/spindrift/actors/dispatch"
 )
 
 // portable is a wire over any net.Conn, on any system: one goroutine reads, and
@@ -17,7 +19,7 @@ import (
 type portable struct {
 	nc      net.Conn
 	raw     syscall.RawConn // of a socket that can be asked, or nil
-	mailbox *Mailbox
+	mailbox *dispatch.Mailbox
 	piece   int // bytes that are written at once
 
 	mu      sync.Mutex
@@ -29,19 +31,19 @@ type portable struct {
 	readErr error
 	closed  bool
 
-	out      []byte // what the writer writes next
-	writing  int    // bytes that it writes now
-	busy     bool   // it runs
-	writeErr error
-	sent     int64 // bytes
-	nudged   bool  // the deadline that a write meets is only for it to count
-	lane     *Lane // below TLS; nil: there is none
+	out         []byte // what the writer writes next
+	writing     int    // bytes that it writes now
+	busy        bool   // it runs
+	writeErr    error
+	sent        int64         // bytes
+	interrupted bool          // the deadline that a write meets is only for it to count
+	below       *PollableConn // below TLS; nil: there is none
 }
 
-func newPortable(nc net.Conn, m *Mailbox) *portable {
+func newPortable(nc net.Conn, m *dispatch.Mailbox) *portable {
 	p := &portable{nc: nc, raw: socketOf(nc), mailbox: m, piece: piece, wanted: true}
 	if c, ok := nc.(*tls.Conn); ok {
-		if p.lane, ok = c.NetConn().(*Lane); !ok {
+		if p.below, ok = c.NetConn().(*PollableConn); !ok {
 			p.piece = opaque
 		}
 	}
@@ -69,7 +71,7 @@ func (p *portable) reader() {
 		p.in, p.readErr, p.reading = buf[:n], err, false
 		p.more = n == len(buf) && p.raw != nil
 		p.mu.Unlock()
-		p.mailbox.Signal(readable)
+		p.mailbox.Signal(Readable)
 	}
 }
 
@@ -86,13 +88,13 @@ func (p *portable) begin() bool {
 
 // With thousands of other readers, or on a busy machine, it takes the reader a while
 // to get to what has arrived.
-func (p *portable) unseen() bool {
+func (p *portable) HasUnread() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.readErr == nil && (!p.reading || arrived(p.nc))
 }
 
-func (p *portable) read(buf []byte) (int, error) {
+func (p *portable) Read(buf []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := copy(buf, p.in)
@@ -103,7 +105,7 @@ func (p *portable) read(buf []byte) (int, error) {
 		k, err := readNow(p.raw, buf[n:])
 		n += k
 		p.more = n == len(buf)
-		if err != errAgain {
+		if err != ErrAgain {
 			p.readErr = err
 		}
 	}
@@ -113,7 +115,7 @@ func (p *portable) read(buf []byte) (int, error) {
 	case p.readErr == nil:
 		p.wanted = p.wanted || !p.reading
 		p.turn.Signal()
-		return n, errAgain
+		return n, ErrAgain
 	case n > 0: // the error comes by itself: the connection may not read on now
 		return n, nil
 	}
@@ -121,7 +123,7 @@ func (p *portable) read(buf []byte) (int, error) {
 	return 0, p.readErr
 }
 
-func (p *portable) write(buf []byte) (n int, err error) {
+func (p *portable) Write(buf []byte) (n int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -132,25 +134,25 @@ func (p *portable) write(buf []byte) (n int, err error) {
 	case !p.busy && p.raw != nil:
 		n, err = writeNow(p.raw, buf)
 		p.sent += int64(n)
-		if err != nil && err != errAgain {
+		if err != nil && err != ErrAgain {
 			p.writeErr = err
 		}
 		if n == len(buf) || p.writeErr != nil {
 			return n, p.writeErr
 		}
 	}
-	k := min(len(buf)-n, record-len(p.out))
+	k := min(len(buf)-n, maxRecord-len(p.out))
 	p.out = append(p.out, buf[n:n+k]...)
 	if !p.busy {
 		p.busy = true
 		go p.writer()
 	}
-	return n + k, errAgain
+	return n + k, ErrAgain
 }
 
-func (p *portable) moved() int64 {
-	if p.lane != nil {
-		return p.lane.sent.Load()
+func (p *portable) Written() int64 {
+	if p.below != nil {
+		return p.below.sent.Load()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -159,22 +161,22 @@ func (p *portable) moved() int64 {
 
 // nudge has the write end at a deadline. TLS does not forgive one, so it is for the
 // lane below; TLS over anything else is what moves by pieces.
-func (p *portable) nudge() bool {
+func (p *portable) InterruptWrite() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch _, secure := p.nc.(*tls.Conn); {
-	case p.lane != nil:
-		p.lane.nudge()
+	case p.below != nil:
+		p.below.interruptWrite()
 	case secure:
 		return false
 	default:
-		p.nudged = true
+		p.interrupted = true
 		p.nc.SetWriteDeadline(time.Now())
 	}
 	return true
 }
 
-func (p *portable) kept() int {
+func (p *portable) Buffered() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.out) + p.writing
@@ -182,19 +184,19 @@ func (p *portable) kept() int {
 
 // failure is not known before it is read: a peer that resets a connection whose
 // handler has no credit left is noticed when the handler gives some.
-func (p *portable) failure() error { return nil }
+func (p *portable) Failure() error { return nil }
 
 // writev joins head and what body has room beside it: a copy in the cache costs less
 // than a write and a segment for the header alone (make bench ROWS=echo8k).
-func (p *portable) writev(head, body []byte) (int, error) {
-	buf := chunks.Get().(*[chunk]byte)
-	defer chunks.Put(buf)
+func (p *portable) Writev(head, body []byte) (int, error) {
+	buf := GetReadBuffer()
+	defer PutReadBuffer(buf)
 	n := copy(buf[:], head)
 	if n < len(head) {
-		return writeBoth(p, head, body)
+		return WriteBoth(p, head, body)
 	}
 	k := copy(buf[n:], body)
-	return writeBoth(p, buf[:n+k], body[k:])
+	return WriteBoth(p, buf[:n+k], body[k:])
 }
 
 // piece is how much is written at once; opaque, where nobody can look how much of
@@ -218,8 +220,8 @@ func (p *portable) writer() {
 		p.mu.Lock()
 		p.writing = len(rest)
 		p.sent += int64(n)
-		if p.nudged && !p.closed && errors.Is(err, os.ErrDeadlineExceeded) {
-			p.nudged, err = false, p.nc.SetWriteDeadline(time.Time{})
+		if p.interrupted && !p.closed && errors.Is(err, os.ErrDeadlineExceeded) {
+			p.interrupted, err = false, p.nc.SetWriteDeadline(time.Time{})
 		}
 		p.writeErr = err
 	}
@@ -228,11 +230,11 @@ func (p *portable) writer() {
 		p.shut()
 	}
 	p.mu.Unlock()
-	p.mailbox.Signal(writable)
+	p.mailbox.Signal(Writable)
 }
 
 // closeWrite is done aside, for TLS has something to write then.
-func (p *portable) closeWrite() {
+func (p *portable) CloseWrite() {
 	if c, ok := p.nc.(interface{ CloseWrite() error }); ok {
 		go c.CloseWrite()
 	}
@@ -242,7 +244,7 @@ func (p *portable) closeWrite() {
 // it may be the Close frame.
 const parting = time.Second
 
-func (p *portable) close() {
+func (p *portable) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package actors
+package transport
 
 import (
 	"net"
@@ -12,8 +12,8 @@ import (
 
 func socketOf(net.Conn) syscall.RawConn { return nil }
 
-func readNow(syscall.RawConn, []byte) (int, error) { return 0, errAgain }
+func readNow(syscall.RawConn, []byte) (int, error) { return 0, ErrAgain }
 
-func writeNow(syscall.RawConn, []byte) (int, error) { return 0, errAgain }
+func writeNow(syscall.RawConn, []byte) (int, error) { return 0, ErrAgain }
 
 func arrived(net.Conn) bool { return false }

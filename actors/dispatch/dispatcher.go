@@ -1,0 +1,247 @@
+package dispatch
+
+import (
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Dispatcher runs actors' turns: at most GOMAXPROCS workers drain one queue of ready mailboxes. A goroutine for each burst would grow its
+// stack anew every time, and one for each ready actor would touch thousands of cold stacks; a crew's few stay warm.
+//
+// A handler may block. It then delays the others once, for 2 to 3 ms: the watch replaces its worker and marks the mailbox, whose
+// later turns run on goroutines of their own until it has been quick for a while.
+type Dispatcher struct {
+	mu     sync.Mutex
+	ready  queue     // turns that wait for a worker: *Mailbox or job
+	active []*worker // those that drain ready
+	parked []*worker // last in, first out: the warmest stack, and the bottom tells how many are too many
+	hiring *worker   // the active one that has not begun yet: it hires the next if there is need
+	room   int       // how many may be active
+	live   int       // goroutines, parked or not
+	watch  watch
+}
+
+var _ actor.Dispatcher = (*Dispatcher)(nil)
+
+// job is the turn of a mailbox that is not ours.
+type job func()
+
+// worker is a goroutine of the crew's. Its fields are under the crew's lock while it is active or parked, its own otherwise.
+type worker struct {
+	dispatcher *Dispatcher
+	woken      chan struct{} // closed: leave
+	begun      bool          // it has a goroutine
+	dedicated  *Mailbox      //Mailbox      // run this one's turns, rather than the queue's
+	turn       any           // what it runs now
+	strikes    int           // looks of the watch that found it in this turn
+	at         int           // its place among the active, or -1
+	since      time.Time     // when it was parked
+}
+
+// New returns a crew without workers. They come with the work, and leave when there has been none for a while.
+func New() *Dispatcher {
+	return &Dispatcher{room: runtime.GOMAXPROCS(0)}
+}
+
+// Mailbox returns a new mailbox whose turns run on the crew, for actor.WithMailbox.
+func (d *Dispatcher) Mailbox() actor.Mailbox { return &Mailbox{dispatcher: d} }
+
+// Option makes the actors of some props run on the crew.
+func (d *Dispatcher) Option() actor.PropsOption { return actor.WithMailbox(d.Mailbox) }
+
+// Schedule queues a turn of another kind of mailbox, which makes the crew an actor.Dispatcher. Such a turn is replaced as well if it
+// blocks, but as it has no name it blocks its worker anew each time.
+func (d *Dispatcher) Schedule(turn func()) { d.admit(job(turn)) }
+
+// Throughput is the number of messages that a turn may handle before it should let others have theirs.
+func (d *Dispatcher) Throughput() int { return turnBudget }
+
+// Workers is the number of the crew's goroutines, those that wait for work included. It falls to 0 when there has been none for 200 ms.
+func (d *Dispatcher) Workers() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.live
+}
+
+// admit queues a turn.
+func (d *Dispatcher) admit(turn any) {
+	d.mu.Lock()
+	d.queue(turn)
+	w := d.hire()
+	d.mu.Unlock()
+	w.wake()
+}
+
+// Post queues the turns of many mailboxes under one lock: those for which Mark has said true.
+func (d *Dispatcher) Post(ms []*Mailbox) {
+	d.mu.Lock()
+	for _, m := range ms {
+		d.queue(m)
+	}
+	w := d.hire()
+	d.mu.Unlock()
+	w.wake()
+}
+
+// queue makes a turn wait for a worker, or gives it a goroutine of its own if its mailbox has blocked a worker lately.
+func (d *Dispatcher) queue(turn any) {
+	if m, ok := turn.(*Mailbox); ok && m.slowPenalty > 0 {
+		w := d.engage()
+		w.dedicated = m
+		w.wake()
+		return
+	}
+	d.ready.push(turn)
+}
+
+// hire makes one more worker active if turns wait and there is room; its caller rouses it without the lock. One at a time: each
+// hires the next when it begins, so that a lone turn does not wake every core.
+func (d *Dispatcher) hire() *worker {
+	if d.hiring != nil || d.ready.count.Load() == 0 || len(d.active) >= d.room {
+		return nil
+	}
+	w := d.engage()
+	w.at = len(d.active)
+	d.active = append(d.active, w)
+	d.hiring = w
+	d.watch.arm(d, tick)
+	return w
+}
+
+// engage takes a parked worker, or a new one.
+func (d *Dispatcher) engage() *worker {
+	last := len(d.parked) - 1
+	if last < 0 {
+		d.live++
+		return &worker{dispatcher: d, woken: make(chan struct{}, 1), at: -1}
+	}
+	w := d.parked[last]
+	d.parked[last] = nil
+	d.parked = d.parked[:last]
+	return w
+}
+
+func (d *Dispatcher) dismiss(w *worker) {
+	if w.at < 0 {
+		return
+	}
+	last := d.active[len(d.active)-1]
+	d.active[w.at], last.at = last, w.at
+	d.active = slices.Delete(d.active, len(d.active)-1, len(d.active))
+	w.at = -1
+}
+
+// again ends the turn of a mailbox that needs another. The worker has none then, so that the watch does not blame it for waiting.
+func (d *Dispatcher) again(w *worker, m *Mailbox) {
+	d.mu.Lock()
+	w.turn = nil
+	d.queue(m)
+	next := d.hire()
+	d.mu.Unlock()
+	next.wake()
+}
+
+// take ends the worker's turn and finds it the next. Without one it is parked and must wait to be woken; so is a worker that was
+// written off meanwhile, or for which there is no room any more.
+func (d *Dispatcher) take(w *worker) bool {
+	d.mu.Lock()
+	if d.hiring == w {
+		d.hiring = nil
+	}
+	w.turn, w.strikes = nil, 0
+	if w.at >= 0 && len(d.active) <= d.room {
+		if turn, ok := d.ready.pop(); ok {
+			w.turn = turn
+			next := d.hire()
+			d.mu.Unlock()
+			next.wake()
+			return true
+		}
+	}
+	d.ready.release()
+	d.dismiss(w)
+	w.since = time.Now()
+	d.parked = append(d.parked, w)
+	d.watch.arm(d, linger)
+	d.mu.Unlock()
+	return false
+}
+
+// wake sets a worker to work. It may be nil.
+func (w *worker) wake() {
+	switch {
+	case w == nil:
+	case w.begun:
+		w.woken <- struct{}{}
+	default:
+		w.begun = true
+		go w.work()
+	}
+}
+
+func (w *worker) work() {
+	defer w.leave()
+	for ok := true; ok; _, ok = <-w.woken {
+		w.runDedicated()
+		for w.dispatcher.take(w) {
+			switch turn := w.turn.(type) {
+			case *Mailbox:
+				if turn.run(turnBudget) {
+					w.dispatcher.again(w, turn)
+					runtime.Gosched() // the watch's timer wants a core too
+				}
+			case job:
+				turn()
+			}
+		}
+	}
+}
+
+// runDedicated runs the turns of a mailbox that has blocked a worker, one message each, until it is empty or forgiven.
+func (w *worker) runDedicated() {
+	m := w.dedicated
+	if m == nil {
+		return
+	}
+	w.turn, w.dedicated = m, nil
+	for more := true; more; {
+		began := time.Now()
+		more = m.run(1)
+		if w.dispatcher.forgives(m, time.Since(began)) && more {
+			w.dispatcher.admit(m)
+			break
+		}
+	}
+}
+
+func (d *Dispatcher) forgives(m *Mailbox, took time.Duration) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case took >= tick:
+		m.slowPenalty = maxPenalty
+	case m.slowPenalty > 0:
+		m.slowPenalty--
+	}
+	return m.slowPenalty == 0
+}
+
+// leave is the end of the goroutine: dismissed, or in the middle of a turn that has called runtime.Goexit, whose mailbox goes on.
+func (w *worker) leave() {
+	d := w.dispatcher
+	d.mu.Lock()
+	d.live--
+	d.dismiss(w)
+	turn := w.turn
+	d.ready.release()
+	next := d.hire()
+	d.mu.Unlock()
+	next.wake()
+	if m, ok := turn.(*Mailbox); ok {
+		d.admit(m)
+	}
+}

@@ -1,0 +1,95 @@
+package transport
+
+import (
+	"crypto/tls"
+	"net"
+	"sync"
+
+	"github.com/spindrift-go/spindrift/actors/dispatch"
+)
+
+// Poller opens transports. The operating system's poller, which it starts with the first transport that can use one and stops with
+// the last, tells their mailboxes when they are ready.
+type Poller struct {
+	dispatcher *dispatch.Dispatcher
+
+	mu    sync.Mutex
+	epoll *epoll // nil: nobody uses it
+	users int
+}
+
+// NewPoller returns a poller whose mailboxes take their turns on d.
+func NewPoller(d *dispatch.Dispatcher) *Poller { return &Poller{dispatcher: d} }
+
+// Open takes over nc, whose signals go to m. The transport is polled if nc is TCP, or TLS over a PollableConn, and the system has a
+// poller. Otherwise, or if portable is true, a goroutine reads.
+func (p *Poller) Open(nc net.Conn, m *dispatch.Mailbox, portable bool) Transport {
+	if !portable {
+		if t := p.pollable(nc, m); t != nil {
+			return t
+		}
+	}
+	return newPortable(nc, m)
+}
+
+func (p *Poller) pollable(nc net.Conn, m *dispatch.Mailbox) Transport {
+	switch c := nc.(type) {
+	case *net.TCPConn:
+		if w := p.newPolled(c, m); w != nil {
+			return w
+		}
+	case *PollableConn:
+		return p.pollable(c.TCPConn, m)
+	case *tls.Conn:
+		below, ok := c.NetConn().(*PollableConn)
+		if !ok || !c.ConnectionState().HandshakeComplete {
+			return nil
+		}
+		if w := p.newPolled(below.TCPConn, m); w != nil {
+			below.polled = w
+			// What TLS has read ahead makes no socket readable.
+			m.Signal(Readable)
+			return &tlsTransport{conn: c, below: below}
+		}
+	}
+	return nil
+}
+
+// Len is the number of transports that are polled, and of those who hold the poller.
+func (p *Poller) Len() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.users
+}
+
+// Hold keeps the system's poller running, also while no transport uses it, until the returned function is called.
+func (p *Poller) Hold() (release func()) {
+	if _, err := p.hold(); err != nil {
+		return func() {} // the transports will be portable
+	}
+	return sync.OnceFunc(p.release)
+}
+
+// hold returns the system's poller, started if it was not, until as many calls of release.
+func (p *Poller) hold() (*epoll, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.epoll == nil {
+		e, err := newEpoll(p.dispatcher)
+		if err != nil {
+			return nil, err
+		}
+		p.epoll = e
+	}
+	p.users++
+	return p.epoll, nil
+}
+
+func (p *Poller) release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.users--; p.users == 0 {
+		p.epoll.stop()
+		p.epoll = nil
+	}
+}

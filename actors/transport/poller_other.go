@@ -1,0 +1,21 @@
+//go:build !linux
+
+package transport
+
+import (
+	"errors"
+	"net"
+
+	"github.com/spindrift-go/spindrift/actors/dispatch"
+)
+
+// epoll is Linux's; elsewhere every connection has a goroutine that reads.
+type epoll struct{}
+
+func newEpoll(*dispatch.Dispatcher) (*epoll, error) { return nil, errors.ErrUnsupported }
+
+func (*epoll) stop() {}
+
+type polled struct{ portable }
+
+func (p *Poller) newPolled(*net.TCPConn, *dispatch.Mailbox) *polled { return nil }
