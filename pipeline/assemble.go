@@ -60,12 +60,13 @@ func (a *assembler) add(f *frame.Frame) {
 	}
 }
 
-// stride is the most that is read at once into a message: what is unmasked and
+// maxDirectRead is the most that is read at once into a message: what is unmasked and
 // checked right afterwards should still be in the processor's cache.
-const stride = 256 << 10
+const maxDirectRead = 256 << 10
 
-// nook is too little room to read into, and too little of a message to take any for.
-const nook = 8 << 10
+// minDirectRead is the least room that is read into, and the least of a message that must have
+// arrived before any room is made for the rest.
+const minDirectRead = 8 << 10
 
 // roomIn is where the next bytes of a message belong, of which rest are to come.
 func roomIn(message *frame.Frame, rest int) []byte {
@@ -73,13 +74,13 @@ func roomIn(message *frame.Frame, rest int) []byte {
 		return nil
 	}
 	n := len(message.Payload)
-	if n < nook { // nothing is taken on a promise before as much has arrived
+	if n < minDirectRead { // nothing is taken on a promise before as much has arrived
 		return nil
 	}
-	if free := cap(message.Payload) - n; free < min(rest, nook) {
-		message.Grow(n+nook, n+rest)
+	if free := cap(message.Payload) - n; free < min(rest, minDirectRead) {
+		message.Grow(n+minDirectRead, n+rest)
 	}
-	return message.Payload[n:min(n+rest, n+stride, cap(message.Payload))]
+	return message.Payload[n:min(n+rest, n+maxDirectRead, cap(message.Payload))]
 }
 
 // inPlace reports whether next was read to where payload has room for it.

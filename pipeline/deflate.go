@@ -1,13 +1,6 @@
 package pipeline
 
-import (
-	"sync"
-	"sync/atomic"
-
-	"github.com/klauspost/compress/flate"
-
-	"github.com/spindrift-go/spindrift/frame"
-)
+import "github.com/spindrift-go/spindrift/frame"
 
 // Deflate is permessage-deflate, RFC 7692, once both sides agreed on Params. Its
 // place is between Closing and Text, and the Codec must let RSV1 pass.
@@ -42,8 +35,6 @@ const (
 
 	// zlib counts 8 bits as 9.
 	leastTakeover = 9
-
-	keptOutput = 64 << 10 // of a pooled compressor
 )
 
 // Stage returns permessage-deflate as a stage.
@@ -213,146 +204,4 @@ func (d *deflating) giveBack(z *deflater) {
 		z.out = nil
 	}
 	d.kind.pool().put(z)
-}
-
-// deflater compresses one message at a time.
-type deflater struct {
-	w    *flate.Writer // writes to the deflater
-	out  []byte
-	f    frame.Frame // goes down; its payload is out
-	dict []byte
-}
-
-// deflate returns f compressed and flushed, as a frame that is borrowed until
-// the next call. RFC 7692 7.2.1.
-func (z *deflater) deflate(f *frame.Frame) *frame.Frame {
-	z.out = z.out[:0]
-	if _, err := z.w.Write(f.Payload); err != nil {
-		panic(err)
-	}
-	if err := z.w.Flush(); err != nil {
-		panic(err)
-	}
-	z.f = frame.Frame{Header: f.Header, Payload: z.out}
-	if f.Opcode != frame.OpContinuation {
-		z.f.RSV |= frame.RSV1
-	}
-	if f.Fin {
-		z.f.Payload = z.out[:len(z.out)-len(flushTail)]
-	}
-	return &z.f
-}
-
-// Write takes the compressed bytes.
-func (z *deflater) Write(p []byte) (int, error) {
-	z.out = append(z.out, p...)
-	return len(p), nil
-}
-
-// deflaterKind is what compressors differ in, so that those of a kind can be pooled.
-type deflaterKind struct{ level, bits int }
-
-// deflaterKindOf: a compressor with a smaller window has no choice of levels.
-func deflaterKindOf(level, bits int) deflaterKind {
-	switch {
-	case bits < maxBits:
-		level = 0
-	case level == 0:
-		level = defaultLevel
-	default:
-		level = min(max(level, flate.BestSpeed), flate.BestCompression)
-	}
-	return deflaterKind{level, bits}
-}
-
-const deflaterKinds = flate.BestCompression + 1 + maxBits
-
-func (k deflaterKind) index() int {
-	if k.level > 0 {
-		return k.level
-	}
-	return flate.BestCompression + 1 + k.bits
-}
-
-var deflaters [deflaterKinds]pool[*deflater]
-
-func (k deflaterKind) pool() *pool[*deflater] { return &deflaters[k.index()] }
-
-func newDeflater(k deflaterKind) *deflater {
-	z := new(deflater)
-	var err error
-	if k.level > 0 {
-		z.w, err = flate.NewWriter(z, k.level)
-	} else {
-		z.w, err = flate.NewWriterWindow(z, 1<<k.bits)
-	}
-	if err != nil {
-		panic(err)
-	}
-	return z
-}
-
-// Shared remembers the latest message that more than one connection was sent,
-// compressed: a broadcast is compressed once and not for each receiver. The zero
-// value is ready. It keeps that message alive until the next one.
-type Shared struct {
-	slots [deflaterKinds]slot
-}
-
-// slot is a Shared for one kind of compressor: only connections without context
-// takeover, which all compress alike.
-type slot struct {
-	seen atomic.Pointer[frame.Frame]
-	last atomic.Pointer[sharedFrame]
-}
-
-// sharedFrame is a message and what it was compressed to. That plain is known by its
-// address is enough: as long as it is remembered no other frame can be there.
-type sharedFrame struct{ plain, deflated *frame.Frame }
-
-// find returns what f was compressed to, if that is remembered.
-func (s *slot) find(f *frame.Frame) *frame.Frame {
-	if s != nil && !f.HandedOver() {
-		if last := s.last.Load(); last != nil && last.plain == f {
-			return last.deflated
-		}
-	}
-	return nil
-}
-
-// keep remembers a copy of g, which f was compressed to; but not before f comes
-// for the second time, so that messages to a single connection cost nothing.
-func (s *slot) keep(f, g *frame.Frame) {
-	switch {
-	case s == nil || f.HandedOver(): // for one connection only
-	case s.seen.Load() != f:
-		s.seen.Store(f)
-	case g == f:
-		s.last.Store(&sharedFrame{f, f})
-	default:
-		s.last.Store(&sharedFrame{f, &frame.Frame{Header: g.Header, Payload: append([]byte(nil), g.Payload...)}})
-	}
-}
-
-// pool is a sync.Pool of one type, whose balance a test can watch.
-type pool[T any] struct {
-	free sync.Pool
-	lent func(change int) // nil but in tests
-}
-
-// get takes one out; ok is false if there is none to be had, and the caller
-// makes one.
-func (p *pool[T]) get() (v T, ok bool) {
-	if p.lent != nil {
-		p.lent(1)
-	}
-	v, ok = p.free.Get().(T)
-	return v, ok
-}
-
-func (p *pool[T]) put(v T) {
-	if p.lent != nil {
-		p.lent(-1)
-	}
-	p.free.Put(v)
 }
