@@ -14,7 +14,7 @@ import (
 func Assemble(up, down Sink) (Sink, Sink) { return asStage(up, down, new(assembler)) }
 
 type assembler struct {
-	between
+	link
 	message *frame.Frame // nil outside a message in pieces
 	rest    int          // of its latest frame, still to come
 }
@@ -95,7 +95,7 @@ func inPlace(payload, next []byte) bool {
 // empty.
 func Stream(up, down Sink) (Sink, Sink) { return asStage(up, down, new(streamer)) }
 
-type streamer struct{ between }
+type streamer struct{ link }
 
 func (s *streamer) onUp(item any) {
 	switch m := item.(type) {

@@ -36,7 +36,7 @@ func (o AutoPing) Stage() Stage {
 }
 
 type pinger struct {
-	between
+	link
 	*AutoPing        // the recipe, until its times are changed
 	sent      []ping // unanswered, oldest first
 	count     uint32

@@ -14,7 +14,7 @@ func (o AutoPong) Stage() Stage {
 }
 
 type ponger struct {
-	between
+	link
 	*AutoPong // the recipe
 	owed      *frame.Frame
 }

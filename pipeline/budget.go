@@ -23,7 +23,7 @@ func (b *Budget) Stage() Stage {
 }
 
 type budgeted struct {
-	between
+	link
 	*Budget
 	held int64 // by this connection's message
 }

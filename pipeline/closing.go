@@ -59,7 +59,7 @@ const (
 )
 
 type closer struct {
-	between
+	link
 	*Closing               // the recipe, until its time is changed
 	mistake  *frame.Error  // the peer's last word, if it was that
 	account  *Closed       // nil until a Close came or went

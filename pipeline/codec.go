@@ -29,7 +29,7 @@ func (o Codec) Stage() Stage {
 }
 
 type codec struct {
-	between
+	link
 	decoder frame.Decoder // spent after a violation
 	out     outgoing      // goes down, again and again
 }

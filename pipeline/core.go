@@ -7,7 +7,7 @@ package pipeline
 // would be, in one allocation and the fewest cache lines (BenchmarkBuild). Stream
 // takes the place of Assemble.
 type Core struct {
-	Above   Stage // nil: nothing
+	Above   Part // an Outbox; nil: nothing
 	Stream  bool
 	Budget  *Budget // nil: none; not with Stream
 	Limit   Limit
@@ -30,12 +30,12 @@ func (o Core) Stage() Stage {
 	return func(up, down Sink) (Sink, Sink) { return asStage(up, down, o.layers()...) }
 }
 
-func (o *Core) layers() []layer { return o.plant(new(core), nil) }
+func (o *Core) layers() []layer { return o.appendLayers(new(core), nil) }
 
-// plant has c's layers follow the recipe, and appends them to stack.
-func (o *Core) plant(c *core, stack []layer) []layer {
+// appendLayers appends c's layers, which follow the recipe, to stack.
+func (o *Core) appendLayers(c *core, stack []layer) []layer {
 	if o.Above != nil {
-		stack = append(stack, &guest{stage: o.Above})
+		stack = append(stack, o.Above.layers()...)
 	}
 	switch {
 	case o.Stream:
@@ -48,7 +48,7 @@ func (o *Core) plant(c *core, stack []layer) []layer {
 	c.limiter.Limit = &o.Limit
 	stack = append(stack, &c.limiter, &c.checker)
 	if o.Deflate != nil {
-		stack = append(stack, &guest{stage: o.Deflate.Stage()})
+		stack = append(stack, o.Deflate.layer())
 	}
 	c.closer.Closing = &o.Closing
 	c.codec.begin(&o.Codec)
@@ -71,9 +71,9 @@ func (o KeepAlive) Stage() Stage {
 	return func(up, down Sink) (Sink, Sink) { return asStage(up, down, o.layers()...) }
 }
 
-func (o *KeepAlive) layers() []layer { return o.plant(new(keepAlive), nil) }
+func (o *KeepAlive) layers() []layer { return o.appendLayers(new(keepAlive), nil) }
 
-func (o *KeepAlive) plant(k *keepAlive, stack []layer) []layer {
+func (o *KeepAlive) appendLayers(k *keepAlive, stack []layer) []layer {
 	if o.AutoPong != nil {
 		k.ponger.AutoPong = o.AutoPong
 		stack = append(stack, &k.ponger)

@@ -39,28 +39,28 @@ const (
 
 // Stage returns permessage-deflate as a stage.
 func (o Deflate) Stage() Stage {
+	return func(up, down Sink) (Sink, Sink) { return asStage(up, down, o.layer()) }
+}
+
+func (o *Deflate) layer() layer {
 	p, sendBits, recvBits := o.Params, o.Params.ServerMaxWindowBits, o.Params.ClientMaxWindowBits
 	sendFresh, recvFresh := p.ServerNoContextTakeover, p.ClientNoContextTakeover
 	if o.Client {
 		sendBits, recvBits, sendFresh, recvFresh = recvBits, sendBits, recvFresh, sendFresh
 	}
 	kind := deflaterKindOf(o.Level, min(windowBits(sendBits), windowBits(o.WindowBits)))
-	recvSize := 1 << max(windowBits(recvBits), leastTakeover)
-	ratio, threshold := orDefault(o.MaxRatio, defaultRatio), orDefault(o.Threshold, defaultThreshold)
-	return func(up, down Sink) (Sink, Sink) {
-		d := &deflate{up: up, down: down}
-		d.in = inflating{up: up, down: down, ratio: ratio, piece: new(frame.Frame)}
-		if !recvFresh {
-			d.in.takeover, d.in.window = true, &window{size: recvSize}
-		}
-		d.out = deflating{down: down, kind: kind, threshold: threshold}
-		if !sendFresh && o.ContextTakeover {
-			d.out.window = &window{size: min(1<<kind.bits, takeoverSize)}
-		} else if o.Shared != nil {
-			d.out.shared = &o.Shared.slots[kind.index()]
-		}
-		return d.onUp, d.onDown
+	d := new(deflate)
+	d.in = inflating{link: &d.link, ratio: orDefault(o.MaxRatio, defaultRatio), piece: new(frame.Frame)}
+	if !recvFresh {
+		d.in.takeover, d.in.window = true, &window{size: 1 << max(windowBits(recvBits), leastTakeover)}
 	}
+	d.out = deflating{link: &d.link, kind: kind, threshold: orDefault(o.Threshold, defaultThreshold)}
+	if !sendFresh && o.ContextTakeover {
+		d.out.window = &window{size: min(1<<kind.bits, takeoverSize)}
+	} else if o.Shared != nil {
+		d.out.shared = &o.Shared.slots[kind.index()]
+	}
+	return d
 }
 
 // orDefault: zero is the default, negative is 0.
@@ -72,9 +72,9 @@ func orDefault(n, value int) int {
 }
 
 type deflate struct {
-	up, down Sink
-	in       inflating
-	out      deflating
+	link
+	in  inflating
+	out deflating
 }
 
 func (d *deflate) onUp(item any) {
@@ -112,7 +112,7 @@ func (d *deflate) onDown(item any) {
 
 // deflating is the way down of one connection.
 type deflating struct {
-	down      Sink
+	*link     // of the stage
 	kind      deflaterKind
 	threshold int
 	window    *window   // what the next message may refer to; nil: no takeover

@@ -10,8 +10,8 @@
 //
 // The stages of one connection are a [Pipeline], of two parts: a top, next to the
 // handler, that may be replaced while it lives, and a core. The usual two,
-// [KeepAlive] and [Core], are the stages above as objects in one allocation. A Stage
-// of one's own is their guest.
+// [KeepAlive] and [Core], are the stages above as objects in one allocation; a Stage of
+// one's own stands among them by an adapter.
 //
 // The package does no I/O, starts no goroutine and reads no clock: a [Driver]
 // (package actors, or a test) feeds a pipeline bytes and events and does what leaves

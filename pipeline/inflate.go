@@ -26,7 +26,7 @@ var (
 // inflating is the way up of one connection. Between two messages it holds the
 // window, if the peer takes it over, and nothing else.
 type inflating struct {
-	up, down Sink
+	*link            // of the stage
 	ratio    int     // 0: no limit
 	takeover bool    // the peer keeps its window between messages
 	window   *window // of that peer

@@ -2,82 +2,89 @@ package pipeline
 
 import "slices"
 
+// Stages have two forms, and each is made of the other here. A user writes a Stage: two
+// functions that were given their neighbours. The stages of this package are layers:
+// objects that call their neighbours, so that those of a connection lie in one
+// allocation (see New; as closures they would be thirty). A layer is the form that a
+// Pipeline runs: asLayer makes one of a user's Stage, and asStage a Stage of layers, for
+// those who put one of this package's into a Chain of their own.
+
 // above takes what goes up, below what goes down.
 type (
 	above interface{ onUp(item any) }
 	below interface{ onDown(item any) }
 )
 
-// layer is a stage of this package from within: an object that calls its two
-// neighbours, where a Stage is two functions that were given theirs. So the layers of
-// a connection can lie in one allocation, see New: as closures they would be thirty.
-// One that does not care about what comes down is no below, and is passed by.
+// layer is a stage as an object. One that does not care about what comes down is no
+// below, and is passed by.
 type layer interface {
 	above
-	stand(over above, under below)
+	join(over above, under below)
 }
 
-// between is a layer's place.
-type between struct {
+// link is a layer's link to its neighbours.
+type link struct {
 	above above
 	below below
 }
 
-func (b *between) stand(over above, under below) { b.above, b.below = over, under }
+func (l *link) join(over above, under below) { l.above, l.below = over, under }
 
-func (b *between) up(item any)   { b.above.onUp(item) }
-func (b *between) down(item any) { b.below.onDown(item) }
+func (l *link) up(item any)   { l.above.onUp(item) }
+func (l *link) down(item any) { l.below.onDown(item) }
 
-// link has layers, listed from handler to wire, stand between over and under. It
-// returns who takes what comes up to them, and what comes down.
-func link(over above, under below, layers ...layer) (low above, high below) {
-	low, high = over, under
+// joinAll joins layers, listed from handler to wire, between over and under. It returns
+// who takes what comes up to them, and what comes down.
+func joinAll(over above, under below, layers ...layer) (lowest above, highest below) {
+	lowest, highest = over, under
 	for i, l := range slices.Backward(layers) {
 		next := over
 		if i > 0 {
 			next = layers[i-1]
 		}
-		l.stand(next, high)
+		l.join(next, highest)
 		if b, ok := l.(below); ok {
-			high = b
+			highest = b
 		}
 	}
 	if len(layers) > 0 {
-		low = layers[len(layers)-1]
+		lowest = layers[len(layers)-1]
 	}
-	return low, high
+	return lowest, highest
 }
 
-// ends is what lies beyond a Stage, on both sides.
-type ends struct{ above, below Sink }
-
-func (e *ends) onUp(item any)   { e.above(item) }
-func (e *ends) onDown(item any) { e.below(item) }
-
-// asStage is layers as the two functions of a Stage.
+// asStage makes a Stage's two functions of layers.
 func asStage(up, down Sink, layers ...layer) (onUp, onDown Sink) {
-	e := &ends{up, down}
-	low, high := link(e, e, layers...)
-	if onUp = up; low != above(e) {
-		onUp = low.onUp
+	s := &sinks{up, down}
+	lowest, highest := joinAll(s, s, layers...)
+	if onUp = up; lowest != above(s) {
+		onUp = lowest.onUp
 	}
-	if onDown = down; high != below(e) {
-		onDown = high.onDown
+	if onDown = down; highest != below(s) {
+		onDown = highest.onDown
 	}
 	return onUp, onDown
 }
 
-// guest is a Stage among layers.
-type guest struct {
-	between
+// sinks are the neighbours of layers that are a Stage.
+type sinks struct{ above, below Sink }
+
+func (s *sinks) onUp(item any)   { s.above(item) }
+func (s *sinks) onDown(item any) { s.below(item) }
+
+// asLayer makes a layer of a Stage.
+func asLayer(s Stage) layer { return &stageLayer{stage: s} }
+
+type stageLayer struct {
+	link
 	stage            Stage
 	upward, downward Sink
 }
 
-func (g *guest) stand(over above, under below) {
-	g.between.stand(over, under)
-	g.upward, g.downward = g.stage(g.up, g.down)
+func (s *stageLayer) join(over above, under below) {
+	s.link.join(over, under)
+	s.upward, s.downward = s.stage(s.up, s.down)
 }
 
-func (g *guest) onUp(item any)   { g.upward(item) }
-func (g *guest) onDown(item any) { g.downward(item) }
+func (s *stageLayer) onUp(item any)   { s.upward(item) }
+func (s *stageLayer) onDown(item any) { s.downward(item) }

@@ -28,7 +28,7 @@ func (o Limit) Stage() Stage {
 }
 
 type limiter struct {
-	between
+	link
 	*Limit                // the recipe, until it is changed
 	size    int64         // of the message, as far as it has come
 	rest    int64         // of its latest frame, still to come; 0 if that was inflated

@@ -38,11 +38,13 @@ func cost(f *frame.Frame) int { return frameCost + len(f.Payload) }
 
 // Stage returns the outbox as a stage.
 func (o Outbox) Stage() Stage {
-	return func(up, down Sink) (Sink, Sink) { return asStage(up, down, &outbox{Outbox: o}) }
+	return func(up, down Sink) (Sink, Sink) { return asStage(up, down, o.layers()...) }
 }
 
+func (o Outbox) layers() []layer { return []layer{&outbox{Outbox: o}} }
+
 type outbox struct {
-	between
+	link
 	Outbox
 	pressure
 	queue   []*frame.Frame // wait, oldest first

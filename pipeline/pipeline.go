@@ -15,8 +15,8 @@ type Driver interface {
 	Accounted(c *Closed) // the core has closed its account: what is above may keep that from the handler, or change it
 }
 
-// Part is a piece of a pipeline: a Stage, or a *KeepAlive or *Core, which lie in one
-// allocation when they are a pipeline's two parts.
+// Part is a piece of a pipeline: a Stage, an Outbox, or a *KeepAlive or *Core, which lie
+// in one allocation when they are a pipeline's two parts.
 type Part interface {
 	Stage() Stage
 	layers() []layer
@@ -25,7 +25,7 @@ type Part interface {
 // Stage makes Stage a Part.
 func (s Stage) Stage() Stage { return s }
 
-func (s Stage) layers() []layer { return []layer{&guest{stage: s}} }
+func (s Stage) layers() []layer { return []layer{asLayer(s)} }
 
 // Pipeline is the stages of one connection: a top, next to the handler, that may be
 // replaced while it lives, on a core next to the wire.
@@ -62,13 +62,13 @@ func New(d Driver, top, core Part) *Pipeline {
 	}
 	w := new(whole)
 	var tops, cores [8]layer // enough for all there are, on the stack
-	return w.Pipeline.begin(d, alive.plant(&w.top, tops[:0]), web.plant(&w.core, cores[:0]))
+	return w.Pipeline.begin(d, alive.appendLayers(&w.top, tops[:0]), web.appendLayers(&w.core, cores[:0]))
 }
 
 func (p *Pipeline) begin(d Driver, top, core []layer) *Pipeline {
 	p.driver = d
-	p.bottom, p.core = link((*joint)(p), (*floor)(p), core...)
-	p.low, p.high = link((*ceiling)(p), (*joint)(p), top...)
+	p.bottom, p.core = joinAll((*middle)(p), (*bottomEnd)(p), core...)
+	p.low, p.high = joinAll((*topEnd)(p), (*middle)(p), top...)
 	return p
 }
 
@@ -114,7 +114,7 @@ var notOwned = frame.Failure(frame.InternalError, "handler sent a frame that it 
 
 // SetTop replaces the top, which gets a Start. It is called between two items.
 func (p *Pipeline) SetTop(top Part) {
-	p.low, p.high = link((*ceiling)(p), (*joint)(p), top.layers()...)
+	p.low, p.high = joinAll((*topEnd)(p), (*middle)(p), top.layers()...)
 	p.busy = true
 	defer p.rest()
 	p.low.onUp(&Start{})
@@ -132,34 +132,34 @@ func (p *Pipeline) answer() {
 	}
 }
 
-// joint is where core and top meet.
-type joint Pipeline
+// middle is where core and top meet.
+type middle Pipeline
 
-func (j *joint) onUp(item any) {
+func (m *middle) onUp(item any) {
 	c, last := item.(*Closed)
 	if last {
-		j.driver.Accounted(c)
+		m.driver.Accounted(c)
 	}
-	j.low.onUp(item)
+	m.low.onUp(item)
 	if last && frame.Debug {
-		j.ledger.close()
+		m.ledger.close()
 	}
 }
 
-func (j *joint) onDown(item any) {
+func (m *middle) onDown(item any) {
 	if m, ok := item.(*After); ok {
 		own := *m // a stage may use its After for every connection
 		own.Top = true
 		item = &own
 	}
-	j.core.onDown(item)
+	m.core.onDown(item)
 }
 
-// ceiling and floor are the driver's.
+// topEnd and bottomEnd are the driver's.
 type (
-	ceiling Pipeline
-	floor   Pipeline
+	topEnd    Pipeline
+	bottomEnd Pipeline
 )
 
-func (c *ceiling) onUp(item any) { c.driver.Deliver(item) }
-func (f *floor) onDown(item any) { f.driver.Emit(item) }
+func (e *topEnd) onUp(item any)      { e.driver.Deliver(item) }
+func (e *bottomEnd) onDown(item any) { e.driver.Emit(item) }

@@ -8,7 +8,7 @@ import "github.com/spindrift-go/spindrift/frame"
 func Text(up, down Sink) (Sink, Sink) { return asStage(up, down, new(checker)) }
 
 type checker struct {
-	between
+	link
 	is   bool // the message is text
 	utf8 frame.UTF8
 }
