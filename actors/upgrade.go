@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"bytes"
 	"net"
 	"net/http"
 )
@@ -55,7 +56,22 @@ func (ex *Exchange) greet(plan *Plan) (*opening, bool) {
 // open makes c, in its turn, the driver of the pipeline that was planned.
 func (c *conn) open(o *opening) {
 	defer o.plan.Group.letGo()
+	defer c.sayUnmade(o.plan)
 	c.become(o.plan, c.rt.poller.Open(o.nc, &c.mailbox, o.plan.Portable), o.first)
+}
+
+// sayUnmade gives a client its answer when the handler or the stages could not be made:
+// code of the program's has panicked, before the greeting.
+func (c *conn) sayUnmade(p *Plan) {
+	s, ok := c.side.(*stream)
+	if !ok || s.pipeline != nil || len(p.Greeting) == 0 {
+		return
+	}
+	r := plain(http.StatusInternalServerError, upgradeFailed)
+	r.ProtoMajor, r.ProtoMinor = 1, 1
+	var b bytes.Buffer
+	r.Write(&b)
+	s.out.add(b.Bytes()) // written when the connection ends, which it is about to
 }
 
 func (p *Plan) comeToNothing() {
