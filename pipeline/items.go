@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spindrift-go/spindrift/frame"
@@ -163,6 +165,21 @@ type Closed struct {
 	Clean  bool       // a Close came in, and one was written to the socket
 	By     Side       // whose Close came first
 	Err    error      // why, if it was not asked for: a *frame.Error, ErrCloseTimeout, or what the network said
+}
+
+// Failure is nil if the connection has ended as one should, with a Close of 1000, 1001 or
+// without a code and nothing that went wrong. It is Err if there is one, and for any other
+// code, also one that the peer has chosen, an error that tells code and reason in a line.
+func (c *Closed) Failure() error {
+	switch {
+	case c.Err != nil:
+		return c.Err
+	case c.Code == frame.Abnormal:
+		return errors.New("connection ended without a Close")
+	case c.Code == frame.Normal, c.Code == frame.GoingAway, c.Code == frame.NoStatus:
+		return nil
+	}
+	return fmt.Errorf("connection was closed with %v %q", c.Code, c.Reason)
 }
 
 // RoundTripTime goes up when a Pong matched a Ping that went down before, from

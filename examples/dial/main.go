@@ -49,7 +49,7 @@ func run(url string) error {
 	}()
 	end := <-closed
 	fmt.Fprintf(os.Stderr, "closed: %v %q\n", end.Code, end.Reason)
-	return end.Err
+	return end.Failure() // nil for 1000 and 1001
 }
 
 // end README client

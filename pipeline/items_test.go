@@ -1,0 +1,28 @@
+package pipeline
+
+import (
+	"io"
+	"testing"
+
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/stretchr/testify/assert"
+)
+
+func TestClosedFailure(t *testing.T) {
+	for _, c := range []Closed{
+		{Code: frame.Normal, Clean: true},
+		{Code: frame.GoingAway, Reason: "bye", Clean: true},
+		{Code: frame.NoStatus, Clean: true},
+	} {
+		assert.NoError(t, c.Failure(), c)
+	}
+	for want, c := range map[string]Closed{
+		"EOF":                              {Code: frame.Normal, Err: io.EOF},
+		"connection ended without a Close": {Code: frame.Abnormal},
+		`connection was closed with 1011 "oops\nforged"`: {Code: frame.InternalError, Reason: "oops\nforged", Clean: true, By: Peer},
+		`connection was closed with 4401 ""`:             {Code: 4401, Clean: true, By: Peer},
+		"1009 too big":                                   {Code: frame.TooBig, Err: frame.Failure(frame.TooBig, "too big")},
+	} {
+		assert.EqualError(t, c.Failure(), want)
+	}
+}
