@@ -8,13 +8,15 @@ import (
 
 // Assemble makes whole messages of the pieces that come up: every data frame
 // above it has Fin, and a payload that belongs to the receiver. What it holds is
-// at most five times what has arrived, whatever was declared. Control frames
+// at most five times what has arrived, whatever was declared; under 4 KiB, twice.
+// It asks for that with a Hold, which a Budget below answers. Control frames
 // overtake a message in pieces, as they did on the wire; their payload is copied
 // too.
 func Assemble(up, down Sink) (Sink, Sink) { return asStage(up, down, new(assembler)) }
 
 type assembler struct {
 	link
+	free    bool         // there is no Budget to ask
 	message *frame.Frame // nil outside a message in pieces
 	rest    int          // of its latest frame, still to come
 }
@@ -24,10 +26,13 @@ func (a *assembler) onUp(item any) {
 	switch {
 	case !ok:
 		if m, asks := item.(*Room); asks {
-			m.Buf = roomIn(a.message, min(a.rest, m.Max))
-		} else {
-			a.up(item)
+			m.Buf = a.roomIn(min(a.rest, m.Max))
+			return
 		}
+		if _, last := item.(*Closed); last {
+			a.message = nil // not released: the bytes under way may lie in it
+		}
+		a.up(item)
 	case f.Opcode.Control(), f.Fin && a.message == nil:
 		a.up(own(f))
 	default:
@@ -37,8 +42,10 @@ func (a *assembler) onUp(item any) {
 
 // add takes a piece of a message.
 func (a *assembler) add(f *frame.Frame) {
-	message := a.message
-	if message == nil {
+	message, held := a.message, 0
+	if message != nil {
+		held = footprint(message)
+	} else {
 		message = frame.New(f.Opcode, 0)
 		message.Fin, message.RSV = false, f.RSV
 		a.message, a.rest = message, 0
@@ -56,9 +63,29 @@ func (a *assembler) add(f *frame.Frame) {
 	if f.Fin {
 		message.Fin = true
 		a.message = nil
+		a.hold(-held)
 		a.up(message)
+		return
+	}
+	a.hold(footprint(message) - held)
+}
+
+// footprint is what a message in pieces takes.
+func footprint(message *frame.Frame) int { return frameCost + cap(message.Payload) }
+
+// hold asks for n bytes more, or gives them back. What is not granted is let go.
+func (a *assembler) hold(n int) {
+	if n == 0 || a.free {
+		return
+	}
+	h := &Hold{Bytes: n}
+	if a.down(h); h.Refused {
+		a.message = nil
+		a.down(noMemory)
 	}
 }
+
+var noMemory = frame.Failure(frame.TryAgainLater, "out of memory for messages")
 
 // maxDirectRead is the most that is read at once into a message: what is unmasked and
 // checked right afterwards should still be in the processor's cache.
@@ -69,16 +96,20 @@ const maxDirectRead = 256 << 10
 const minDirectRead = 8 << 10
 
 // roomIn is where the next bytes of a message belong, of which rest are to come.
-func roomIn(message *frame.Frame, rest int) []byte {
+func (a *assembler) roomIn(rest int) []byte {
+	message := a.message
 	if message == nil || rest == 0 {
 		return nil
 	}
-	n := len(message.Payload)
+	n, held := len(message.Payload), footprint(message)
 	if n < minDirectRead { // nothing is taken on a promise before as much has arrived
 		return nil
 	}
 	if free := cap(message.Payload) - n; free < min(rest, minDirectRead) {
-		message.Grow(n+minDirectRead, n+rest)
+		message.Grow(n+minDirectRead, min(n+rest, 4*n))
+		if a.hold(footprint(message) - held); a.message == nil {
+			return nil
+		}
 	}
 	return message.Payload[n:min(n+rest, n+maxDirectRead, cap(message.Payload))]
 }

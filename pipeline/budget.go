@@ -1,23 +1,19 @@
 package pipeline
 
-import (
-	"sync/atomic"
+import "sync/atomic"
 
-	"github.com/spindrift-go/spindrift/frame"
-)
-
-// Budget bounds what has arrived of messages that are not whole yet, over all
-// connections that share it. The connection that would go over it is ended with
-// 1013. Memory can be up to five times as much, see Assemble. Use it by pointer.
+// Budget bounds the memory that is held for messages that are not whole yet, over all
+// connections that share it. It counts what they take, and not what has arrived of
+// them. The connection that would go over it is ended with 1013. Use it by pointer.
 type Budget struct {
 	Max  int64 // bytes; 0: only count
 	used atomic.Int64
 }
 
-// Used is the number of bytes that have arrived of messages not whole yet.
+// Used is the number of bytes that are held.
 func (b *Budget) Used() int64 { return b.used.Load() }
 
-// Stage counts the pieces that go up to an Assemble above it.
+// Stage answers each Hold from above, where Assemble is.
 func (b *Budget) Stage() Stage {
 	return func(up, down Sink) (Sink, Sink) { return asStage(up, down, &budgeted{Budget: b}) }
 }
@@ -25,33 +21,31 @@ func (b *Budget) Stage() Stage {
 type budgeted struct {
 	link
 	*Budget
-	held int64 // by this connection's message
+	held int64 // by this connection
+}
+
+func (b *budgeted) onDown(item any) {
+	if h, ok := item.(*Hold); ok {
+		h.Refused = !b.hold(int64(h.Bytes))
+		return
+	}
+	b.down(item)
+}
+
+// hold counts n bytes more, if they may be held.
+func (b *budgeted) hold(n int64) bool {
+	if used := b.used.Add(n); n > 0 && b.Max > 0 && used > b.Max {
+		b.used.Add(-n)
+		return false
+	}
+	b.held += n
+	return true
 }
 
 func (b *budgeted) onUp(item any) {
-	switch m := item.(type) {
-	case *frame.Frame:
-		if m.Opcode.Control() || m.Fin && b.held == 0 {
-			break
-		}
-		if m.Fin {
-			b.release()
-			break
-		}
-		n := int64(len(m.Payload))
-		if used := b.used.Add(n); b.Max > 0 && used > b.Max {
-			b.used.Add(-n) // it is not kept
-			b.down(frame.Failure(frame.TryAgainLater, "out of memory for messages"))
-			return
-		}
-		b.held += n
-	case *Closed:
-		b.release()
+	if _, last := item.(*Closed); last { // what is above lets go of everything
+		b.used.Add(-b.held)
+		b.held = 0
 	}
 	b.up(item)
-}
-
-func (b *budgeted) release() {
-	b.used.Add(-b.held)
-	b.held = 0
 }

@@ -2,7 +2,7 @@ package pipeline
 
 // Core is the stages next to the wire that make WebSocket, as one: what a Chain of
 //
-//	Above Assemble Budget Limit Text Deflate Closing Codec
+//	Above Assemble Limit Text Deflate Budget Closing Codec
 //
 // would be, in one allocation and the fewest cache lines (BenchmarkBuild). Stream
 // takes the place of Assemble.
@@ -40,15 +40,17 @@ func (o *Core) appendLayers(c *core, stack []layer) []layer {
 	switch {
 	case o.Stream:
 		stack = append(stack, new(streamer))
-	case o.Budget != nil:
-		stack = append(stack, &c.assembler, &budgeted{Budget: o.Budget})
 	default:
+		c.assembler.free = o.Budget == nil
 		stack = append(stack, &c.assembler)
 	}
 	c.limiter.Limit = &o.Limit
 	stack = append(stack, &c.limiter, &c.checker)
 	if o.Deflate != nil {
 		stack = append(stack, o.Deflate.layer())
+	}
+	if o.Budget != nil && !o.Stream {
+		stack = append(stack, &budgeted{Budget: o.Budget})
 	}
 	c.closer.Closing = &o.Closing
 	c.codec.begin(&o.Codec)

@@ -100,6 +100,15 @@ type (
 		Waiting int           // bytes of output that it has not taken
 	}
 
+	// Hold asks a Budget whether Bytes more may be held on behalf of the peer; negative
+	// ones are given back. The answer is there when the call returns. Who is refused
+	// lets go of what it asked for, and fails the connection. All is given back at
+	// Closed, without a Hold.
+	Hold struct {
+		Bytes   int
+		Refused bool
+	}
+
 	// Settle asks for a Settled, when the handler has worked through all that it
 	// was given until now and what it answered has come down.
 	Settle struct{}

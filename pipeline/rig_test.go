@@ -191,7 +191,7 @@ func (r *rig) bottom(item any) {
 			r.t.Fatalf("%+v after %+v", *m, *r.hangup)
 		}
 		r.hangup = m
-	case *Limits:
+	case *Limits, *Hold:
 	default:
 		r.t.Fatalf("%T left the pipeline downwards", item)
 	}
