@@ -17,16 +17,10 @@ import (
 
 var restart = &pipeline.Leave{Code: frame.ServiceRestart, Reason: "back soon"}
 
-// drained is what a Drain returned.
-type drained struct{ asked, cut int }
-
 // drain runs a Drain beside the test.
-func (w *world) drain(ctx context.Context, g *Group, batch int, every time.Duration) <-chan drained {
-	done := make(chan drained, 1)
-	go func() {
-		asked, cut := w.rt.Drain(ctx, g, restart, batch, every)
-		done <- drained{asked, cut}
-	}()
+func (w *world) drain(ctx context.Context, g *Group, batch int, every time.Duration) <-chan Drained {
+	done := make(chan Drained, 1)
+	go func() { done <- w.rt.Drain(ctx, g, restart, batch, every) }()
 	return done
 }
 
@@ -86,7 +80,7 @@ func TestDrainInBatches(t *testing.T) {
 			require.Equal(w, 1000-want, c.group.Len())
 			time.Sleep(2 * time.Second)
 		}
-		require.Equal(w, drained{asked: 1000}, <-done)
+		require.Equal(w, Drained{Asked: 1000}, <-done)
 		for range 1000 {
 			end := c.closed()
 			require.Equal(w, pipeline.Closed{Code: frame.ServiceRestart, Reason: "back soon", Clean: true, By: pipeline.Local}, *end)
@@ -98,7 +92,7 @@ func TestDrainInBatches(t *testing.T) {
 func TestDrainOfNobody(t *testing.T) {
 	virtually(t, func(w *world) {
 		var g Group
-		require.Equal(w, drained{}, <-w.drain(context.Background(), &g, 10, time.Second))
+		require.Equal(w, Drained{}, <-w.drain(context.Background(), &g, 10, time.Second))
 		// All have left before it is the turn of the last.
 		c := w.crowd(10)
 		done := w.drain(context.Background(), &c.group, 1, time.Hour)
@@ -107,7 +101,7 @@ func TestDrainOfNobody(t *testing.T) {
 			f.ends()
 		}
 		began := time.Now()
-		require.Equal(w, drained{asked: 10}, <-done)
+		require.Equal(w, Drained{Asked: 10}, <-done)
 		require.Zero(w, time.Since(began))
 	})
 }
@@ -124,7 +118,7 @@ func TestDrainCuts(t *testing.T) {
 				c.answer(20)
 				require.Equal(w, 80, c.group.Len())
 				cancel()
-				require.Equal(w, drained{asked: 100, cut: 80}, <-done)
+				require.Equal(w, Drained{Asked: 100, Cut: 80}, <-done)
 				require.Zero(w, c.group.Len())
 				clean := 0
 				for range 100 {
@@ -152,7 +146,7 @@ func TestDrainAndLateJoiners(t *testing.T) {
 		c.join()
 		require.Equal(w, 4, c.asked())
 		c.answer(4)
-		require.Equal(w, drained{asked: 3}, <-done)
+		require.Equal(w, Drained{Asked: 3}, <-done)
 		c.join() // when all is over
 		require.Equal(w, 5, c.asked())
 		c.answer(1)
@@ -163,7 +157,7 @@ func TestDrainAndLateJoiners(t *testing.T) {
 		stay.join()
 		require.Equal(w, 4, stay.asked())
 		cancel()
-		require.Equal(w, drained{asked: 3, cut: 4}, <-done)
+		require.Equal(w, Drained{Asked: 3, Cut: 4}, <-done)
 		stay.join() // too late for anything
 		synctest.Wait()
 		require.Zero(w, stay.group.Len())
@@ -181,9 +175,9 @@ func TestDrainTwice(t *testing.T) {
 		synctest.Wait()
 		c.answer(4)
 		cancel()
-		require.Equal(w, drained{asked: 10, cut: 6}, <-hasty)
-		require.Equal(w, drained{asked: 10}, <-patient)
-		require.Equal(w, drained{}, <-w.drain(context.Background(), &c.group, 10, time.Second))
+		require.Equal(w, Drained{Asked: 10, Cut: 6}, <-hasty)
+		require.Equal(w, Drained{Asked: 10, Cut: 6}, <-patient, "whoever cut them")
+		require.Equal(w, Drained{}, <-w.drain(context.Background(), &c.group, 10, time.Second))
 	})
 }
 
@@ -231,8 +225,7 @@ func TestDrainWhileUpgrading(t *testing.T) {
 		close(stop)
 		joiners.Wait()
 		<-first
-		_, cut := w.rt.Drain(context.Background(), &g, restart, 7, time.Millisecond)
-		require.Zero(w, cut)
+		require.Zero(w, w.rt.Drain(context.Background(), &g, restart, 7, time.Millisecond).Cut)
 		peers.Wait()
 		require.Zero(w, g.Len())
 	})
@@ -275,7 +268,7 @@ func TestDrainOfThousands(t *testing.T) {
 			}
 			w.eventually(func() bool { return g.Len() == n/10 }, "those that answer have left")
 			cancel()
-			require.Equal(t, drained{asked: n, cut: n / 10}, <-drain)
+			require.Equal(t, Drained{Asked: n, Cut: n / 10}, <-drain)
 			w.eventually(func() bool { return told[*pipeline.Closed](h) == n }, "every Closed")
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -24,19 +25,20 @@ import (
 type fake struct {
 	mailbox *dispatch.Mailbox
 
-	mu     sync.Mutex
-	in     string // sent by the peer, not read yet
-	mute   bool   // what the peer sends is lost
-	eof    bool   // the peer has closed its half
-	out    []byte // written
-	room   int    // for so many bytes more; negative: any
-	broken error  // of every write
-	fault  fault
-	op     int // reads and writes so far
-	struck bool
-	shuts  int // calls of closeWrite
-	closes int
-	abuse  []string // calls that may not be made
+	mu      sync.Mutex
+	in      string // sent by the peer, not read yet
+	mute    bool   // what the peer sends is lost
+	eof     bool   // the peer has closed its half
+	out     []byte // written
+	room    int    // for so many bytes more; negative: any
+	broken  error  // of every write
+	fault   fault
+	op      int // reads and writes so far
+	struck  bool
+	shuts   int // calls of closeWrite
+	closes  int
+	aborted atomic.Bool
+	abuse   []string // calls that may not be made
 }
 
 // fault makes the operation with number at do what hit says.
@@ -148,6 +150,8 @@ func (w *fake) Written() int64 {
 }
 
 func (w *fake) Writev(head, body []byte) (int, error) { return transport.WriteBoth(w, head, body) }
+
+func (w *fake) Abort() { w.aborted.Store(true) }
 
 func (w *fake) CloseWrite() {
 	w.mu.Lock()

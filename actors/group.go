@@ -1,9 +1,8 @@
 package actors
 
 import (
-	"context"
+	"errors"
 	"sync"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/pipeline"
@@ -19,6 +18,8 @@ type Group struct {
 	coming  int             // about to join
 	leaving *pipeline.Leave // what those who join late are told at once
 	cutting bool            // or that they are cut
+	wasCut  int             // of those that have left since, how many had to be cut
+	working int             // have left, and their handlers have Closed before them
 	empty   chan struct{}   // closed when the last has left, if somebody waits for that
 }
 
@@ -60,9 +61,23 @@ func (g *Group) leave(s *stream) {
 		s.next.prev = s.prev
 	}
 	s.next, s.prev = nil, nil
+	g.working++
+	if g.leaving != nil && s.scratch != nil && s.account != nil &&
+		(errors.Is(s.account.Err, pipeline.ErrCloseTimeout) || errors.Is(s.account.Err, ErrStopped)) {
+		g.wasCut++
+	}
 	if g.size--; g.size == 0 {
 		s.rt.sentinel.forget(g)
 	}
+	g.tellEmpty()
+}
+
+// released: the handler of a connection that has left has worked through its Closed, or
+// has had its time for that.
+func (g *Group) released() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.working--
 	g.tellEmpty()
 }
 
@@ -86,7 +101,8 @@ func (g *Group) letGo() {
 	g.tellEmpty()
 }
 
-// whenEmpty is closed when there is no connection any more.
+// whenEmpty is closed when there is no connection any more, and every Closed was worked
+// through.
 func (g *Group) whenEmpty() <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -99,7 +115,7 @@ func (g *Group) whenEmpty() <-chan struct{} {
 }
 
 func (g *Group) tellEmpty() {
-	if g.size+g.coming == 0 && g.empty != nil {
+	if g.size+g.coming+g.working == 0 && g.empty != nil {
 		close(g.empty)
 		g.empty = nil
 	}
@@ -131,6 +147,24 @@ func (g *Group) members() []*actor.PID {
 	return pids
 }
 
+// count is how many had to be cut, and how many are still there or about to come.
+func (g *Group) count() (cut, left int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.wasCut, g.size + g.coming
+}
+
+// abort closes the sockets of those that are still there. Their turns do not end, so
+// nobody else will. It says how many they are, with those that are about to come.
+func (g *Group) abort() (stuck int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for s := g.first; s != nil; s = s.next {
+		s.wire.Abort()
+	}
+	return g.size + g.coming
+}
+
 // of is the connections of a handler.
 func (g *Group) of(handler *actor.PID) (pids []*actor.PID) {
 	g.mu.Lock()
@@ -141,42 +175,4 @@ func (g *Group) of(handler *actor.PID) (pids []*actor.PID) {
 		}
 	}
 	return pids
-}
-
-// Drain asks every connection to leave, batch of them at a time and every apart,
-// and waits until all have ended or ctx has; then the rest is cut. It returns how
-// many there were and how many had to be cut.
-func (rt *Runtime) Drain(ctx context.Context, g *Group, leave *pipeline.Leave, batch int, every time.Duration) (asked, cut int) {
-	members := g.ask(leave)
-	empty := g.whenEmpty()
-	asked = len(members)
-	for len(members) > 0 {
-		n := min(max(batch, 1), len(members))
-		for _, pid := range members[:n] {
-			rt.system.Root.Send(pid, leave)
-		}
-		if members = members[n:]; len(members) == 0 {
-			break
-		}
-		t := time.NewTimer(every)
-		select {
-		case <-t.C:
-		case <-empty:
-			members = nil
-		case <-ctx.Done():
-			members = nil
-		}
-		t.Stop()
-	}
-	select {
-	case <-empty:
-		return asked, 0
-	case <-ctx.Done():
-	}
-	for _, pid := range g.cut() {
-		rt.system.Root.Stop(pid)
-		cut++
-	}
-	<-empty
-	return asked, cut
 }

@@ -206,7 +206,7 @@ func (s *stack) serve() (stop func()) {
 		close(s.free)
 		now, cancel := context.WithCancel(context.Background())
 		cancel()
-		server.ShutdownCount(now) // what is left is cut
+		server.ShutdownResult(now) // what is left is cut
 		server.Close()
 		<-over
 	}

@@ -496,6 +496,9 @@ func (s *stream) finish(err error) {
 		s.life.Ended()
 		s.life.Released()
 	}
+	if s.group != nil {
+		s.group.released()
+	}
 	switch {
 	case s.own:
 		s.ctx.Poison(s.handler) // after Closed

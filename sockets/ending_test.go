@@ -460,12 +460,12 @@ func TestShutdown(t *testing.T) {
 		require.Equal(w, 5, s.Connections())
 		s.Drain = DrainOptions{Code: frame.ServiceRestart, Reason: "back soon", Batch: 2, Every: time.Millisecond}
 		type outcome struct {
-			Drain
+			DrainResult
 			error
 		}
 		done := make(chan outcome, 1)
 		go func() {
-			d, err := s.ShutdownCount(w.Context())
+			d, err := s.ShutdownResult(w.Context())
 			done <- outcome{d, err}
 		}()
 		for _, p := range peers {
@@ -474,7 +474,7 @@ func TestShutdown(t *testing.T) {
 			p.eof()
 			p.Close()
 		}
-		assert.Equal(w, outcome{Drain{Asked: 5}, nil}, <-done)
+		assert.Equal(w, outcome{DrainResult{Asked: 5}, nil}, <-done)
 		for range peers {
 			assert.Equal(w, &Closed{Code: frame.ServiceRestart, Reason: "back soon", Clean: true, By: Local}, expect[*Closed](h))
 		}
@@ -492,8 +492,8 @@ func TestShutdownCuts(t *testing.T) {
 		h.upgraded()
 		ctx, cancel := context.WithTimeout(w.Context(), soon)
 		defer cancel()
-		d, err := s.ShutdownCount(ctx)
-		assert.Equal(w, Drain{Asked: 1, Cut: 1}, d)
+		d, err := s.ShutdownResult(ctx)
+		assert.Equal(w, DrainResult{Asked: 1, Cut: 1}, d)
 		assert.ErrorIs(w, err, context.DeadlineExceeded)
 		p.closes(frame.GoingAway)
 		p.eof()
@@ -573,15 +573,15 @@ func TestHandlerShutdown(t *testing.T) {
 	s := quiet(route)
 	p := w.upgrade(w.run(&s))
 	h.upgraded()
-	done := make(chan Drain, 1)
+	done := make(chan DrainResult, 1)
 	go func() {
-		d, _ := route.Shutdown(w.Context())
+		d, _ := route.ShutdownResult(w.Context())
 		done <- d
 	}()
 	p.closes(frame.GoingAway)
 	p.send(masked(frame.Close(frame.GoingAway, "")))
 	p.eof()
 	p.Close()
-	assert.Equal(t, Drain{Asked: 1}, <-done)
+	assert.Equal(t, DrainResult{Asked: 1}, <-done)
 	expect[*Closed](h)
 }

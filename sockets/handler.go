@@ -18,6 +18,7 @@ type Handler struct {
 	Spawn        *actor.Props     // as in UpgradeServer
 	Stages       []pipeline.Stage // as in UpgradeServer
 	Options      *Options         // nil: the defaults
+	Drain        DrainOptions     // how Shutdown treats the connections
 
 	room room // of connections that came in by other servers than ours
 }
@@ -29,12 +30,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(context.WithValue(r.Context(), placeKey{}, &place{room: &h.room}))
 	}
 	Upgrade(h.System, w, r, &UpgradeServer{FrameHandler: h.FrameHandler, Spawn: h.Spawn, Stages: h.Stages, Options: h.Options})
-}
-
-// Shutdown closes the handler's connections with 1001, and cuts those that have
-// not ended when ctx has. Connections that came in by a Server are that server's.
-func (h *Handler) Shutdown(ctx context.Context) (Drain, error) {
-	return drain(ctx, h.System, &h.room.group, DrainOptions{})
 }
 
 // Upgrade turns the connection of r into a WebSocket on the terms of u, or

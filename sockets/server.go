@@ -3,9 +3,11 @@ package sockets
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -39,10 +41,12 @@ type Server struct {
 	MaxConns      int                // upgraded connections at a time, one more gets 503; 0: any
 	MaxConnsPerIP int                // likewise from one IPv4 address or IPv6 /64: a proxy has one; 0: any
 
-	once  sync.Once
-	log   actors.Log
-	room  room
-	conns sync.Map // actor mode: net.Conn to *actor.PID, while they speak HTTP
+	once    sync.Once
+	misuse  error       // what Serve returns
+	stopped atomic.Bool // by Shutdown or Close
+	log     actors.Log
+	room    room
+	conns   sync.Map // actor mode: net.Conn to *actor.PID, while they speak HTTP
 }
 
 // setup hooks the server into the embedded one, once.
@@ -53,6 +57,18 @@ func (s *Server) setup() {
 		}
 		s.log.Logger = s.ErrorLog
 		s.room.total, s.room.perIP = s.MaxConns, s.MaxConnsPerIP
+		if s.Listener != nil && s.Handler != nil {
+			s.misuse = errors.New("sockets: Server has a Listener and a Handler: set one of them")
+			return
+		}
+		if base := s.BaseContext; base != nil { // it is given the program's own listener
+			s.BaseContext = func(l net.Listener) context.Context {
+				if p, ok := l.(*patient); ok {
+					l = p.Listener
+				}
+				return base(l)
+			}
+		}
 		if s.Listener != nil {
 			s.actorMode()
 			return
@@ -83,20 +99,27 @@ func (s *Server) dropIn() {
 
 // Serve is http.Server's.
 func (s *Server) Serve(l net.Listener) error {
-	s.setup()
+	if s.setup(); s.misuse != nil {
+		return s.misuse
+	}
 	defer actors.RuntimeOf(s.System).Hold()()
 	return s.Server.Serve(s.patient(l))
 }
 
 // ServeTLS is http.Server's.
 func (s *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
-	s.setup()
+	if s.setup(); s.misuse != nil {
+		return s.misuse
+	}
 	defer actors.RuntimeOf(s.System).Hold()()
 	return s.Server.ServeTLS(transport.Listener{Listener: s.patient(l)}, certFile, keyFile)
 }
 
 // ListenAndServe is http.Server's.
 func (s *Server) ListenAndServe() error {
+	if s.stopped.Load() {
+		return http.ErrServerClosed
+	}
 	l, err := net.Listen("tcp", cmp.Or(s.Addr, ":http"))
 	if err != nil {
 		return err
@@ -106,6 +129,9 @@ func (s *Server) ListenAndServe() error {
 
 // ListenAndServeTLS is http.Server's.
 func (s *Server) ListenAndServeTLS(certFile, keyFile string) error {
+	if s.stopped.Load() {
+		return http.ErrServerClosed
+	}
 	l, err := net.Listen("tcp", cmp.Or(s.Addr, ":https"))
 	if err != nil {
 		return err

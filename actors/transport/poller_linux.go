@@ -158,7 +158,9 @@ type polled struct {
 	epoll  *epoll
 	fd     int
 	place  int32
-	sent   int64 // bytes
+	closed bool
+	close  sync.Mutex // Abort must not find fd in other hands
+	sent   int64      // bytes
 }
 
 // newPolled takes over tcp, or returns nil and leaves it as it was.
@@ -271,6 +273,17 @@ func (w *polled) CloseWrite() { syscall.Shutdown(w.fd, syscall.SHUT_WR) }
 
 func (w *polled) Close() {
 	w.epoll.remove(w.place)
+	w.close.Lock()
+	w.closed = true
 	syscall.Close(w.fd)
+	w.close.Unlock()
 	w.poller.release()
+}
+
+func (w *polled) Abort() {
+	w.close.Lock()
+	defer w.close.Unlock()
+	if !w.closed {
+		syscall.Shutdown(w.fd, syscall.SHUT_RDWR)
+	}
 }

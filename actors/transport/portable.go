@@ -256,6 +256,8 @@ func (p *portable) Close() {
 	p.shut()
 }
 
+func (p *portable) Abort() { p.shut() }
+
 func (p *portable) shut() {
 	if c, ok := p.nc.(*tls.Conn); ok {
 		c.NetConn().Close() // without a farewell that could block

@@ -86,3 +86,5 @@ func (t *tlsTransport) Close() {
 	t.below.polled.Close()
 	t.below.releaseBuffer()
 }
+
+func (t *tlsTransport) Abort() { t.below.polled.Abort() }

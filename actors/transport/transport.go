@@ -32,8 +32,11 @@ type Transport interface {
 	Failure() error
 	// CloseWrite closes our half, after what was written.
 	CloseWrite()
-	// Close closes the socket. No method may be called afterwards.
+	// Close closes the socket. No other method but Abort may be called afterwards.
 	Close()
+	// Abort ends both halves of the connection at once. It alone may be called outside of turns, also while one is under way or
+	// after Close; a read or write that blocks then ends.
+	Abort()
 }
 
 // ErrAgain is the error of a socket that has nothing to read, or no room.

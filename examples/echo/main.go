@@ -99,7 +99,7 @@ func run(c config) error {
 		fmt.Printf("draining %d connections, %v at most\n", server.Connections(), c.drain)
 		ctx, cancel := context.WithTimeout(context.Background(), c.drain)
 		defer cancel()
-		d, err := server.ShutdownCount(ctx)
+		d, err := server.ShutdownResult(ctx)
 		fmt.Printf("closed %d connections, cut %d of them\n", d.Asked, d.Cut)
 		ended <- err
 	}()

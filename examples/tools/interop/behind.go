@@ -180,8 +180,8 @@ func (b *behind) drain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d, err := b.host.server.ShutdownCount(ctx)
-	if err != nil || d != (sockets.Drain{Asked: 1}) {
+	d, err := b.host.server.ShutdownResult(ctx)
+	if err != nil || d != (sockets.DrainResult{Asked: 1}) {
 		return fmt.Errorf("shutdown: %+v, %v", d, err)
 	}
 	return ends(ctx, far, near, sockets.Closed{Code: frame.GoingAway})

@@ -70,8 +70,8 @@ func (h *host) accept(ctx context.Context) (*talk, error) {
 
 // shutdown wants the server to be left with nothing.
 func (h *host) shutdown(ctx context.Context) error {
-	d, err := h.server.ShutdownCount(ctx)
-	if err == nil && d != (sockets.Drain{}) {
+	d, err := h.server.ShutdownResult(ctx)
+	if err == nil && d != (sockets.DrainResult{}) {
 		err = fmt.Errorf("%d connections were left", d.Asked)
 	}
 	return err

@@ -130,7 +130,7 @@ func run(ctx context.Context, c config) error {
 	w.draining.Store(true)
 	end, stop := context.WithTimeout(context.Background(), grace)
 	defer stop()
-	drained, err := s.ShutdownCount(end)
+	drained, err := s.ShutdownResult(end)
 	if err != nil {
 		w.fault("shutdown: %v", err)
 	}
