@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
@@ -65,12 +64,8 @@ type shaken struct {
 	*agreement
 }
 
-// shake opens a connection to address and upgrades it. ctx bounds that.
-func (u *UpgradeClient) shake(ctx context.Context, address string) (*shaken, error) {
-	base, err := parse(address)
-	if err != nil {
-		return nil, err
-	}
+// shakeAt opens a connection to the server of base and upgrades it.
+func (u *UpgradeClient) shakeAt(ctx context.Context, base *url.URL) (*shaken, error) {
 	request, err := u.request(base, u.Dialer.Jar)
 	if err != nil {
 		return nil, err
@@ -145,6 +140,3 @@ func (u clientUpgrade) Agree(r *http.Response) (*actors.Plan, error) {
 	}
 	return u.plan(a), nil
 }
-
-// timeout of connecting and of the handshake; 0: none.
-func (d *Dialer) timeout() time.Duration { return or(d.Timeout, 10*time.Second) }

@@ -15,13 +15,9 @@ import (
 
 // request is the client's part of the handshake, RFC 6455 4.1.
 func (u *UpgradeClient) request(base *url.URL, jar http.CookieJar) (*http.Request, error) {
-	target := *base
-	if u.Path != "" {
-		path, err := url.Parse(u.Path)
-		if err != nil {
-			return nil, fmt.Errorf("path: %w", err)
-		}
-		target.Path, target.RawPath, target.RawQuery = path.Path, path.RawPath, path.RawQuery
+	target, err := u.target(base)
+	if err != nil {
+		return nil, err
 	}
 	r, err := http.NewRequest(http.MethodGet, target.String(), nil)
 	if err != nil {
@@ -40,11 +36,24 @@ func (u *UpgradeClient) request(base *url.URL, jar http.CookieJar) (*http.Reques
 		r.SetBasicAuth(target.User.Username(), password)
 	}
 	if jar != nil {
-		for _, c := range jar.Cookies(&target) {
+		for _, c := range jar.Cookies(target) {
 			r.AddCookie(c)
 		}
 	}
 	return r, u.Options.recipe().offer(r)
+}
+
+// target is the URL of the request.
+func (u *UpgradeClient) target(base *url.URL) (*url.URL, error) {
+	target := *base
+	if u.Path != "" {
+		path, err := url.Parse(u.Path)
+		if err != nil {
+			return nil, fmt.Errorf("path: %w", err)
+		}
+		target.Path, target.RawPath, target.RawQuery = path.Path, path.RawPath, path.RawQuery
+	}
+	return &target, nil
 }
 
 // offer makes r a handshake.

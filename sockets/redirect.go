@@ -1,0 +1,91 @@
+package sockets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// shake opens a connection to address and upgrades it, following redirects as far as the
+// Dialer allows. ctx bounds that.
+func (u *UpgradeClient) shake(ctx context.Context, address string) (*shaken, error) {
+	base, err := parse(address)
+	if err != nil {
+		return nil, err
+	}
+	trip := *u
+	for left := u.Dialer.Redirects; ; left-- {
+		a, err := trip.shakeAt(ctx, base)
+		var refused *HandshakeError
+		if u.Dialer.Redirects <= 0 || !errors.As(err, &refused) || !redirects(refused.Status) {
+			return a, err
+		}
+		if left <= 0 {
+			refused.Why = fmt.Sprintf("no more than %d redirects are followed", u.Dialer.Redirects)
+			return nil, refused
+		}
+		from, _ := trip.target(base)
+		next, err := refused.location(from)
+		if err != nil {
+			refused.Why = "redirect is not followed: " + err.Error()
+			return nil, refused
+		}
+		trip.follow(base, next)
+		base = next
+	}
+}
+
+func redirects(status int) bool {
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return true
+	}
+	return false
+}
+
+// location is where e redirects a request for from to.
+func (e *HandshakeError) location(from *url.URL) (*url.URL, error) {
+	to, _, _ := strings.Cut(e.Header.Get("Location"), "#") // RFC 6455 3: a WebSocket's has no fragment
+	if to == "" {
+		return nil, errors.New("no Location")
+	}
+	ref, err := from.Parse(to)
+	if err != nil {
+		return nil, errors.New("Location is not a URL")
+	}
+	next, err := parse(ref.String())
+	switch {
+	case err != nil:
+		return nil, err
+	case from.Scheme == "https" && next.Scheme != "https":
+		return nil, errors.New("it leads from wss to ws")
+	}
+	return next, nil
+}
+
+// carried are the headers that go with a redirect to another origin.
+var carried = []string{"Origin", "User-Agent", "Accept-Language", "Sec-Websocket-Protocol"}
+
+// follow makes u a client of next, without what only base may know.
+func (u *UpgradeClient) follow(base, next *url.URL) {
+	u.Path = ""
+	if base.Scheme == next.Scheme && strings.EqualFold(withPort(base.Host, base.Scheme), withPort(next.Host, next.Scheme)) {
+		if next.User == nil {
+			next.User = base.User
+		}
+		return
+	}
+	header := http.Header{}
+	for name, values := range u.Header {
+		name = http.CanonicalHeaderKey(name)
+		for _, c := range carried {
+			if name == c {
+				header[name] = append(header[name], values...)
+			}
+		}
+	}
+	u.Header = header
+}
