@@ -28,7 +28,7 @@ func (ex *Exchange) write(r *http.Response) {
 	for name, values := range r.Header {
 		h[name] = values
 	}
-	if r.Close {
+	if r.Close && ex.Request.ProtoMajor < 2 { // over HTTP/2 it would be the end of all other streams
 		h.Set("Connection", "close")
 	}
 	if r.ContentLength > 0 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"net/http"
+	"runtime/debug"
 )
 
 // opening is an upgrade that nothing refuses any more.
@@ -17,7 +18,7 @@ type opening struct {
 func (rt *Runtime) judge(ex *Exchange, u Upgrader) (plan *Plan, refusal *http.Response) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			rt.system.Logger().Error("upgrade panicked", "reason", reason)
+			ex.Log.Error("upgrade panicked", append(ex.about(), "panic", reason, "stack", string(debug.Stack()))...)
 			refusal = plain(http.StatusInternalServerError, upgradeFailed)
 		}
 	}()
@@ -28,10 +29,10 @@ const upgradeFailed = "upgrade failed"
 
 // greet takes the connection of ex, or sets the response that ex ends with. A drain
 // waits for the connection until it is open: http.Server's Shutdown knows it no more.
-func (ex *Exchange) greet(plan *Plan) (*opening, bool) {
+func (ex *Exchange) greet(plan *Plan) (opening, bool) {
 	group := plan.Group
 	group.hold()
-	o := &opening{plan: plan}
+	o := opening{plan: plan}
 	var err error
 	if plan.Greeter != nil {
 		o.nc, o.first, err = plan.Greeter.Greet(ex.Writer)
@@ -44,7 +45,7 @@ func (ex *Exchange) greet(plan *Plan) (*opening, bool) {
 		if err != ErrRefused {
 			ex.response = plain(http.StatusInternalServerError, "connection cannot be upgraded: "+err.Error())
 		}
-		return nil, false
+		return opening{}, false
 	}
 	if plan.Group != group { // the Greeter has found another
 		plan.Group.hold()
@@ -54,7 +55,7 @@ func (ex *Exchange) greet(plan *Plan) (*opening, bool) {
 }
 
 // open makes c, in its turn, the driver of the pipeline that was planned.
-func (c *conn) open(o *opening) {
+func (c *conn) open(o opening) {
 	defer o.plan.Group.letGo()
 	defer c.sayUnmade(o.plan)
 	c.become(o.plan, c.rt.poller.Open(o.nc, &c.mailbox, o.plan.Portable), o.first)

@@ -49,7 +49,7 @@ func (s *Server) actorMode() {
 		}
 		pid := rt.Spawn()
 		s.conns.Store(c, pid)
-		return context.WithValue(ctx, placeKey{}, &place{pid: pid, conn: c, room: &s.room})
+		return context.WithValue(ctx, placeKey{}, &place{pid: pid, conn: c, room: &s.room, log: &s.log})
 	}
 }
 
@@ -60,7 +60,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
 		Request:  r,
 		Writer:   w,
 		Listener: s.Listener,
-		Upgrade:  asUpgrade,
+		Upgrade:  s.upgrade,
 		Timeout:  or(s.AnswerTimeout, defaultAnswerTimeout),
 		Stall:    or(s.AnswerStall, defaultAnswerStall),
 		Log:      &s.log,
@@ -75,9 +75,17 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
 	rt.Serve(connection(r, ex), ex)
 }
 
+// upgrade is what an answer of the listener's asks for.
+func (s *Server) upgrade(answer any) actors.Upgrader {
+	if u, ok := answer.(*UpgradeServer); ok && u != nil {
+		return &upgrade{system: s.System, terms: u}
+	}
+	return nil
+}
+
 // MaxHeaderBytes, as an http.Server's MaxHeaderBytes, makes net/http refuse a
 // header of more than 16 KiB with 431. The default in actor mode.
-const MaxHeaderBytes = maxHeader - slop
+const MaxHeaderBytes = 16<<10 - slop
 
 // slop is what net/http reads beyond MaxHeaderBytes.
 const slop = 4 << 10

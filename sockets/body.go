@@ -38,21 +38,21 @@ func (s *Server) takeBody(w http.ResponseWriter, r *http.Request) *http.Response
 	if limit == 0 {
 		limit = defaultMaxBody
 	}
-	if limit < 0 || hasToken(r.Header["Upgrade"], "websocket") {
+	if limit < 0 || IsUpgrade(r) {
 		r.Body = bound
 		return nil
 	}
 	if r.ContentLength > limit {
-		return refusal(http.StatusRequestEntityTooLarge, "body is too large")
+		return refuse(http.StatusRequestEntityTooLarge, "body is too large").response(r)
 	}
 	body, err := io.ReadAll(io.LimitReader(bound, limit+1))
 	switch {
 	case int64(len(body)) > limit:
-		return refusal(http.StatusRequestEntityTooLarge, "body is too large")
+		return refuse(http.StatusRequestEntityTooLarge, "body is too large").response(r)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return refusal(http.StatusRequestTimeout, "body has not come in time")
+		return refuse(http.StatusRequestTimeout, "body has not come in time").response(r)
 	case err != nil:
-		return refusal(http.StatusBadRequest, "body cannot be read")
+		return refuse(http.StatusBadRequest, "body cannot be read").response(r)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return nil

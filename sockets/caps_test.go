@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"sync"
@@ -110,6 +111,115 @@ func TestMaxConnsPerIP(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, from("127.0.0.1"))
 	assert.Equal(t, http.StatusSwitchingProtocols, from("127.0.0.2"))
 	assert.Equal(t, http.StatusServiceUnavailable, from("127.0.0.3"), "two are all")
+}
+
+// What middleware says of an address counts, with a port or without; what is none counts
+// as the socket's own, so that nobody gets around the cap with it.
+func TestMaxConnsPerIPOfMiddleware(t *testing.T) {
+	for _, network := range []string{"tcp", "unix"} {
+		t.Run(network, func(t *testing.T) {
+			w := newWorld(t, bare)
+			h := w.handler()
+			upgrading := w.upgrading(&UpgradeServer{FrameHandler: h.pid})
+			s := &Server{System: w.system, MaxConnsPerIP: 1, Server: quiet(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if ip := r.Header.Get("X-Real-Ip"); ip != "" {
+					r.RemoteAddr = ip
+				}
+				upgrading.ServeHTTP(rw, r)
+			}))}
+			address := "127.0.0.1:0"
+			if network == "unix" {
+				address = t.TempDir() + "/socket"
+			}
+			l, err := net.Listen(network, address)
+			require.NoError(t, err)
+			done := make(chan struct{})
+			go func() { defer close(done); s.Serve(l) }()
+			defer func() { s.Close(); <-done }()
+			knock := func(ip string) int {
+				nc, err := net.Dial(network, l.Addr().String())
+				require.NoError(t, err)
+				t.Cleanup(func() { nc.Close() })
+				p := (&peer{world: w, Conn: nc}).overPipe()
+				if ip == "" {
+					p.send(handshake("a.example"))
+				} else {
+					p.send(handshake("a.example", "X-Real-IP: "+ip))
+				}
+				a := p.answer("GET")
+				if a.StatusCode == http.StatusServiceUnavailable {
+					assert.Equal(t, "too many connections\n", a.body)
+					assert.Equal(t, "10", a.Header.Get("Retry-After"))
+					assert.True(t, a.Close)
+					p.eof()
+				}
+				return a.StatusCode
+			}
+			const in, out = http.StatusSwitchingProtocols, http.StatusServiceUnavailable
+			assert.Equal(t, in, knock("192.0.2.1"))
+			assert.Equal(t, out, knock("192.0.2.1"))
+			assert.Equal(t, out, knock("192.0.2.1:99"), "the same, with a port")
+			assert.Equal(t, in, knock("192.0.2.2"), "a stranger")
+			assert.Equal(t, in, knock("2001:db8::1"))
+			assert.Equal(t, out, knock("[2001:db8::2]"), "of the same /64")
+			assert.Equal(t, in, knock("garbage"))
+			assert.Equal(t, out, knock("other garbage"), "counts as the same socket's")
+			if network == "tcp" {
+				assert.Equal(t, out, knock(""), "which is the socket's own")
+			} else {
+				assert.Equal(t, in, knock(""), "a socket without an address")
+				assert.Equal(t, in, knock(""), "is no address's")
+			}
+			assert.Equal(t, s.Connections(), s.room.group.Len())
+		})
+	}
+}
+
+// A connection is its server's though middleware has put another context into its
+// request: it counts, it is in the drain, and it is not taken for another server's.
+func TestRequestWithoutItsContext(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.handler()
+		terms := w.terms(&UpgradeServer{})
+		handler := &Handler{System: w.system, FrameHandler: h.pid, Options: terms.Options}
+		forgetful := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			handler.ServeHTTP(rw, r.WithContext(context.Background()))
+		})
+		s := &Server{System: w.system, MaxConns: 1, Server: quiet(forgetful)}
+		addr := w.run(s)
+		other := &Server{System: w.system, Server: quiet(forgetful)}
+		otherAddr := w.run(other)
+		for range 3 {
+			p, status := w.knock(addr)
+			require.Equal(w, http.StatusSwitchingProtocols, status)
+			conn, _ := h.upgraded()
+			assert.Equal(w, 1, s.Connections())
+			_, status = w.knock(addr)
+			assert.Equal(w, http.StatusServiceUnavailable, status)
+			q, status := w.knock(otherAddr)
+			assert.Equal(w, http.StatusSwitchingProtocols, status)
+			h.upgraded()
+			assert.Equal(w, 1, other.Connections())
+			assert.Zero(w, handler.room.group.Len())
+			q.Close()
+			expect[*Closed](h)
+			p.Close()
+			expect[*Closed](h)
+			gone(w, conn)
+			require.True(w, until(func() bool { return s.Connections()+other.Connections() == 0 }))
+		}
+		p := w.admitted(addr)
+		h.upgraded()
+		done := make(chan error, 1)
+		go func() { done <- s.Shutdown(context.Background()) }()
+		p.closes(frame.GoingAway)
+		p.send(masked(frame.Close(frame.GoingAway, "")))
+		p.eof()
+		require.NoError(w, <-done)
+		expect[*Closed](h)
+		assert.Zero(w, strays.wanted.Load())
+		assert.Empty(w, strays.rooms)
+	})
 }
 
 // Who is not upgraded takes no place, whatever the reason.

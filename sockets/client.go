@@ -2,7 +2,6 @@ package sockets
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -15,7 +14,7 @@ import (
 // UpgradeClient opens a WebSocket: given to DialActor, or sent to a connection that
 // Connect made. It is not changed and may serve any number of connections.
 type UpgradeClient struct {
-	FrameHandler *actor.PID       // gets the connection's messages; or
+	FrameHandler *actor.PID       // gets the connection's messages, an actor of the same system; or
 	Spawn        *actor.Props     // the handler to start for this connection, which ends with it; its mailbox is replaced by the crew's
 	Stages       []pipeline.Stage // extra ones, from handler to wire, below AutoPong and AutoPing
 	Header       http.Header      // added to the request: Origin, Cookie, Authorization; Sec-WebSocket-Protocol adds to Options.Subprotocols
@@ -26,7 +25,7 @@ type UpgradeClient struct {
 }
 
 // DialActor opens a WebSocket to a ws or wss URL and returns the connection's actor.
-// ctx bounds the wait and not the connection. The error is one line, without the
+// ctx bounds the wait and not the connection. A nil system is DefaultSystem. The error is one line, without the
 // URL's password, and wraps a *HandshakeError if the server has answered otherwise.
 func DialActor(ctx context.Context, system *actor.ActorSystem, address string, u *UpgradeClient) (*actor.PID, error) {
 	pid, err := dial(ctx, system, address, u)
@@ -37,7 +36,8 @@ func DialActor(ctx context.Context, system *actor.ActorSystem, address string, u
 }
 
 func dial(ctx context.Context, system *actor.ActorSystem, address string, u *UpgradeClient) (*actor.PID, error) {
-	if err := u.valid(); err != nil {
+	system = orDefaultSystem(system)
+	if err := u.valid(system); err != nil {
 		return nil, err
 	}
 	open := func(ctx context.Context) (*actor.PID, error) {
@@ -50,11 +50,11 @@ func dial(ctx context.Context, system *actor.ActorSystem, address string, u *Upg
 	return within(ctx, u.Dialer.timeout(), open, func(pid *actor.PID) { system.Root.Poison(pid) })
 }
 
-func (u *UpgradeClient) valid() error {
-	if u == nil || u.FrameHandler == nil && u.Spawn == nil {
-		return errors.New("UpgradeClient has neither FrameHandler nor Spawn")
+func (u *UpgradeClient) valid(system *actor.ActorSystem) error {
+	if u == nil {
+		u = new(UpgradeClient) // which has no handler
 	}
-	return nil
+	return checkHandler(system, u.FrameHandler, u.Spawn)
 }
 
 // shaken is a connection whose server has agreed to an upgrade.
@@ -101,32 +101,34 @@ func (u *UpgradeClient) over(ctx context.Context, nc net.Conn, request *http.Req
 
 // plan is what a connection becomes that has agreed.
 func (u *UpgradeClient) plan(a *agreement) *actors.Plan {
-	o := u.Options.recipe()
+	o, r, life := u.Options.recipe(), a.response.Request, new(life)
 	return &actors.Plan{
 		Top:     o.topOf(u.Stages),
 		Core:    o.coreOf(true, a.params),
 		Handler: u.FrameHandler,
 		Spawn:   u.Spawn,
 		Hello: &Upgraded{
-			Request:     a.response.Request,
+			Request:     r.WithContext(&connContext{context.WithoutCancel(r.Context()), life}),
 			Response:    a.response,
 			Subprotocol: a.protocol,
 			Compressed:  a.params != nil,
 		},
 		Limits:   o.limits,
 		Portable: o.Portable,
+		Life:     life,
 	}
 }
 
 // clientUpgrade is an UpgradeClient as a connection that Connect made sees it.
 type clientUpgrade struct {
 	*UpgradeClient
-	jar http.CookieJar
+	system *actor.ActorSystem
+	jar    http.CookieJar
 }
 
 // Handshake is the request of RFC 6455 4.1.
 func (u clientUpgrade) Handshake(base *url.URL) (*http.Request, error) {
-	if err := u.valid(); err != nil {
+	if err := u.valid(u.system); err != nil {
 		return nil, err
 	}
 	return u.request(base, u.jar)

@@ -15,6 +15,8 @@ import (
 // WebSocket, or is answered with an error and leaves it as usable as the server
 // does. Cookies are those of d's Jar, unless the UpgradeClient's Dialer has one.
 //
+// A nil system is DefaultSystem.
+//
 // Stop it to close it. It ends by itself when the server closes the connection
 // or sends what nobody has asked for.
 func Connect(ctx context.Context, system *actor.ActorSystem, address string, d *Dialer) (*actor.PID, error) {
@@ -32,6 +34,7 @@ func Connect(ctx context.Context, system *actor.ActorSystem, address string, d *
 const maxBody = 1 << 20
 
 func connect(ctx context.Context, system *actor.ActorSystem, address string, d *Dialer) (*actor.PID, error) {
+	system = orDefaultSystem(system)
 	base, err := parse(address)
 	if err != nil {
 		return nil, err
@@ -42,11 +45,11 @@ func connect(ctx context.Context, system *actor.ActorSystem, address string, d *
 		return nil, err
 	}
 	pid := actors.RuntimeOf(system).Spawn()
-	system.Root.Send(pid, d.connected(nc, base))
+	system.Root.Send(pid, d.connected(system, nc, base))
 	return pid, nil
 }
 
-func (d *Dialer) connected(nc net.Conn, base *url.URL) *actors.Connect {
+func (d *Dialer) connected(system *actor.ActorSystem, nc net.Conn, base *url.URL) *actors.Connect {
 	return &actors.Connect{
 		Conn:    nc,
 		Base:    base,
@@ -62,7 +65,7 @@ func (d *Dialer) connected(nc net.Conn, base *url.URL) *actors.Connect {
 			if jar == nil {
 				jar = d.Jar
 			}
-			return clientUpgrade{u, jar}
+			return clientUpgrade{u, system, jar}
 		},
 	}
 }

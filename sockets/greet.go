@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// greeting is the 101, RFC 6455 4.2.2.
-func greeting(accept [acceptLen]byte, protocol, extension string, header http.Header) []byte {
+// greeting is the 101, RFC 6455 4.2.2. Each of extra adds to its header.
+func greeting(accept [acceptLen]byte, protocol, extension string, extra ...http.Header) []byte {
 	b := make([]byte, 0, 256)
 	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	b = append(b, accept[:]...)
@@ -17,22 +17,28 @@ func greeting(accept [acceptLen]byte, protocol, extension string, header http.He
 		b = append(append(b, "\r\nSec-WebSocket-Extensions: "...), extension...)
 	}
 	b = append(b, "\r\n"...)
-	if len(header) > 0 {
-		extra := make(http.Header, len(header))
-		for name, values := range header {
-			if !ours[http.CanonicalHeaderKey(name)] {
-				extra[name] = values
-			}
+	for _, header := range extra {
+		if len(header) > 0 {
+			w := bytes.NewBuffer(b)
+			header.WriteSubset(w, ours(header)) // makes line breaks in values harmless and leaves out bad names
+			b = w.Bytes()
 		}
-		w := bytes.NewBuffer(b)
-		extra.Write(w) // makes line breaks in values harmless and leaves out bad names
-		b = w.Bytes()
 	}
 	return append(b, "\r\n"...)
 }
 
-// ours are the headers of a 101 that nobody else may set.
-var ours = map[string]bool{
-	"Upgrade": true, "Connection": true, "Sec-Websocket-Accept": true, "Sec-Websocket-Protocol": true,
-	"Sec-Websocket-Extensions": true, "Content-Length": true, "Transfer-Encoding": true,
+// ours are the names in header, as it spells them, that nobody else may set in a 101: of
+// the handshake, of a body that there is not, and of HTTP/1 only.
+func ours(header http.Header) (names map[string]bool) {
+	for name := range header {
+		switch http.CanonicalHeaderKey(name) {
+		case "Upgrade", "Connection", "Sec-Websocket-Accept", "Sec-Websocket-Protocol", "Sec-Websocket-Extensions",
+			"Content-Length", "Content-Encoding", "Content-Type", "Transfer-Encoding", "Trailer", "Keep-Alive", "Proxy-Connection":
+			if names == nil {
+				names = map[string]bool{}
+			}
+			names[name] = true
+		}
+	}
+	return names
 }

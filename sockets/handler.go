@@ -1,8 +1,9 @@
 package sockets
 
 import (
-	"context"
+	"fmt"
 	"net/http"
+	"runtime/debug"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
@@ -12,11 +13,31 @@ import (
 // Handler upgrades the requests of any http.Handler's route, under any server
 // whose ResponseWriter can be hijacked: sockets.Server, http.Server, httptest.
 // Use it by pointer, and do not change it after its first request.
+//
+// What middleware has put into the ResponseWriter's header goes into the 101.
 type Handler struct {
-	System       *actor.ActorSystem
+	System *actor.ActorSystem // nil: DefaultSystem
+
+	// New decides request by request: who is it, which handler gets the connection's
+	// messages, what is added to the 101, or how the request is refused, by a *Refusal.
+	// Another error is logged and answered with 500, and so is a panic. It is called
+	// when the request is a valid handshake, and before origin, host, subprotocol and
+	// caps are looked at.
+	//
+	// An UpgradeServer that it returns counts in place of the fields below, but for
+	// Options, if it has none. With nil and no error the fields below count.
+	//
+	// It runs before ServeHTTP returns, so it is the place to look at everything that
+	// middleware or a router lends to a request and takes back: path parameters that
+	// live in a pooled routing context, for instance. Later they are somebody else's.
+	// What it has found out goes into the handler that it returns, or into Value. The
+	// request itself, its header, its URL and its PathValue are safe to keep.
+	New func(r *http.Request) (*UpgradeServer, error)
+
 	FrameHandler *actor.PID       // as in UpgradeServer
 	Spawn        *actor.Props     // as in UpgradeServer
 	Stages       []pipeline.Stage // as in UpgradeServer
+	Header       http.Header      // as in UpgradeServer
 	Options      *Options         // nil: the defaults
 	Drain        DrainOptions     // how Shutdown treats the connections
 
@@ -26,19 +47,76 @@ type Handler struct {
 // ServeHTTP upgrades r or refuses it. It returns when that is decided; the
 // connection then lives on as an actor.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Context().Value(placeKey{}) == nil { // another server's: connections are members of our own room
-		r = r.WithContext(context.WithValue(r.Context(), placeKey{}, &place{room: &h.room}))
-	}
-	Upgrade(h.System, w, r, &UpgradeServer{FrameHandler: h.FrameHandler, Spawn: h.Spawn, Stages: h.Stages, Options: h.Options})
+	serve(h.System, w, r, upgrade{of: h})
 }
+
+// terms is what New says, or the fields do, which go into own.
+func (h *Handler) terms(r *http.Request, own *UpgradeServer) (*UpgradeServer, error) {
+	if h.New != nil {
+		u, err := h.ask(r)
+		if err != nil {
+			return nil, err
+		}
+		if u != nil {
+			if u.Options == nil && h.Options != nil {
+				*own = *u
+				own.Options = h.Options
+				u = own
+			}
+			return u, nil
+		}
+	}
+	*own = UpgradeServer{
+		FrameHandler: h.FrameHandler,
+		Spawn:        h.Spawn,
+		Stages:       h.Stages,
+		Header:       h.Header,
+		Options:      h.Options,
+	}
+	return own, nil
+}
+
+// ask calls New, whose panic is the end of this upgrade and of nothing else.
+func (h *Handler) ask(r *http.Request) (u *UpgradeServer, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = &panicked{reason, debug.Stack()}
+		}
+	}()
+	return h.New(r)
+}
+
+// panicked is a panic of New.
+type panicked struct {
+	reason any
+	stack  []byte
+}
+
+func (e *panicked) Error() string { return fmt.Sprintf("panic: %v", e.reason) }
 
 // Upgrade turns the connection of r into a WebSocket on the terms of u, or
 // answers with the refusal. It is what an http.Handler calls that decides for
-// itself, request by request. It returns when that is done.
-func Upgrade(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, u *UpgradeServer) {
-	rt := actors.RuntimeOf(system)
-	ex := &actors.Exchange{Request: r, Writer: w, Decided: &upgrade{terms: u}}
-	rt.Serve(connection(r, ex), ex)
+// itself, request by request. It returns when that is done: nil if r was upgraded, and
+// else why not, which is a *Refusal where the peer was told. A nil system is
+// DefaultSystem.
+func Upgrade(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, u *UpgradeServer) error {
+	if u == nil {
+		u = new(UpgradeServer) // which has no handler
+	}
+	return serve(system, w, r, upgrade{terms: u})
+}
+
+// serve has r decided by u.
+func serve(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, u upgrade) error {
+	system = orDefaultSystem(system)
+	s := &struct { // one allocation
+		exchange actors.Exchange
+		upgrade
+	}{upgrade: u}
+	s.system = system
+	s.exchange.Request, s.exchange.Writer, s.exchange.Decided, s.exchange.Log = r, w, &s.upgrade, logOf(r)
+	actors.RuntimeOf(system).Serve(connection(r, &s.exchange), &s.exchange)
+	return s.refused
 }
 
 // connection is the actor of r's connection. Outside actor mode, or over HTTP/2,

@@ -3,8 +3,8 @@ package sockets
 import (
 	"crypto/sha1"
 	"encoding/base64"
-	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -23,51 +23,54 @@ func acceptKey(key string) (accept [acceptLen]byte) {
 	return accept
 }
 
-// refusal is an answer that turns an upgrade down: it says why in one line and
-// closes, so that nothing which was pipelined behind the request is parsed.
-func refusal(status int, why string, header ...string) *http.Response {
-	r := &http.Response{
-		StatusCode: status,
-		Header:     http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "X-Content-Type-Options": {"nosniff"}},
-		Body:       io.NopCloser(strings.NewReader(why + "\n")),
-		Close:      true,
+// IsUpgrade reports whether r asks for a WebSocket, so that a route can have a page for
+// all others: websocket is one of the protocols in its Upgrade header, RFC 9110 7.8, or
+// it is an extended CONNECT to that protocol, RFC 8441. Whether the request is a valid
+// handshake is Check's to say.
+func IsUpgrade(r *http.Request) bool {
+	if r.ProtoMajor >= 2 {
+		return r.Method == http.MethodConnect && slices.Equal(r.Header[":protocol"], []string{"websocket"})
 	}
-	for i := 0; i+1 < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
-	return r
+	return hasToken(r.Header["Upgrade"], "websocket")
 }
 
-// maxHeader is what the header of an upgrade may take, as far as net/http has
-// kept it. Where it is left to us, the server reads no more than that either.
-const maxHeader = 16 << 10
+// Check returns nil if r is an opening handshake as RFC 6455 4.2.1 has it, and else a
+// *Refusal, which is how an upgrade would answer. What depends on Options (the origin,
+// the host, the subprotocol) and on caps is not looked at.
+func Check(r *http.Request) error {
+	if _, refused := check(r); refused != nil {
+		return refused
+	}
+	return nil
+}
 
-// check judges an opening handshake, RFC 6455 4.2.1. It returns the key, or the
-// refusal.
-func check(r *http.Request) (key string, refused *http.Response) {
+// check judges an opening handshake. It returns the key, or the refusal.
+func check(r *http.Request) (key string, refused *Refusal) {
 	h := r.Header
 	switch {
-	case !hasToken(h["Upgrade"], "websocket"):
-		return "", refusal(http.StatusUpgradeRequired, "this is a WebSocket endpoint: upgrade to websocket", "Upgrade", "websocket")
+	case r.ProtoMajor >= 2 && r.Method == http.MethodConnect:
+		return "", refuse(http.StatusNotImplemented, "CONNECT is not served here")
+	case r.ProtoMajor >= 2:
+		return "", refuse(http.StatusBadRequest, "this is a WebSocket endpoint: upgrade to websocket over HTTP/1.1")
+	case !IsUpgrade(r):
+		return "", refuse(http.StatusUpgradeRequired, "this is a WebSocket endpoint: upgrade to websocket", "Upgrade", "websocket")
 	case r.Method != http.MethodGet:
-		return "", refusal(http.StatusBadRequest, "handshake method is not GET")
+		return "", refuse(http.StatusBadRequest, "handshake method is not GET")
 	case !r.ProtoAtLeast(1, 1):
-		return "", refusal(http.StatusBadRequest, "handshake needs HTTP/1.1")
+		return "", refuse(http.StatusBadRequest, "handshake needs HTTP/1.1")
 	case r.Host == "": // net/http lets an empty one pass
-		return "", refusal(http.StatusBadRequest, "handshake names no host")
+		return "", refuse(http.StatusBadRequest, "handshake names no host")
 	case !hasToken(h["Connection"], "upgrade"):
-		return "", refusal(http.StatusBadRequest, "Connection header has no upgrade")
+		return "", refuse(http.StatusBadRequest, "Connection header has no upgrade")
 	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
-		return "", refusal(http.StatusBadRequest, "handshake has a body")
-	case headerSize(r) > maxHeader:
-		return "", refusal(http.StatusRequestHeaderFieldsTooLarge, "handshake header is too large")
+		return "", refuse(http.StatusBadRequest, "handshake has a body")
 	}
 	if v := h["Sec-Websocket-Version"]; len(v) != 1 || v[0] != "13" {
-		return "", refusal(http.StatusUpgradeRequired, "Sec-WebSocket-Version must be 13", "Sec-WebSocket-Version", "13", "Upgrade", "websocket")
+		return "", refuse(http.StatusUpgradeRequired, "Sec-WebSocket-Version must be 13", "Sec-WebSocket-Version", "13", "Upgrade", "websocket")
 	}
 	keys := h["Sec-Websocket-Key"]
 	if len(keys) != 1 || !validKey(keys[0]) {
-		return "", refusal(http.StatusBadRequest, "Sec-WebSocket-Key must be there once and decode to 16 bytes")
+		return "", refuse(http.StatusBadRequest, "Sec-WebSocket-Key must be there once and decode to 16 bytes")
 	}
 	return keys[0], nil
 }
@@ -79,16 +82,6 @@ func validKey(key string) bool {
 	var b [18]byte
 	n, err := base64.StdEncoding.Decode(b[:], []byte(key))
 	return err == nil && n == 16
-}
-
-func headerSize(r *http.Request) int {
-	n := len(r.Method) + len(r.RequestURI) + len(r.Proto) + len(r.Host)
-	for name, values := range r.Header {
-		for _, v := range values {
-			n += len(name) + len(v) + len(": \r\n")
-		}
-	}
-	return n
 }
 
 // hasToken reports whether the comma-separated lists in values have token, in any

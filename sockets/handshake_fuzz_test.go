@@ -28,7 +28,7 @@ func valid(r *http.Request) bool {
 	}
 	key, err := base64.StdEncoding.DecodeString(one("Sec-WebSocket-Key"))
 	body, _ := io.ReadAll(r.Body)
-	return r.Method == "GET" && (r.ProtoMajor > 1 || r.ProtoMajor == 1 && r.ProtoMinor > 0) && r.Host != "" &&
+	return r.Method == "GET" && r.ProtoMajor == 1 && r.ProtoMinor > 0 && r.Host != "" &&
 		list("Upgrade", "websocket") && list("Connection", "upgrade") &&
 		one("Sec-WebSocket-Version") == "13" && err == nil && len(key) == 16 && !strings.ContainsAny(one("Sec-WebSocket-Key"), "\r\n") &&
 		len(body) == 0 && r.TransferEncoding == nil && r.ContentLength <= 0
@@ -54,23 +54,26 @@ func FuzzHandshake(f *testing.F) {
 			return
 		}
 		key, refused := check(r)
-		u := &UpgradeServer{Options: &Options{InsecureAnyOrigin: true, Subprotocols: []string{"a"}}}
 		if refused != nil {
 			assert.Empty(t, key)
-			if headerSize(r) <= maxHeader && r.ContentLength == 0 {
+			if r.ContentLength == 0 {
 				require.False(t, valid(r), "%q is refused", request)
 			}
-			body, err := io.ReadAll(refused.Body)
+			response := refused.response(r)
+			body, err := io.ReadAll(response.Body)
 			require.NoError(t, err)
 			assert.Regexp(t, "^[^\r\n]+\n$", string(body))
-			assert.True(t, refused.Close)
-			assert.GreaterOrEqual(t, refused.StatusCode, 400)
+			assert.Equal(t, r.ProtoMajor < 2, response.Close)
+			assert.GreaterOrEqual(t, response.StatusCode, 400)
+			assert.Equal(t, refused, Check(r))
 			return
 		}
 		require.True(t, valid(r), "%q is taken", request)
+		assert.True(t, IsUpgrade(r))
+		assert.NoError(t, Check(r))
 		assert.Equal(t, r.Header.Get("Sec-Websocket-Key"), key)
-		protocol := choose(u.Options.Subprotocols, tokens(r.Header["Sec-Websocket-Protocol"]))
-		answer, err := http.ReadResponse(bufio.NewReader(strings.NewReader(string(greeting(acceptKey(key), protocol, "", nil)))), r)
+		protocol := choose([]string{"a"}, tokens(r.Header["Sec-Websocket-Protocol"]))
+		answer, err := http.ReadResponse(bufio.NewReader(strings.NewReader(string(greeting(acceptKey(key), protocol, "")))), r)
 		require.NoError(t, err)
 		_, why := (&Options{Subprotocols: []string{"a"}}).judge(answer)
 		assert.Empty(t, why, "our own client takes it")

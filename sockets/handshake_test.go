@@ -3,9 +3,13 @@ package sockets
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/textproto"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -303,7 +307,8 @@ func TestResponseSplitting(t *testing.T) {
 	expect[*Closed](h)
 }
 
-// 16 KiB of header are too many, wherever they are.
+// In actor mode 16 KiB of header are too many, wherever they are. Elsewhere there is one
+// limit, which is net/http's.
 func TestHeaderTooLarge(t *testing.T) {
 	big := func(n int) string { return strings.Repeat("x", n) }
 	all := newWorld(t, bare)
@@ -328,6 +333,12 @@ func TestHeaderTooLarge(t *testing.T) {
 				p := w.dial(addr)
 				p.send(handshake(addr, tt.line))
 				a := p.answer("GET")
+				if host.name != "actor mode" {
+					tt.status = 101
+					if tt.name == "key" {
+						tt.status = 400
+					}
+				}
 				require.Equal(w, tt.status, a.StatusCode)
 				if tt.status == 101 {
 					h.upgraded()
@@ -420,4 +431,52 @@ func TestRefusalEnds(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestIsUpgrade(t *testing.T) {
+	valid := http.Header{"Upgrade": {"websocket"}, "Connection": {"Upgrade"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {sampleKey}}
+	with := func(name string, values ...string) http.Header {
+		h := valid.Clone()
+		h[name] = values
+		return h
+	}
+	for _, tt := range []struct {
+		name   string
+		method string
+		proto  int
+		header http.Header
+		is     bool
+		status int // of Check; 0: nothing is refused
+	}{
+		{"valid", "GET", 1, valid, true, 0},
+		{"another protocol first", "GET", 1, with("Upgrade", "h2c, WebSocket"), true, 0},
+		{"in the second header", "GET", 1, with("Upgrade", "h2c", "websocket"), true, 0},
+		{"a plain request", "GET", 1, http.Header{}, false, 426},
+		{"another protocol", "GET", 1, with("Upgrade", "websocket2"), false, 426},
+		{"no version", "GET", 1, with("Sec-Websocket-Version"), true, 426},
+		{"no key", "GET", 1, with("Sec-Websocket-Key"), true, 400},
+		{"a POST", "POST", 1, valid, true, 400},
+		{"a GET over HTTP/2", "GET", 2, valid, false, 400},
+		{"a CONNECT over HTTP/2", "CONNECT", 2, http.Header{}, false, 501},
+		{"an extended CONNECT", "CONNECT", 2, http.Header{":protocol": {"websocket"}}, true, 501},
+		{"an extended CONNECT to something else", "CONNECT", 2, http.Header{":protocol": {"connect-udp"}}, false, 501},
+	} {
+		r := &http.Request{Method: tt.method, ProtoMajor: tt.proto, ProtoMinor: 1, Host: "a.example", Header: tt.header, URL: new(url.URL)}
+		assert.Equal(t, tt.is, IsUpgrade(r), tt.name)
+		err := Check(r)
+		if tt.status == 0 {
+			assert.NoError(t, err, tt.name)
+			continue
+		}
+		var refusal *Refusal
+		require.ErrorAs(t, err, &refusal, tt.name)
+		assert.Equal(t, tt.status, refusal.Status, tt.name)
+		rec := httptest.NewRecorder()
+		(&Handler{Spawn: actor.PropsFromFunc(func(actor.Context) {})}).ServeHTTP(rec, r)
+		assert.Equal(t, tt.status, rec.Code, tt.name)
+		assert.Equal(t, refusal.Reason+"\n", rec.Body.String(), tt.name)
+		if tt.proto == 2 {
+			assert.Equal(t, []string{"Content-Type", "X-Content-Type-Options"}, slices.Sorted(maps.Keys(rec.Header())), tt.name)
+		}
+	}
 }

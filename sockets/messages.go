@@ -44,10 +44,15 @@ const (
 // right behind their Start: a stage can see it, send up another in its place, or keep
 // it back.
 type Upgraded struct {
-	Request     *http.Request  // the handshake; for a client, its own
+	// Request is the handshake; for a client, its own. On the server its context ends
+	// with the connection and has the values of the request's. A value that middleware
+	// or a router takes back when its handler returns is somebody else's by now: look at
+	// it in Handler.New.
+	Request     *http.Request
 	Response    *http.Response // the server's answer; nil on the server
 	Subprotocol string         // agreed on; "" if none
 	Compressed  bool           // permessage-deflate was agreed on
+	Value       any            // UpgradeServer's
 }
 
 // Messages to a connection. Anything else that is sent to one goes through its

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"regexp"
 	"strings"
 	"sync"
@@ -204,8 +205,35 @@ func TestHTTP2(t *testing.T) {
 	}
 	all.Wait()
 	assert.Equal(t, "chunk 0\nchunk 1\nchunk 2\n", get("/chunks").body)
-	// A WebSocket needs HTTP/1.1 here, and says so.
-	assert.Equal(t, http.StatusUpgradeRequired, get("/chat").StatusCode)
+	// A WebSocket needs HTTP/1.1 here: that is said as a plain response, in no words of
+	// HTTP/1, and costs the other streams nothing.
+	dialled := 0
+	trace := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
+		if !c.Reused {
+			dialled++
+		}
+	}})
+	for _, tt := range []struct {
+		method string
+		status int
+	}{
+		{"GET", http.StatusBadRequest},
+		{"POST", http.StatusBadRequest},
+		{"GET", http.StatusBadRequest},
+	} {
+		r, err := http.NewRequestWithContext(trace, tt.method, "https://"+addr+"/chat", nil)
+		require.NoError(t, err)
+		a, err := transport.RoundTrip(r)
+		require.NoError(t, err)
+		body, err := io.ReadAll(a.Body)
+		require.NoError(t, err)
+		assert.Equal(t, tt.status, a.StatusCode, tt.method)
+		assert.Regexp(t, "^[^\n]+\n$", string(body))
+		for _, name := range []string{"Connection", "Upgrade", "Keep-Alive", "Transfer-Encoding"} {
+			assert.NotContains(t, a.Header, name)
+		}
+	}
+	assert.Zero(t, dialled, "the connection goes on")
 }
 
 func TestHTTP2InActorMode(t *testing.T) {
@@ -470,11 +498,6 @@ func TestActorModeIsHTTP(t *testing.T) {
 			p.eof()
 		})
 	}
-}
-
-// A server that is used in the wrong way says so.
-func TestServerWithoutSystem(t *testing.T) {
-	assert.PanicsWithValue(t, "sockets: Server.System is nil", func() { new(Server).Serve(nil) })
 }
 
 // An upgrade without a handler is the program's mistake: 500, and the server

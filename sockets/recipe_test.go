@@ -3,6 +3,7 @@ package sockets
 import (
 	"bufio"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
@@ -26,8 +27,9 @@ func TestRecipeIsShared(t *testing.T) {
 		return core.Deflate.Shared
 	}
 	server := func(o *Options) *actors.Plan {
-		plan, refused := asUpgrade(&UpgradeServer{FrameHandler: h.pid, Options: o}).Upgrade(&actors.Exchange{
+		plan, refused := (&Server{System: w.system}).upgrade(&UpgradeServer{FrameHandler: h.pid, Options: o}).Upgrade(&actors.Exchange{
 			Request: w.request("Sec-WebSocket-Extensions: permessage-deflate"),
+			Writer:  httptest.NewRecorder(),
 		})
 		require.Nil(t, refused)
 		return plan

@@ -31,7 +31,7 @@ import (
 // Upgraded connections are part of Shutdown and Close.
 type Server struct {
 	http.Server
-	System        *actor.ActorSystem // required
+	System        *actor.ActorSystem // nil: DefaultSystem
 	Listener      *actor.PID         // actor mode: who is asked
 	AnswerTimeout time.Duration      // actor mode: for the Listener's answer, then 503; 0: 30 s, negative: none
 	MaxBody       int64              // actor mode: bytes of a request's body, which is read before the Listener is asked; over it: 413. 0: 1 MiB; negative: the Listener reads the body as it comes
@@ -52,9 +52,7 @@ type Server struct {
 // setup hooks the server into the embedded one, once.
 func (s *Server) setup() {
 	s.once.Do(func() {
-		if s.System == nil {
-			panic("sockets: Server.System is nil")
-		}
+		s.System = orDefaultSystem(s.System)
 		s.log.Logger = s.ErrorLog
 		s.room.total, s.room.perIP = s.MaxConns, s.MaxConnsPerIP
 		if s.Listener != nil && s.Handler != nil {
@@ -80,7 +78,16 @@ func (s *Server) setup() {
 // dropIn has upgrades find the server: each brings its actor. That is said once for
 // all connections, unless the program gives them contexts of its own.
 func (s *Server) dropIn() {
-	here := &place{room: &s.room}
+	connState := s.ConnState
+	s.ConnState = func(c net.Conn, state http.ConnState) {
+		if state == http.StateHijacked {
+			strays.hijacked(c, &s.room)
+		}
+		if connState != nil {
+			connState(c, state)
+		}
+	}
+	here := &place{room: &s.room, log: &s.log}
 	if connContext := s.ConnContext; connContext != nil {
 		s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(connContext(ctx, c), placeKey{}, here)

@@ -89,7 +89,7 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 
 // ShutdownResult is Shutdown that tells how many connections there were.
 func (h *Handler) ShutdownResult(ctx context.Context) (DrainResult, error) {
-	return drain(ctx, h.System, &h.room.group, h.Drain)
+	return drain(ctx, orDefaultSystem(h.System), &h.room.group, h.Drain)
 }
 
 func drain(ctx context.Context, system *actor.ActorSystem, g *actors.Group, o DrainOptions) (DrainResult, error) {

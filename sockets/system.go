@@ -1,20 +1,39 @@
 package sockets
 
 import (
+	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/asynkron/protoactor-go/extensions"
 )
 
 // buckets is how many of the 1,024 buckets of a process registry are used, each of
 // which has 32 locks and maps of its own.
 const buckets = 8
 
+// DefaultSystem is the actor system of whoever names none: Server, Handler, Upgrade and
+// the client. It is made by NewSystem when it is first asked for.
+func DefaultSystem() *actor.ActorSystem { return defaultSystem() }
+
+var defaultSystem = sync.OnceValue(func() *actor.ActorSystem { return NewSystem() })
+
+func orDefaultSystem(system *actor.ActorSystem) *actor.ActorSystem {
+	if system == nil {
+		return DefaultSystem()
+	}
+	return system
+}
+
 // NewSystem is actor.NewActorSystem for a server: it logs nothing unless an option
 // names a logger, and its process registry has 256 maps in place of 32,768. With
 // those nearly every actor has a map to itself, of 240 bytes, and every garbage
-// collection marks all 66,000 objects of an empty one (BenchmarkRegistry). Any
-// actor system will do for connections; this one costs less.
+// collection marks all 66,000 objects of an empty one (BenchmarkRegistry). And its
+// actors have an address of their own, where those of all other local systems have the
+// same: an actor of another system is not taken for one of its own. Any actor system
+// will do for connections; this one costs less.
 func NewSystem(options ...actor.ConfigOption) *actor.ActorSystem {
 	system := actor.NewActorSystem(append([]actor.ConfigOption{actor.WithLoggerFactory(Quiet)}, options...)...)
 	registry := system.ProcessRegistry
@@ -29,7 +48,44 @@ func NewSystem(options ...actor.ConfigOption) *actor.ActorSystem {
 		few.GetBucket(id).Set(id, process)
 	}
 	registry.LocalPIDs = few
+	setAddress(system)
 	return system
+}
+
+// address is what the PIDs of a system had before it was given one in a network.
+type address string
+
+var (
+	addressID = extensions.NextExtensionID()
+	systems   atomic.Int64
+)
+
+// ExtensionID makes address an extension of its actor system.
+func (address) ExtensionID() extensions.ExtensionID { return addressID }
+
+func setAddress(system *actor.ActorSystem) {
+	own := address(fmt.Sprint("local-", systems.Add(1)))
+	system.Extensions.Register(own)
+	registry := system.ProcessRegistry
+	registry.Address = string(own)
+	registry.RegisterAddressResolver(func(pid *actor.PID) (actor.Process, bool) { // once the system has another
+		if pid.Address != string(own) {
+			return nil, false
+		}
+		process, _ := registry.GetLocal(pid.Id)
+		return process, true
+	})
+}
+
+// isLocal reports whether pid is an actor of system. Systems that were not made by
+// NewSystem have the same address if they have none in a network: they cannot be told
+// apart.
+func isLocal(system *actor.ActorSystem, pid *actor.PID) bool {
+	before, ok := system.Extensions.Get(addressID).(address)
+	if !ok {
+		before = "nonhost"
+	}
+	return pid.Address == system.Address() || pid.Address == string(before)
 }
 
 // Quiet is a logger factory for actor.WithLoggerFactory that makes an actor

@@ -1,6 +1,9 @@
 package sockets
 
 import (
+	"context"
+	"fmt"
+	"net"
 	"net/http"
 	"strings"
 
@@ -13,82 +16,138 @@ import (
 // the connection into a WebSocket, if the request is a valid handshake; if not,
 // the connection answers with the refusal that RFC 6455 asks for.
 type UpgradeServer struct {
-	FrameHandler *actor.PID       // gets the connection's messages; or
+	FrameHandler *actor.PID       // gets the connection's messages, an actor of the same system; or
 	Spawn        *actor.Props     // the handler to start for this connection, which ends with it; its mailbox is replaced by the crew's
 	Stages       []pipeline.Stage // extra ones, from handler to wire, below AutoPong and AutoPing
 	Header       http.Header      // added to the 101
-	Options      *Options         // nil: the defaults
+	Options      *Options         // nil: the defaults. Not to be changed once in use
+	Value        any              // handed on in Upgraded, for who the request's user is, say
 }
 
-// upgrade decides one request, in three steps: judge and negotiate here, greet in
-// opening.
+// upgrade decides one request, in three steps: judge says whether it may be upgraded,
+// negotiate what comes of it, and Greet, which is all that versions of HTTP differ in,
+// does it.
 type upgrade struct {
-	terms *UpgradeServer
-}
+	system *actor.ActorSystem
+	terms  *UpgradeServer // nil: the handler's
+	of     *Handler       // nil: terms count
+	own    UpgradeServer  // the handler's terms are made here
 
-// asUpgrade is what a listener's answer asks for.
-func asUpgrade(answer any) actors.Upgrader {
-	if u, ok := answer.(*UpgradeServer); ok {
-		return &upgrade{terms: u}
-	}
-	return nil
+	plan    actors.Plan
+	life    *life // of the connection, which keeps nothing else of this
+	request *http.Request
+	room    *room // of the connection; nil: none
+	late    bool  // room, or a place in it, is to be found when the connection is there
+	refused error
 }
 
 // Upgrade makes upgrade an actors.Upgrader.
 func (u *upgrade) Upgrade(ex *actors.Exchange) (*actors.Plan, *http.Response) {
-	key, refused := check(ex.Request)
-	if refused != nil {
-		return nil, refused
+	u.request = ex.Request
+	key, options, err := u.judge()
+	if err == nil {
+		err = u.negotiate(ex, key, options)
 	}
-	recipe := u.terms.Options.recipe()
-	if refused := recipe.refusal(ex.Request); refused != nil {
-		return nil, refused
+	if err != nil {
+		u.refused = err
+		return nil, u.refusal(err).response(u.request)
 	}
-	return u.negotiate(ex, key, recipe)
+	return &u.plan, nil
 }
 
-// refusal says no to who may not ask, or not for that.
-func (o *recipe) refusal(r *http.Request) (refused *http.Response) {
-	if !HostAllowed(r, o.AllowedHosts) {
-		return refusal(http.StatusMisdirectedRequest, "host is not served here")
+// judge says what is to be known of the request before anything is agreed on: that it is
+// a handshake, and may be one for this host and this page.
+func (u *upgrade) judge() (key string, o *recipe, err error) {
+	key, refused := check(u.request)
+	if refused != nil {
+		return "", nil, refused
 	}
-	if !o.InsecureAnyOrigin && !OriginAllowed(r, o.AllowedOrigins) {
-		return refusal(http.StatusForbidden, "origin is not allowed")
+	if u.of != nil {
+		if u.terms, err = u.of.terms(u.request, &u.own); err != nil {
+			return "", nil, err
+		}
 	}
-	return nil
+	if err := checkHandler(u.system, u.terms.FrameHandler, u.terms.Spawn); err != nil {
+		return "", nil, err
+	}
+	o = u.terms.Options.recipe()
+	if !HostAllowed(u.request, o.AllowedHosts) {
+		return "", nil, refuse(http.StatusMisdirectedRequest, "host is not served here")
+	}
+	if !o.InsecureAnyOrigin && !OriginAllowed(u.request, o.AllowedOrigins) {
+		return "", nil, refuse(http.StatusForbidden, "origin is not allowed")
+	}
+	return key, o, nil
 }
 
 // negotiate plans the pipeline, if there is a place for it.
-func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) (*actors.Plan, *http.Response) {
-	r := ex.Request
+func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
+	r := u.request
 	protocol := choose(o.Subprotocols, tokens(r.Header["Sec-Websocket-Protocol"]))
 	if protocol == "" && o.RequireSubprotocol {
-		return nil, refusal(http.StatusBadRequest, "subprotocol must be one of: "+strings.Join(o.Subprotocols, ", "))
+		return refuse(http.StatusBadRequest, "subprotocol must be one of: "+strings.Join(o.Subprotocols, ", "))
 	}
-	if u.terms.FrameHandler == nil && u.terms.Spawn == nil {
-		panic("sockets: UpgradeServer has neither FrameHandler nor Spawn")
-	}
-	room := roomOf(r)
-	life, ok := room.admit(r)
-	if !ok {
-		return nil, refusal(http.StatusServiceUnavailable, "too many connections", "Retry-After", "10")
+	u.life = new(life)
+	tenant, err := u.admit()
+	if err != nil {
+		return err
 	}
 	params, extension := o.accept(r.Header["Sec-Websocket-Extensions"])
-	plan := &actors.Plan{
-		Greeting: greeting(acceptKey(key), protocol, extension, u.terms.Header),
+	hello := &struct { // one allocation
+		Upgraded
+		connContext
+	}{
+		Upgraded{Subprotocol: protocol, Compressed: params != nil, Value: u.terms.Value},
+		connContext{context.WithoutCancel(r.Context()), u.life},
+	}
+	hello.Request = r.WithContext(&hello.connContext)
+	u.plan = actors.Plan{
+		Greeter:  u,
+		Greeting: greeting(acceptKey(key), protocol, extension, ex.Writer.Header(), u.terms.Header),
 		Top:      o.topOf(u.terms.Stages),
 		Core:     o.coreOf(false, params),
 		Handler:  u.terms.FrameHandler,
 		Spawn:    u.terms.Spawn,
-		Hello:    &Upgraded{Request: r, Subprotocol: protocol, Compressed: params != nil},
+		Hello:    &hello.Upgraded,
 		Limits:   o.limits,
 		Portable: o.Portable,
-		Life:     life,
+		Life:     tenant,
 	}
-	if room != nil {
-		plan.Group = &room.group
+	if u.room != nil {
+		u.plan.Group = &u.room.group
 	}
-	return plan, nil
+	return nil
+}
+
+// Greet makes upgrade an actors.Greeter, over HTTP/1: the Greeting of the plan is the 101.
+func (u *upgrade) Greet(w http.ResponseWriter) (nc net.Conn, first []byte, err error) {
+	if u.late {
+		nc, first, err = u.greetLate(w)
+	} else {
+		nc, first, err = actors.Hijack(w)
+	}
+	if err != nil && u.refused == nil {
+		u.refused = fmt.Errorf("connection cannot be upgraded: %w", err)
+	}
+	return nc, first, err
+}
+
+// refusal is the answer to a request that failed with err: what is not meant for the
+// peer is told to the program.
+func (u *upgrade) refusal(err error) *Refusal {
+	e, ok := err.(*Refusal)
+	if ok && e.status() >= 300 && e.status() <= 599 {
+		return e
+	}
+	if ok {
+		err = fmt.Errorf("a refusal with status %d: it must be 300 to 599", e.Status)
+	}
+	about := []any{"error", err, "path", u.request.URL.Path, "peer", u.request.RemoteAddr}
+	if p, ok := err.(*panicked); ok {
+		about = append(about, "stack", string(p.stack))
+	}
+	logOf(u.request).Error("upgrade failed", about...)
+	return refuse(http.StatusInternalServerError, "upgrade failed")
 }
 
 // accept answers the extensions that a client offers.

@@ -15,7 +15,6 @@ import (
 	_ "net/http/pprof"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -120,8 +119,7 @@ func echo(ctx actor.Context) {
 // pageOr serves the page to those who GET / without an upgrade.
 func pageOr(upgrade http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		wants := strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
-		if r.URL.Path == "/" && !wants && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		if r.URL.Path == "/" && !sockets.IsUpgrade(r) && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			w.Write(page)
 			return

@@ -1,0 +1,80 @@
+package sockets
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// life is how long a connection lasts. Nobody but the contexts of its request asks, and
+// seldom: it costs eight bytes until then.
+type life struct{ asked atomic.Pointer[lasting] }
+
+// lasting is a context that ends with a connection.
+type lasting struct {
+	context.Context
+	end context.CancelFunc
+}
+
+func newLasting() *lasting {
+	ctx, end := context.WithCancel(context.Background())
+	return &lasting{ctx, end}
+}
+
+// over is the context of every connection that has ended before somebody asked.
+var over = func() *lasting { l := newLasting(); l.end(); return l }()
+
+// Ended makes life an actors.Lifetime.
+func (l *life) Ended() {
+	if asked := l.asked.Swap(over); asked != nil {
+		asked.end()
+	}
+}
+
+// Released makes life an actors.Lifetime.
+func (l *life) Released() {}
+
+func (l *life) context() *lasting {
+	if asked := l.asked.Load(); asked != nil {
+		return asked
+	}
+	fresh := newLasting()
+	if l.asked.CompareAndSwap(nil, fresh) {
+		return fresh
+	}
+	fresh.end()
+	return l.asked.Load()
+}
+
+// connContext is the context of Upgraded.Request: it has the values of the request's,
+// and ends with the connection.
+type connContext struct {
+	values context.Context // without its end, which was ServeHTTP's
+	life   *life
+}
+
+// Deadline makes connContext a context.Context.
+func (c *connContext) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Done makes connContext a context.Context.
+func (c *connContext) Done() <-chan struct{} { return c.life.context().Done() }
+
+// Err makes connContext a context.Context.
+func (c *connContext) Err() error {
+	if asked := c.life.asked.Load(); asked != nil {
+		return asked.Err()
+	}
+	return nil
+}
+
+// Value makes connContext a context.Context. What package context looks for to link a
+// child, or its cause, is the connection's.
+func (c *connContext) Value(key any) any {
+	if v := c.values.Value(key); v != nil {
+		return v
+	}
+	if asked := c.life.asked.Load(); asked != nil {
+		return asked.Value(key)
+	}
+	return nil
+}

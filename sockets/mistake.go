@@ -1,0 +1,36 @@
+package sockets
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors"
+)
+
+// logOf is where the program hears of mistakes of its own: the log of the server that r
+// came to; nil: slog.Default.
+func logOf(r *http.Request) *actors.Log {
+	if p, ok := r.Context().Value(placeKey{}).(*place); ok {
+		return p.log
+	}
+	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && s.ErrorLog != nil {
+		return &actors.Log{Logger: s.ErrorLog}
+	}
+	return nil
+}
+
+// checkHandler says what is wrong with who is to get a connection's messages.
+func checkHandler(system *actor.ActorSystem, handler *actor.PID, spawn *actor.Props) error {
+	switch {
+	case handler == nil && spawn == nil:
+		return errors.New("neither FrameHandler nor Spawn is set: one of them gets the connection's messages")
+	case handler != nil && spawn != nil:
+		return errors.New("FrameHandler and Spawn are both set: only one of them can get the connection's messages")
+	case handler != nil && !isLocal(system, handler):
+		return fmt.Errorf("FrameHandler %s/%s is an actor of another node or another actor system: it must be of the connection's own, at %s",
+			handler.Address, handler.Id, system.Address())
+	}
+	return nil
+}
