@@ -7,20 +7,45 @@ import (
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// Messages to a frame handler.
-type (
-	// Closed is the last message of a connection, exactly once.
-	Closed = pipeline.Closed
-	// RoundTripTime tells how long a Ping and its Pong took.
-	RoundTripTime = pipeline.RoundTripTime
-	// Backpressure says that output is piling up; Drained, that it no longer is.
-	Backpressure = pipeline.Backpressure
-	Drained      = pipeline.Drained
-	// Dropped tells of messages that will not go out, by Options.WhenFull.
-	Dropped = pipeline.Dropped
-	// Flushed answers a Flush.
-	Flushed = actors.Flushed
-)
+// Closed is the last message of a connection, exactly once: the account of how it has
+// ended. It is what the stages of package pipeline tell, which says more of each field:
+//
+//	type Closed struct {
+//		Code   frame.Code // of the Close that came or went first; frame.NoStatus if it had none, frame.Abnormal if there was no Close
+//		Reason string     // of the same Close
+//		Clean  bool       // a Close came in, and one was written to the socket
+//		By     Side       // whose Close came first
+//		Err    error      // why, if it was not asked for: a *frame.Error, ErrCloseTimeout, or what the network said
+//	}
+//
+// Its Failure method tells a good end from others.
+type Closed = pipeline.Closed
+
+// RoundTripTime tells how long a Ping and its Pong took.
+//
+//	type RoundTripTime struct {
+//		Duration time.Duration
+//		Payload  []byte // of the Ping
+//	}
+type RoundTripTime = pipeline.RoundTripTime
+
+// Backpressure says that more than Options.HighWater of output is waiting.
+//
+//	type Backpressure struct{ Waiting int } // bytes
+type Backpressure = pipeline.Backpressure
+
+// Drained says that less than Options.LowWater of output is waiting again.
+//
+//	type Drained struct{ Waiting int } // bytes
+type Drained = pipeline.Drained
+
+// Dropped tells of messages that will not go out, by Options.WhenFull.
+//
+//	type Dropped struct{ Messages, Bytes int }
+type Dropped = pipeline.Dropped
+
+// Flushed answers a Flush.
+type Flushed = actors.Flushed
 
 // Policy is what happens when a peer takes its messages too slowly.
 type Policy = pipeline.Policy
@@ -32,7 +57,10 @@ const (
 	DropOldest = pipeline.DropOldest
 )
 
-// Who began the end of a connection, in Closed.
+// Side is who began the end of a connection, in Closed.
+type Side = pipeline.Side
+
+// The sides.
 const (
 	Nobody = pipeline.Nobody
 	Peer   = pipeline.Peer
@@ -55,16 +83,23 @@ type Upgraded struct {
 	Value       any            // UpgradeServer's
 }
 
-// Messages to a connection. Anything else that is sent to one goes through its
-// stages, from the handler's end: a *frame.Frame, a *frame.Error to fail the
+// Messages to a connection are those below. Anything else that is sent to one goes
+// through its stages, from the handler's end: a *frame.Frame, a *frame.Error to fail the
 // connection, or what a stage of yours understands.
-type (
-	// Flush asks the connection to answer *Flushed when everything sent to it
-	// before has been written to the socket.
-	Flush = actors.Flush
-	// Leave asks for a Close with Code and Reason, like a Close frame.
-	Leave = pipeline.Leave
-)
+
+// Flush asks the connection to answer *Flushed when everything sent to it before has been
+// written to the socket.
+type Flush = actors.Flush
+
+// Leave asks for a Close, as a Close frame does.
+//
+//	type Leave struct {
+//		Code   frame.Code
+//		Reason string
+//	}
+//
+// A zero Code is frame.GoingAway.
+type Leave = pipeline.Leave
 
 // SetStages replaces the stages of a living connection that were given as
 // Stages, between two frames. The state of those that leave is lost. AutoPong
