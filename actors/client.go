@@ -37,9 +37,6 @@ type Connect struct {
 	Upgrade func(message any) ClientUpgrader // what a message asks for that is no *http.Request; nil: nothing
 }
 
-// Connected answers a ClientUpgrader that has succeeded.
-type Connected struct{ Response *http.Response }
-
 // client is the side of a connection that speaks HTTP as a client. One goroutine reads for
 // as long as it does, so that what comes unasked, the server's end too, is seen at once;
 // another writes each request.
@@ -356,7 +353,7 @@ func (c *client) upgrade(x *exchange, m *exchanged) {
 	answer := any(errUpgradeFailed)
 	defer func() { c.reply(x.sender, answer) }() // also if a stage panics
 	c.become(m.plan, c.rt.poller.Open(c.Conn, &c.mailbox, m.plan.Portable), c.http.Rest())
-	answer = &Connected{m.response}
+	answer = m.response
 }
 
 // reply answers with a message or an error, in which a server's words may be.

@@ -145,7 +145,7 @@ func TestClientUpgrades(t *testing.T) {
 		a.answers("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n\r\n" + unmasked(frame.Text("first")))
 		expect[*hello](a.handler)
 		a.handler.text("first")
-		require.Equal(a.world, 101, expect[*Connected](a.handler).Response.StatusCode)
+		require.Equal(a.world, 101, expect[*http.Response](a.handler).StatusCode)
 		time.Sleep(time.Minute) // the time of the exchange is over and forgotten
 		go a.answers(unmasked(frame.Text("later"), frame.Close(frame.Normal, "")))
 		a.handler.text("later")

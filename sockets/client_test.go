@@ -353,6 +353,18 @@ func TestServerThatNeverAnswers(t *testing.T) {
 			addr, _, _ := w.replying(agreed)
 			return addr
 		},
+		"a byte of the header at a time": func(w *world) string {
+			addr, _ := w.script(func(p *peer) { dripping(p, "HTTP/1.1 101 Yes\r\n", "X") })
+			return addr
+		},
+		"interim answers without end": func(w *world) string {
+			addr, _ := w.script(func(p *peer) { dripping(p, "", "HTTP/1.1 103 Early\r\n\r\n") })
+			return addr
+		},
+		"a byte of a refusal at a time": func(w *world) string {
+			addr, _ := w.script(func(p *peer) { dripping(p, "HTTP/1.1 401 No\r\nContent-Length: 99", "9") })
+			return addr
+		},
 	}
 	for name, start := range stops {
 		for _, s := range []setting{settings[0], settings[1]} {
@@ -379,6 +391,14 @@ func TestServerThatNeverAnswers(t *testing.T) {
 				assert.Empty(t, h.all)
 			})
 		}
+	}
+}
+
+// dripping is a server that goes on for ever, slowly.
+func dripping(p *peer, first, more string) {
+	http.ReadRequest(p.in)
+	for _, err := io.WriteString(p.Conn, first); err == nil; _, err = io.WriteString(p.Conn, more) {
+		time.Sleep(time.Millisecond)
 	}
 }
 

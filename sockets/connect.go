@@ -11,9 +11,9 @@ import (
 
 // Connect opens an HTTP connection to an http, https, ws or wss URL and returns
 // its actor. It answers each *http.Request sent to it with an *http.Response,
-// whose body is in memory, or an error; an *UpgradeClient turns it into a
-// WebSocket, or is answered with an error and leaves it as usable as the server
-// does. Cookies are those of d's Jar, unless the UpgradeClient's Dialer has one.
+// whose body is in memory, or an error; an *UpgradeClient, which is answered with
+// the response of 101, turns it into a WebSocket, or gets an error and leaves it as
+// usable as the server does. Cookies are those of d's Jar, unless the UpgradeClient's Dialer has one.
 //
 // A nil system is DefaultSystem.
 //

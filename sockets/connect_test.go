@@ -334,7 +334,7 @@ func TestConnectAsksOfTheWrongKind(t *testing.T) {
 	late := w.asked(conn, w.get("/"))
 	r := p.reads()
 	fmt.Fprint(p, strings.ReplaceAll(agreed+"\r\n", "ACCEPT", AcceptKey(r.Header.Get("Sec-WebSocket-Key"))))
-	outcome(w, up)
+	assert.Equal(t, 101, outcome(w, up).(*http.Response).StatusCode)
 	assert.ErrorContains(t, outcome(w, late).(error), "speaks HTTP no longer")
 	p.Close()
 	h.upgraded()

@@ -1,0 +1,92 @@
+package sockets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// DialActorRequest is DialActor on the terms of net/http: r says where to and with which
+// headers, its context bounds the wait; c, nil being http.DefaultClient, has the Jar, the
+// Timeout, and in its *http.Transport the Proxy, DialContext and TLSClientConfig. What u has
+// besides counts: its handler, stages and options, its Header with r's, and of its Dialer
+// what c leaves at zero. Redirects are followed as u.Dialer says.
+//
+// r is a GET without a body of a ws, wss, http or https URL.
+func DialActorRequest(system *actor.ActorSystem, r *http.Request, c *http.Client, u *UpgradeClient) (*actor.PID, error) {
+	if r == nil || r.URL == nil {
+		return nil, &dialError{"dial", "", errors.New("no URL")}
+	}
+	address := r.URL.String()
+	v, err := u.like(r, c)
+	if err != nil {
+		return nil, &dialError{"dial", address, err}
+	}
+	return DialActor(r.Context(), system, address, v)
+}
+
+// like is u with what r and c say.
+func (u *UpgradeClient) like(r *http.Request, c *http.Client) (*UpgradeClient, error) {
+	if u == nil {
+		u = new(UpgradeClient)
+	}
+	switch {
+	case r.Method != "" && r.Method != http.MethodGet:
+		return nil, fmt.Errorf("method of a handshake is GET, not %q", r.Method)
+	case r.Body != nil && r.Body != http.NoBody:
+		return nil, errors.New("a handshake has no body")
+	}
+	v := *u
+	v.Header = u.Header.Clone()
+	if v.Header == nil {
+		v.Header = http.Header{}
+	}
+	for name, values := range r.Header {
+		v.Header[name] = values
+	}
+	if r.Host != "" && r.Host != r.URL.Host {
+		v.Header["Host"] = []string{r.Host}
+	}
+	return &v, v.Dialer.like(c)
+}
+
+// like takes what c says.
+func (d *Dialer) like(c *http.Client) error {
+	if c == nil {
+		c = http.DefaultClient
+	}
+	if c.Jar != nil {
+		d.Jar = c.Jar
+	}
+	if c.Timeout > 0 {
+		d.Timeout = c.Timeout
+	}
+	over := c.Transport
+	if over == nil {
+		over = http.DefaultTransport
+	}
+	t, ok := over.(*http.Transport)
+	switch {
+	case !ok:
+		return fmt.Errorf("the client's Transport is a %T: a WebSocket needs an *http.Transport", over)
+	case t.DialTLSContext != nil || t.DialTLS != nil:
+		return errors.New("the client's Transport sets up TLS by itself: give its TLSClientConfig")
+	}
+	if d.Proxy = t.Proxy; d.Proxy == nil {
+		d.Proxy = NoProxy
+	}
+	if t.TLSClientConfig != nil {
+		d.TLS = t.TLSClientConfig
+	}
+	switch {
+	case t.DialContext != nil:
+		d.NetDial = t.DialContext
+	case t.Dial != nil:
+		d.NetDial = func(_ context.Context, network, addr string) (net.Conn, error) { return t.Dial(network, addr) }
+	}
+	return nil
+}
