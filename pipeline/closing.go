@@ -40,7 +40,7 @@ type Closing struct {
 }
 
 // late comes back when the time of a phase may be over.
-type late struct{}
+type late struct{ began time.Duration } // the phase did, by clock
 
 // Stage returns the rules of closing as a stage.
 func (o Closing) Stage() Stage {
@@ -60,10 +60,9 @@ const (
 
 type closer struct {
 	link
-	*Closing               // the recipe, until its time is changed
-	mistake  *frame.Error  // the peer's last word, if it was that
-	account  *Closed       // nil until a Close came or went
-	began    time.Duration // closing did, by clock
+	*Closing              // the recipe, until its time is changed
+	mistake  *frame.Error // the peer's last word, if it was that
+	account  *Closed      // nil until a Close came or went
 	phase    phase
 	fromPeer bool // something from the wire is on its way up: an error that comes down is the peer's doing
 }
@@ -85,7 +84,7 @@ func (c *closer) onUp(item any) {
 	case *Settled:
 		c.settled()
 	case *late:
-		c.late()
+		c.late(m.began)
 	case *Stalled:
 		c.stalled()
 	case *Overflow:
@@ -110,9 +109,6 @@ func (c *closer) onDown(item any) {
 	case *frame.Frame:
 		switch {
 		case c.phase >= closing: // RFC 6455 5.5.1: nothing follows our close
-			m.Sent()
-		case m.Opcode.Control() && (len(m.Payload) > 125 || !m.Fin || m.RSV != 0): // RFC 6455 5.5
-			c.fail(frame.Failure(frame.InternalError, "handler sent a control frame in fragments, compressed or over 125 bytes"))
 			m.Sent()
 		case m.Opcode == frame.OpClose:
 			c.weClose(m)
@@ -182,7 +178,7 @@ func (c *closer) peerEnds() {
 // settle waits for the handler to work through what came before the peer's last word.
 func (c *closer) settle() {
 	c.phase = settling
-	c.lookIn(c.Timeout)
+	c.lookIn(c.Timeout, clock(c.status()))
 	c.down(&Settle{})
 }
 
@@ -204,21 +200,21 @@ func (c *closer) settled() {
 	}
 }
 
-func (c *closer) lookIn(d time.Duration) {
+func (c *closer) lookIn(d, began time.Duration) {
 	if c.Timeout > 0 {
-		c.down(&After{Delay: d, Event: &late{}})
+		c.down(&After{Delay: d, Event: &late{began}})
 	}
 }
 
 // late ends the wait for the handler, or for a Close of the peer's that may lie behind
 // input that the handler has given no credit for: that time does not count.
-func (c *closer) late() {
+func (c *closer) late(began time.Duration) {
 	switch c.phase {
 	case settling:
 		c.settled()
 	case closing:
-		if left := c.Timeout - (clock(c.status()) - c.began); left > 0 {
-			c.lookIn(max(left, c.Timeout/64)) // the clock may stand still: not again at once
+		if left := c.Timeout - (clock(c.status()) - began); left > 0 {
+			c.lookIn(max(left, c.Timeout/64), began) // the clock may stand still: not again at once
 			return
 		}
 		c.account.Err = ErrCloseTimeout

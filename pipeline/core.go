@@ -2,22 +2,24 @@ package pipeline
 
 // Core is the stages next to the wire that make WebSocket, as one: what a Chain of
 //
-//	Above Assemble Limit Text Deflate Budget Closing Codec
+//	Sequence Above Assemble Limit Text Deflate Budget Closing Codec
 //
 // would be, in one allocation and the fewest cache lines (BenchmarkBuild). Stream
 // takes the place of Assemble.
 type Core struct {
-	Above   Part // an Outbox; nil: nothing
-	Stream  bool
-	Budget  *Budget // nil: none; not with Stream
-	Limit   Limit
-	Deflate *Deflate // nil: no permessage-deflate
-	Closing Closing
-	Codec   Codec
+	Sequence Sequence // its RSV is the Codec's
+	Above    Part     // an Outbox; nil: nothing
+	Stream   bool
+	Budget   *Budget // nil: none; not with Stream
+	Limit    Limit
+	Deflate  *Deflate // nil: no permessage-deflate
+	Closing  Closing
+	Codec    Codec
 }
 
 // core is a connection's.
 type core struct {
+	sequencer sequencer
 	assembler assembler
 	limiter   limiter
 	checker   checker
@@ -34,6 +36,8 @@ func (o *Core) layers() []layer { return o.appendLayers(new(core), nil) }
 
 // appendLayers appends c's layers, which follow the recipe, to stack.
 func (o *Core) appendLayers(c *core, stack []layer) []layer {
+	c.sequencer.Sequence, c.sequencer.rsv = &o.Sequence, o.Codec.RSV
+	stack = append(stack, &c.sequencer)
 	if o.Above != nil {
 		stack = append(stack, o.Above.layers()...)
 	}

@@ -5,8 +5,8 @@
 // what comes down from the handler. A [Stage] is a recipe that, given its two
 // neighbours, returns its own two functions, and a [Chain] of stages is a stage.
 //
-//	handler | AutoPong AutoPing yours... | Assemble | Limit | Text | Deflate | Closing | Codec | wire
-//	          payload belongs to the receiver       |  payload borrowed from the read buffer
+//	handler | AutoPong AutoPing yours... | Sequence Outbox Assemble | Limit Text Deflate Budget Closing Codec | wire
+//	          payload belongs to the receiver                       | payload borrowed from the read buffer
 //
 // The stages of one connection are a [Pipeline], of two parts: a top, next to the
 // handler, that may be replaced while it lives, and a core. The usual two,

@@ -6,12 +6,33 @@ import (
 	"github.com/spindrift-go/spindrift/frame"
 )
 
-// What an Outbox drops, and how it says so.
+// losses is what a stage has dropped, until the handler is told.
+type losses struct {
+	dropped Dropped // not told yet
+	silent  bool    // the first drop of this time was told
+}
 
-func (b *outbox) refuse(f *frame.Frame, messages int) {
-	b.dropped.Messages += messages
-	b.dropped.Bytes += len(f.Payload)
+// refuse drops f, with which so many messages are lost.
+func (l *losses) refuse(f *frame.Frame, messages int) {
+	l.dropped.Messages += messages
+	l.dropped.Bytes += len(f.Payload)
 	f.Sent()
+}
+
+// tell reports the first drop of a time at once.
+func (l *losses) tell(to *link) {
+	if !l.silent && l.dropped != (Dropped{}) {
+		l.silent = true
+		l.report(to)
+	}
+}
+
+func (l *losses) report(to *link) {
+	if l.dropped != (Dropped{}) {
+		told := l.dropped
+		l.dropped = Dropped{}
+		to.up(&told)
+	}
 }
 
 // makeRoom drops one message that waits; false if there is none that may be.
@@ -42,7 +63,7 @@ func (b *outbox) makeRoom() bool {
 	}
 	b.dropped.Messages++
 	b.forget(first, last)
-	b.tell()
+	b.tell(&b.link)
 	return true
 }
 
@@ -68,20 +89,4 @@ func (b *outbox) abandon() {
 		}
 	}
 	b.forget(0, len(b.queue))
-}
-
-// tell reports the first drop of a time at once.
-func (b *outbox) tell() {
-	if !b.silent {
-		b.silent = true
-		b.report()
-	}
-}
-
-func (b *outbox) report() {
-	if b.dropped != (Dropped{}) {
-		told := b.dropped
-		b.dropped = Dropped{}
-		b.up(&told)
-	}
 }

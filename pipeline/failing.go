@@ -20,7 +20,7 @@ var (
 func (c *closer) weClose(f *frame.Frame) {
 	code, reason, err := frame.ParseClose(f.Payload)
 	if err != nil {
-		c.fail(frame.Failure(frame.InternalError, "handler sent a bad close frame: "+err.Reason))
+		c.fail(frame.Failure(frame.InternalError, "this side sent a bad close frame: "+err.Reason))
 		f.Sent()
 		return
 	}
@@ -38,8 +38,7 @@ func (c *closer) weClose(f *frame.Frame) {
 		return
 	}
 	c.phase = closing
-	c.began = clock(c.status())
-	c.lookIn(c.Timeout)
+	c.lookIn(c.Timeout, clock(c.status()))
 }
 
 // fail ends the connection because of e: a Close with its code if none was sent

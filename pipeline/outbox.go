@@ -47,11 +47,10 @@ type outbox struct {
 	link
 	Outbox
 	pressure
+	losses
 	queue   []*frame.Frame // wait, oldest first
 	size    int            // what they cost
 	control int            // what control frames have cost since the wire last had room
-	dropped Dropped        // not told yet
-	silent  bool           // the first drop of this time was told
 	open    bool           // a message has gone out in part
 	coming  message        // the one that comes down
 	state   outboxState
@@ -95,7 +94,7 @@ func (b *outbox) onUp(item any) {
 		b.calm(item)
 	case *Closed:
 		b.abandon()
-		b.report()
+		b.report(&b.link)
 		b.up(item)
 	default:
 		b.up(item)
@@ -108,7 +107,7 @@ func (b *outbox) calm(drained any) {
 	if b.pressed || len(b.queue) > 0 {
 		return
 	}
-	b.report()
+	b.report(&b.link)
 	b.silent = false
 	if b.falls() {
 		if drained == nil {
@@ -167,7 +166,7 @@ func (b *outbox) take(f *frame.Frame) {
 	case b.state == failed, begins && b.Limit > 0 && cost(f) > b.Limit && !b.idle(): // dropping others would not help it
 		b.coming = dropped
 		b.refuse(f, 1)
-		b.tell()
+		b.tell(&b.link)
 	case b.idle():
 		b.pass(f)
 	default:

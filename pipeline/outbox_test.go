@@ -25,12 +25,15 @@ type slowWire struct {
 	sent         []string // what reached it
 	told         []string // what the handler was told
 	frames       []*frame.Frame
-	dropped      Dropped // the sum
+	failure      *frame.Error // the latest that reached it
+	dropped      Dropped      // the sum
 }
 
-func newSlowWire(t *testing.T, o Outbox) *slowWire {
-	w := &slowWire{t: t, high: o.High, low: max(o.High/2, 1)}
-	p := New(w, Chain(), o.Stage())
+func newSlowWire(t *testing.T, o Outbox) *slowWire { return newSlowWireUnder(t, o.High, o) }
+
+func newSlowWireUnder(t *testing.T, high int, core Part) *slowWire {
+	w := &slowWire{t: t, high: high, low: max(high/2, 1)}
+	p := New(w, Chain(), core)
 	w.onUp, w.onDown = p.Up, p.Down
 	return w
 }
@@ -71,6 +74,7 @@ func (w *slowWire) Emit(item any) {
 		w.sent = append(w.sent, "<1008>")
 	case *frame.Error:
 		w.sent = append(w.sent, fmt.Sprintf("<%v>", m.Code))
+		w.failure = m
 	}
 }
 
@@ -131,6 +135,14 @@ func (w *slowWire) play(script string) {
 			w.onDown(frame.Failure(frame.InternalError, ""))
 		case "<closed>":
 			w.onUp(&Closed{})
+		case "<status>":
+			s := new(Status)
+			w.onDown(s)
+			w.told = append(w.told, fmt.Sprint("waiting ", s.Waiting))
+		case "<pressed>":
+			w.onUp(&Backpressure{})
+		case "<drained>":
+			w.onUp(&Drained{})
 		case "<nolimit>":
 			w.onDown(&Limits{Out: -1})
 		case "<empty>":

@@ -41,8 +41,8 @@ type Pipeline struct {
 	core   below // takes what leaves the top
 	bottom above // takes what comes from the wire
 
-	busy    bool  // an item is under way
-	answers []any // of the driver to that, to go up next
+	busy    bool   // an item is under way
+	answers *[]any // of the driver to that, to go up next; nil: there was never one
 }
 
 // whole is a pipeline and its parts, of the usual kind.
@@ -61,7 +61,7 @@ func New(d Driver, top, core Part) *Pipeline {
 		return new(Pipeline).begin(d, top.layers(), core.layers())
 	}
 	w := new(whole)
-	var tops, cores [8]layer // enough for all there are, on the stack
+	var tops, cores [10]layer // enough for all there are, on the stack
 	return w.Pipeline.begin(d, alive.appendLayers(&w.top, tops[:0]), web.appendLayers(&w.core, cores[:0]))
 }
 
@@ -75,7 +75,10 @@ func (p *Pipeline) begin(d Driver, top, core []layer) *Pipeline {
 // Up takes an item from the wire, or an answer of the driver, see Driver.
 func (p *Pipeline) Up(item any) {
 	if p.busy {
-		p.answers = append(p.answers, item)
+		if p.answers == nil {
+			p.answers = new([]any)
+		}
+		*p.answers = append(*p.answers, item)
 		return
 	}
 	if frame.Debug {
@@ -125,9 +128,9 @@ func (p *Pipeline) rest() { p.busy = false }
 
 // answer sends up what the driver has answered, and what it answers to that.
 func (p *Pipeline) answer() {
-	for len(p.answers) > 0 {
-		item := p.answers[0]
-		p.answers = slices.Delete(p.answers, 0, 1) // there are one or two, and their memory is used again
+	for p.answers != nil && len(*p.answers) > 0 {
+		item := (*p.answers)[0]
+		*p.answers = slices.Delete(*p.answers, 0, 1) // there are one or two, and their memory is used again
 		p.bottom.onUp(item)
 	}
 }

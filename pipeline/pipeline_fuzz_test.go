@@ -21,7 +21,7 @@ import (
 // this role may send, in an order it may send them, no more than one Close and
 // nothing after it, no memory that did not arrive.
 func FuzzPipeline(f *testing.F) {
-	moves := [][]byte{nil, {0}, {2, 9, 2, 10}, {1, 8, 40, 11, 3, 7, 12}, {0, 0, 0, 16, 30, 31, 17, 5, 14}, {4, 13, 9, 200, 0}, {0, 15, 4, 18, 6}}
+	moves := [][]byte{nil, {0}, {2, 9, 2, 10}, {1, 8, 40, 11, 3, 7, 12}, {0, 0, 0, 16, 30, 31, 17, 5, 14}, {4, 13, 9, 200, 0}, {0, 15, 4, 18, 6}, {21, 0, 21}, {21, 0, 22, 22 + 128}, {23, 23 + 64, 23 + 32}}
 	for i, seed := range seeds(f) {
 		f.Add(seed.options, seed.wire, moves[i%len(moves)])
 	}
@@ -175,6 +175,14 @@ func (z *chaos) move(m byte) int {
 		z.up(&Orphaned{Err: errors.New("handler")})
 	case 20:
 		z.up(&Lost{Err: errors.New("reset")})
+	case 21:
+		z.down(frame.Fragment(frame.OpText, false, []byte("begins")))
+	case 22:
+		z.down(frame.Fragment(frame.OpContinuation, m < 128, []byte("goes on")))
+	case 23:
+		f := frame.Fragment(frame.Opcode(m>>4), true, []byte("anything"))
+		f.RSV = m
+		z.down(f)
 	default:
 		return int(m)
 	}

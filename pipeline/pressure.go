@@ -11,11 +11,11 @@ type pressure struct {
 // is to hear of it.
 func (p *pressure) rises() bool {
 	p.pressed = true
-	return p.tell()
+	return p.first()
 }
 
-// tell reports whether the handler has not heard Backpressure yet, and notes it.
-func (p *pressure) tell() bool {
+// first reports whether the handler has not heard Backpressure yet, and notes it.
+func (p *pressure) first() bool {
 	was := p.told
 	p.told = true
 	return !was

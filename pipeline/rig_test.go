@@ -65,6 +65,7 @@ func (o terms) links() Stage {
 		stages = append(stages, AutoPong{Show: o.show}.Stage())
 	}
 	stages = append(stages, o.autoPing().Stage())
+	stages = append(stages, Sequence{RSV: o.codec().RSV}.Stage())
 	if o.stream {
 		stages = append(stages, Stream)
 	} else {

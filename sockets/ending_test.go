@@ -111,8 +111,8 @@ var endings = []ending{
 			l.closes(frame.InternalError)
 			l.part()
 		},
-		want: Closed{Code: frame.InternalError, Reason: "handler sent a bad close frame: close code 1006 may not be sent", By: Local},
-		err:  frame.Failure(frame.InternalError, "handler sent a bad close frame: close code 1006 may not be sent"),
+		want: Closed{Code: frame.InternalError, Reason: "this side sent a bad close frame: close code 1006 may not be sent", By: Local},
+		err:  frame.Failure(frame.InternalError, "this side sent a bad close frame: close code 1006 may not be sent"),
 	},
 	failure("reserved opcode", frame.ProtocolError, "reserved opcode", Options{},
 		func(l *link) string { return l.raw(0x83, 0) }),

@@ -326,6 +326,27 @@ func TestStream(t *testing.T) {
 	})
 }
 
+// Several senders share a connection: a whole message of one does not come between the
+// fragments of another. A fragment of no message is told as ours, and never goes out.
+func TestMessagesOfSeveralSenders(t *testing.T) {
+	bothRoles(t, func(w *world, ours role) {
+		h := w.handler()
+		l := w.connect(ours, h, terms{})
+		l.tell(frame.Fragment(frame.OpText, false, []byte("one, ")))
+		l.tell(frame.Text("broadcast"))
+		l.tell(frame.Fragment(frame.OpContinuation, true, []byte("two")))
+		for _, want := range []string{"one, ", "two", "broadcast"} {
+			assert.Equal(w, want, l.frame().String())
+		}
+		l.tell(frame.Fragment(frame.OpContinuation, true, []byte("three")))
+		l.closes(frame.InternalError)
+		l.part()
+		end := h.untilClosed()
+		assert.Equal(w, Local, end.By)
+		assert.EqualError(w, end.Err, "1011 this side sent a continuation of no message")
+	})
+}
+
 // The settings are what their names say: a portable connection has a goroutine
 // that reads, one of the poller's has none.
 func TestSettings(t *testing.T) {
@@ -338,7 +359,7 @@ func TestSettings(t *testing.T) {
 		if w.portable {
 			want = 1
 		}
-		assert.True(w, until(func() bool { return running("actors.(*portable)") == want }), "%d goroutines read", want)
+		assert.True(w, until(func() bool { return running("transport.(*portable)") == want }), "%d goroutines read", want)
 		l.Close()
 		expect[*Closed](h)
 	})

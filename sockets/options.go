@@ -111,6 +111,11 @@ func (o *Options) top(extra []pipeline.Stage) pipeline.Part {
 // to have shared in common; it may be nil.
 func (o *Options) core(client bool, params *pipeline.DeflateParams, shared *pipeline.Shared) pipeline.Part {
 	core := &pipeline.Core{
+		Sequence: pipeline.Sequence{
+			Limit:  or(o.MaxOut, defaultMaxOut),
+			High:   or(o.HighWater, defaultHighWater),
+			Policy: o.WhenFull,
+		},
 		Stream: o.Stream,
 		Budget: o.Budget,
 		Limit: pipeline.Limit{
@@ -131,7 +136,7 @@ func (o *Options) core(client bool, params *pipeline.DeflateParams, shared *pipe
 			Limit:  or(o.MaxOut, defaultMaxOut),
 			High:   or(max(o.HighWater, 0), defaultHighWater), // there is always one: a negative one only keeps the handler in peace
 			Policy: o.WhenFull,
-		}.Stage()
+		}
 	}
 	if params != nil {
 		core.Codec.RSV = frame.RSV1
