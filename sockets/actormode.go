@@ -49,7 +49,7 @@ func (s *Server) actorMode() {
 		}
 		pid := rt.Spawn()
 		s.conns.Store(c, pid)
-		return context.WithValue(ctx, placeKey{}, &place{pid: pid, conn: c, room: &s.room, log: &s.log})
+		return context.WithValue(ctx, connInfoKey{}, &connInfo{pid: pid, conn: c, upgraded: &s.upgraded, log: &s.log})
 	}
 }
 
@@ -65,7 +65,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
 		Stall:    or(s.AnswerStall, defaultAnswerStall),
 		Log:      &s.log,
 	}
-	if p, ok := r.Context().Value(placeKey{}).(*place); ok {
+	if p, ok := r.Context().Value(connInfoKey{}).(*connInfo); ok {
 		ex.Conn = p.conn
 	}
 	if refusal := s.takeBody(w, r); refusal != nil {

@@ -11,24 +11,25 @@ import (
 	"github.com/spindrift-go/spindrift/actors"
 )
 
-// place is where a request came in.
-type place struct {
-	pid   *actor.PID  // of its connection, in actor mode; nil: an upgrade will bring it
-	conn  net.Conn    // in actor mode
-	room  *room       // of its server
-	asked bool        // a listener, in the name of pid
-	log   *actors.Log // of its server
+// connInfo is what a server knows of the connection that a request came by.
+type connInfo struct {
+	pid      *actor.PID  // of its connection, in actor mode; nil: an upgrade will bring it
+	conn     net.Conn    // in actor mode
+	upgraded *connSet    // of its server
+	asked    bool        // a listener, in the name of pid
+	log      *actors.Log // of its server
 }
 
-type placeKey struct{}
+type connInfoKey struct{}
 
-// room is the upgraded connections of one server, and how many it may have.
-type room struct {
+// connSet is the upgraded connections of one server, or of a handler under other servers,
+// and how many there may be.
+type connSet struct {
 	group        actors.Group
 	total, perIP int // 0: no cap
 }
 
-func (room *room) capped() bool { return room != nil && (room.total > 0 || room.perIP > 0) }
+func (c *connSet) capped() bool { return c != nil && (c.total > 0 || c.perIP > 0) }
 
 // tenancy is the life of a connection that counts.
 type tenancy struct {
@@ -41,28 +42,28 @@ func (t *tenancy) Released() { t.leave() }
 
 var errFull = refuse(http.StatusServiceUnavailable, "too many connections", "Retry-After", "10")
 
-// admit finds the connection's room and counts it there, if there is a cap and room
+// admit finds the set that the connection will join and counts it there, if there is a cap and room
 // below it. What only the connection can tell is left for when it is there.
 func (u *upgrade) admit() (actors.Lifetime, error) {
-	if p, ok := u.request.Context().Value(placeKey{}).(*place); ok {
-		u.room = p.room
+	if p, ok := u.request.Context().Value(connInfoKey{}).(*connInfo); ok {
+		u.set = p.upgraded
 	} else { // another server's, or middleware has replaced the request's context
 		u.late = true
 		return u.life, nil
 	}
-	if !u.room.capped() {
+	if !u.set.capped() {
 		return u.life, nil
 	}
 	ip, ok := parseIP(u.request.RemoteAddr)
-	if !ok && u.room.perIP > 0 {
+	if !ok && u.set.perIP > 0 {
 		u.late = true
 		return u.life, nil
 	}
-	return u.count(ip, u.room.perIP)
+	return u.count(ip, u.set.perIP)
 }
 
 func (u *upgrade) count(ip netip.Addr, perIP int) (actors.Lifetime, error) {
-	leave, ok := u.room.group.Admit(ip, u.room.total, perIP)
+	leave, ok := u.set.group.Admit(ip, u.set.total, perIP)
 	if !ok {
 		return nil, errFull
 	}
@@ -71,22 +72,22 @@ func (u *upgrade) count(ip netip.Addr, perIP int) (actors.Lifetime, error) {
 
 // greetLate takes the connection first, and then looks whether it may come in.
 func (u *upgrade) greetLate(w http.ResponseWriter) (nc net.Conn, first []byte, err error) {
-	if u.room != nil {
+	if u.set != nil {
 		nc, first, err = actors.Hijack(w)
 	} else {
-		nc, first, u.room, err = strays.hijack(w)
+		nc, first, u.set, err = strays.hijack(w)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if u.room == nil && u.of != nil {
-		u.room = &u.of.room
+	if u.set == nil && u.of != nil {
+		u.set = &u.of.upgraded
 	}
-	if u.room == nil {
+	if u.set == nil {
 		return nc, first, nil
 	}
-	u.plan.Group = &u.room.group
-	if !u.room.capped() {
+	u.plan.Group = &u.set.group
+	if !u.set.capped() {
 		return nc, first, nil
 	}
 	life, err := u.count(u.addressOver(nc))
@@ -104,7 +105,7 @@ func (u *upgrade) greetLate(w http.ResponseWriter) (nc net.Conn, first []byte, e
 // A socket that has none (of a proxy on this machine, say) counts for no address, unless
 // the request claims to have one.
 func (u *upgrade) addressOver(nc net.Conn) (ip netip.Addr, perIP int) {
-	perIP = u.room.perIP
+	perIP = u.set.perIP
 	ip, ok := parseIP(u.request.RemoteAddr)
 	if !ok {
 		own := nc.RemoteAddr().String()

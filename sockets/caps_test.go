@@ -170,7 +170,7 @@ func TestMaxConnsPerIPOfMiddleware(t *testing.T) {
 				assert.Equal(t, in, knock(""), "a socket without an address")
 				assert.Equal(t, in, knock(""), "is no address's")
 			}
-			assert.Equal(t, s.Connections(), s.room.group.Len())
+			assert.Equal(t, s.Connections(), s.upgraded.group.Len())
 		})
 	}
 }
@@ -200,7 +200,7 @@ func TestRequestWithoutItsContext(t *testing.T) {
 			assert.Equal(w, http.StatusSwitchingProtocols, status)
 			h.upgraded()
 			assert.Equal(w, 1, other.Connections())
-			assert.Zero(w, handler.room.group.Len())
+			assert.Zero(w, handler.upgraded.group.Len())
 			q.Close()
 			expect[*Closed](h)
 			p.Close()
@@ -218,7 +218,7 @@ func TestRequestWithoutItsContext(t *testing.T) {
 		require.NoError(w, <-done)
 		expect[*Closed](h)
 		assert.Zero(w, strays.wanted.Load())
-		assert.Empty(w, strays.rooms)
+		assert.Empty(w, strays.sets)
 	})
 }
 

@@ -41,7 +41,7 @@ type Handler struct {
 	Options      *Options         // nil: the defaults
 	Drain        DrainOptions     // how Shutdown treats the connections
 
-	room room // of connections that came in by other servers than ours
+	upgraded connSet // of connections that came in by other servers than ours
 }
 
 // ServeHTTP upgrades r or refuses it. It returns when that is decided; the
@@ -124,7 +124,7 @@ func serve(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, u 
 // its own. So does every further request that a listener is asked, whose earlier
 // answers nobody could otherwise tell from the one that is due.
 func connection(r *http.Request, ex *actors.Exchange) *actor.PID {
-	p, ok := r.Context().Value(placeKey{}).(*place)
+	p, ok := r.Context().Value(connInfoKey{}).(*connInfo)
 	if !ok || p.pid == nil || p.asked || r.ProtoMajor >= 2 {
 		return nil
 	}

@@ -12,7 +12,7 @@ import (
 // logOf is where the program hears of mistakes of its own: the log of the server that r
 // came to; nil: slog.Default.
 func logOf(r *http.Request) *actors.Log {
-	if p, ok := r.Context().Value(placeKey{}).(*place); ok {
+	if p, ok := r.Context().Value(connInfoKey{}).(*connInfo); ok {
 		return p.log
 	}
 	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && s.ErrorLog != nil {

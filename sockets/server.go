@@ -41,12 +41,12 @@ type Server struct {
 	MaxConns      int                // upgraded connections at a time, one more gets 503; 0: any
 	MaxConnsPerIP int                // likewise from one IPv4 address or IPv6 /64: a proxy has one; 0: any
 
-	once    sync.Once
-	misuse  error       // what Serve returns
-	stopped atomic.Bool // by Shutdown or Close
-	log     actors.Log
-	room    room
-	conns   sync.Map // actor mode: net.Conn to *actor.PID, while they speak HTTP
+	once     sync.Once
+	misuse   error       // what Serve returns
+	stopped  atomic.Bool // by Shutdown or Close
+	log      actors.Log
+	upgraded connSet
+	conns    sync.Map // actor mode: net.Conn to *actor.PID, while they speak HTTP
 }
 
 // setup hooks the server into the embedded one, once.
@@ -54,7 +54,7 @@ func (s *Server) setup() {
 	s.once.Do(func() {
 		s.System = orDefaultSystem(s.System)
 		s.log.Logger = s.ErrorLog
-		s.room.total, s.room.perIP = s.MaxConns, s.MaxConnsPerIP
+		s.upgraded.total, s.upgraded.perIP = s.MaxConns, s.MaxConnsPerIP
 		if s.Listener != nil && s.Handler != nil {
 			s.misuse = errors.New("sockets: Server has a Listener and a Handler: set one of them")
 			return
@@ -81,16 +81,16 @@ func (s *Server) dropIn() {
 	connState := s.ConnState
 	s.ConnState = func(c net.Conn, state http.ConnState) {
 		if state == http.StateHijacked {
-			strays.hijacked(c, &s.room)
+			strays.hijacked(c, &s.upgraded)
 		}
 		if connState != nil {
 			connState(c, state)
 		}
 	}
-	here := &place{room: &s.room, log: &s.log}
+	here := &connInfo{upgraded: &s.upgraded, log: &s.log}
 	if connContext := s.ConnContext; connContext != nil {
 		s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(connContext(ctx, c), placeKey{}, here)
+			return context.WithValue(connContext(ctx, c), connInfoKey{}, here)
 		}
 		return
 	}
@@ -100,7 +100,7 @@ func (s *Server) dropIn() {
 		if base != nil {
 			ctx = base(l)
 		}
-		return context.WithValue(ctx, placeKey{}, here)
+		return context.WithValue(ctx, connInfoKey{}, here)
 	}
 }
 

@@ -70,7 +70,7 @@ func (s *Server) Close() error {
 }
 
 func (s *Server) drain(ctx context.Context) (DrainResult, error) {
-	d, err := drain(ctx, s.System, &s.room.group, s.Drain)
+	d, err := drain(ctx, s.System, &s.upgraded.group, s.Drain)
 	if d.Stuck > 0 {
 		s.Server.Close() // an upgrade that blocks in Hijack has a socket that only net/http knows
 	}
@@ -78,7 +78,7 @@ func (s *Server) drain(ctx context.Context) (DrainResult, error) {
 }
 
 // Connections is the number of upgraded connections.
-func (s *Server) Connections() int { return s.room.group.Len() }
+func (s *Server) Connections() int { return s.upgraded.group.Len() }
 
 // Shutdown closes the handler's connections as Server.Shutdown does a server's.
 // Connections that came in by a Server are that server's.
@@ -89,7 +89,7 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 
 // ShutdownResult is Shutdown that tells how many connections there were.
 func (h *Handler) ShutdownResult(ctx context.Context) (DrainResult, error) {
-	return drain(ctx, orDefaultSystem(h.System), &h.room.group, h.Drain)
+	return drain(ctx, orDefaultSystem(h.System), &h.upgraded.group, h.Drain)
 }
 
 func drain(ctx context.Context, system *actor.ActorSystem, g *actors.Group, o DrainOptions) (DrainResult, error) {

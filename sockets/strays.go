@@ -18,11 +18,11 @@ var strays straySet
 type straySet struct {
 	wanted atomic.Int32 // strays that are being hijacked at the moment
 	mu     sync.Mutex
-	rooms  map[net.Conn]*room // hijacked meanwhile
+	sets   map[net.Conn]*connSet // hijacked meanwhile
 }
 
 // hijacked is told by every Server of its connections.
-func (s *straySet) hijacked(nc net.Conn, of *room) {
+func (s *straySet) hijacked(nc net.Conn, of *connSet) {
 	if s.wanted.Load() == 0 || !reflect.TypeOf(nc).Comparable() {
 		return
 	}
@@ -31,14 +31,14 @@ func (s *straySet) hijacked(nc net.Conn, of *room) {
 	if s.wanted.Load() == 0 {
 		return
 	}
-	if s.rooms == nil {
-		s.rooms = make(map[net.Conn]*room)
+	if s.sets == nil {
+		s.sets = make(map[net.Conn]*connSet)
 	}
-	s.rooms[nc] = of
+	s.sets[nc] = of
 }
 
-// hijack takes a connection and returns the room of its server; nil: it has none.
-func (s *straySet) hijack(w http.ResponseWriter) (nc net.Conn, first []byte, of *room, err error) {
+// hijack takes a connection and returns the set of its server; nil: it has none.
+func (s *straySet) hijack(w http.ResponseWriter) (nc net.Conn, first []byte, of *connSet, err error) {
 	s.wanted.Add(1)
 	nc, first, err = actors.Hijack(w)
 	s.mu.Lock()
@@ -47,15 +47,15 @@ func (s *straySet) hijack(w http.ResponseWriter) (nc net.Conn, first []byte, of 
 		of = s.find(nc)
 	}
 	if s.wanted.Add(-1) == 0 {
-		clear(s.rooms) // those that others have hijacked
+		clear(s.sets) // those that others have hijacked
 	}
 	return nc, first, of, err
 }
 
 // find looks for nc, or what it is a wrapping of.
-func (s *straySet) find(nc net.Conn) *room {
+func (s *straySet) find(nc net.Conn) *connSet {
 	for nc != nil && reflect.TypeOf(nc).Comparable() {
-		if of, ok := s.rooms[nc]; ok {
+		if of, ok := s.sets[nc]; ok {
 			return of
 		}
 		over, ok := nc.(interface{ NetConn() net.Conn })

@@ -36,8 +36,8 @@ type upgrade struct {
 	plan    actors.Plan
 	life    *life // of the connection, which keeps nothing else of this
 	request *http.Request
-	room    *room // of the connection; nil: none
-	late    bool  // room, or a place in it, is to be found when the connection is there
+	set     *connSet // to join; nil: none
+	late    bool     // set, or a place in it, is to be found when the connection is there
 	refused error
 }
 
@@ -113,8 +113,8 @@ func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 		Portable: o.Portable,
 		Life:     tenant,
 	}
-	if u.room != nil {
-		u.plan.Group = &u.room.group
+	if u.set != nil {
+		u.plan.Group = &u.set.group
 	}
 	return nil
 }
