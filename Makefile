@@ -1,24 +1,51 @@
-# `make` lists the targets.
+# `make` lists the targets. CONTRIBUTING.md says which of them a change must pass.
 ADDR ?= :8080
 FUZZTIME ?= 3s
 # Modules of their own, so that what they need never enters go.mod.
 MODULES = $(patsubst ./%/go.mod,%,$(sort $(shell find . -mindepth 2 -name go.mod)))
+# What must compile besides the machine's own system.
+SYSTEMS = linux/arm64 darwin/arm64 windows/amd64 freebsd/amd64
+# The steps of make check, the quick ones first.
+CHECKS = tidy lint modules thorough fuzz cross vulnerabilities
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
 
 run: ## start the echo server: make run ADDR=:9000
 	go run ./examples/echo -addr $(ADDR)
 
-test: ## vet, build every example, run the tests with the race detector, fuzz briefly
-	go vet ./...
-	go build -o /dev/null ./examples/... ./autobahn/...
-	@set -e; for module in $(MODULES); do echo "$$module: vet and test"; (cd $$module && go vet ./... && go test ./...); done
-	go test -race -tags spindriftdebug -timeout 10m ./...
-	go test ./frame ./pipeline
-	go test -tags purego ./frame
-	go test -run OfThousands ./actors ./sockets
-	@$(MAKE) --no-print-directory fuzz FUZZTIME=$(FUZZTIME)
+test: ## vet, build the examples and test with the race detector: the first thing to run
+	@echo "== vet and build"
+	@go vet ./...
+	@go build ./...
+	@echo "== test, with the race detector: a line for each package"
+	@go test -race -short -tags spindriftdebug -timeout 5m ./frame/... ./pipeline/... ./actors/... ./sockets/... ./autobahn/... ./examples/...
+
+check: $(CHECKS) ## what make test leaves out, step by step: make -k check goes on after a failure
+
+checks: # for .ci/run
+	@echo $(CHECKS)
+
+tidy: ## gofmt, and go.mod of every module
+	@echo "== gofmt and go mod tidy"
+	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not formatted:" $$bad; exit 1; }
+	@set -e; for module in . $(MODULES); do (cd $$module && go mod tidy -diff); done
+
+lint: ## staticcheck in every module
+	@echo "== staticcheck"
+	@go run $(STATICCHECK) -version >/dev/null 2>&1 || { echo "skipped: $(STATICCHECK) cannot be fetched from here"; exit 0; }; \
+	  set -e; for module in . $(MODULES); do echo $$module; (cd $$module && go run $(STATICCHECK) ./...); done
+
+modules: ## vet and test the modules of their own
+	@set -e; for module in $(MODULES); do echo "== $$module: vet and test"; (cd $$module && go vet ./... && go test -timeout 5m ./...); done
+
+thorough: ## every test without the race detector: thousands of connections too
+	@echo "== the tests that make test leaves out or thins"
+	@go test -timeout 5m ./frame/... ./pipeline/... ./actors/... ./sockets/... ./examples/...
+	@go test -tags purego ./frame/...
 
 # Go's fuzzer now and then calls the end of its own time a failure: go.dev/issue/75804.
 LATE = { grep -q '^    context deadline exceeded' fuzz.log && ! grep -q 'Failing input' fuzz.log; }
@@ -26,10 +53,23 @@ LATE = { grep -q '^    context deadline exceeded' fuzz.log && ! grep -q 'Failing
 fuzz: ## every fuzz target for FUZZTIME each: make fuzz FUZZTIME=10m
 	@set -e; for package in frame pipeline sockets examples/tools/differential; do \
 	  for target in $$(cd $$package && go test -list '^Fuzz' | grep '^Fuzz'); do \
-	    echo "fuzz $$package $$target $(FUZZTIME)"; \
+	    echo "== fuzz $$package $$target $(FUZZTIME)"; \
 	    (cd $$package && go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x) > fuzz.log 2>&1 || $(LATE) || { cat fuzz.log; exit 1; }; \
 	  done; \
 	done; rm -f fuzz.log
+
+cross: ## compile the module and its tests for other systems
+	@set -e; for system in $(SYSTEMS); do echo "== vet for $$system"; GOOS=$${system%/*} GOARCH=$${system#*/} go vet ./...; done
+
+vulnerabilities: ## known vulnerabilities that our code, or code that it calls, reaches
+	@echo "== govulncheck"
+	@set -e; for module in . $(MODULES); do \
+	  echo $$module; \
+	  (cd $$module && go run $(GOVULNCHECK) ./...) > vulnerabilities.log 2>&1 || \
+	    if grep -qE 'fetching vulnerabilities|dial tcp|no such host' vulnerabilities.log; then \
+	      echo "skipped: the vulnerability database cannot be reached from here"; break; \
+	    else cat vulnerabilities.log; exit 1; fi; \
+	done; rm -f vulnerabilities.log
 
 autobahn: ## all Autobahn cases, server and client: make autobahn CASES='6.*'
 	@CASES='$(CASES)' go run ./autobahn/judge
@@ -46,4 +86,4 @@ soak: ## 9,000 connections with churn and random kills, back to the baseline: ma
 interop: ## our server and client against other implementations: make interop PEERS=node CASES=text,tls
 	@cd examples/tools/interop && ./install.sh && go run . $(if $(PEERS),-peers '$(PEERS)') $(if $(CASES),-cases '$(CASES)')
 
-.PHONY: help run test fuzz autobahn bench idle soak interop
+.PHONY: help run test check checks $(CHECKS) autobahn bench idle soak interop
