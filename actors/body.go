@@ -59,7 +59,7 @@ func (b *body) copyTo(out *slowWriter, streamed, chunked bool) (ok bool) {
 			b.copied += int64(n)
 			if werr := b.write(buf[:n], streamed); werr != nil {
 				if errors.Is(werr, http.ErrContentLength) {
-					b.ex.Log.Error("answer's body is longer than its ContentLength", b.ex.about()...)
+					b.ex.origin().say("answer's body is longer than its ContentLength")
 				}
 				return false // net/http closes the connection
 			}
@@ -69,7 +69,7 @@ func (b *body) copyTo(out *slowWriter, streamed, chunked bool) (ok bool) {
 		}
 		if err != nil {
 			if b.ex.Request.Context().Err() == nil { // nobody has closed it for a client that left
-				b.ex.Log.Error("answer's body failed", append(b.ex.about(), "error", err)...)
+				b.ex.origin().say("answer's body failed", "error", err)
 			}
 			panic(http.ErrAbortHandler)
 		}

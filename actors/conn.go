@@ -19,6 +19,15 @@ type conn struct {
 	rt      *Runtime
 	ctx     actor.Context // the actor's own; signals are turns too and bring none
 	side    side
+	origin  *origin // of a server's connection, once it is upgraded; nil: see from
+}
+
+// from is where the connection came from, for the log.
+func (c *conn) from() *origin {
+	if s, ok := c.side.(*server); ok && s.exchange != nil {
+		return s.exchange.origin()
+	}
+	return c.origin
 }
 
 // side is what a connection does with its messages and signals.
@@ -112,7 +121,7 @@ func (c *conn) Settle() {
 
 func (c *conn) rescue() {
 	if reason := recover(); reason != nil {
-		c.rt.system.Logger().Error("connection panicked", "pid", c.ctx.Self(), "reason", reason)
+		c.from().panicked("connection panicked", reason)
 		c.side.crashed(fmt.Errorf("panic: %v", reason))
 	}
 }

@@ -37,6 +37,7 @@ type abandoned struct{ exchange *Exchange }
 // connection was upgraded. It returns when the exchange is over. Without a conn one
 // is made that lives for this exchange and, if that is upgraded, for what follows.
 func (rt *Runtime) Serve(conn *actor.PID, ex *Exchange) {
+	ex.rt = rt
 	switch {
 	case conn != nil:
 		rt.ask(conn, ex)
@@ -57,6 +58,7 @@ func (rt *Runtime) Answer(ex *Exchange, r *http.Response) {
 
 // finish writes what was decided.
 func (rt *Runtime) finish(ex *Exchange) {
+	ex.rt = rt
 	switch {
 	case ex.reset:
 		panic(http.ErrAbortHandler) // there is nobody to write to
@@ -70,10 +72,14 @@ func (rt *Runtime) finish(ex *Exchange) {
 
 // ask hands ex to the connection actor conn and waits until it is decided.
 func (rt *Runtime) ask(conn *actor.PID, ex *Exchange) {
-	ex.rt, ex.done = rt, make(chan struct{})
+	ex.done = make(chan struct{})
 	rt.system.Root.Send(conn, ex)
 	if _, alive := rt.system.ProcessRegistry.GetLocal(conn.Id); !alive {
 		ex.answer(plain(http.StatusServiceUnavailable, "shutting down"))
+	}
+	if ex.Listener != nil {
+		rt.panics.ask(ex, conn)
+		defer rt.panics.answered(ex)
 	}
 	ex.wait(conn)
 }
@@ -132,9 +138,9 @@ func (ex *Exchange) left() bool {
 	return ex.Conn != nil && isReset(ex.Conn)
 }
 
-// about is what a line of the log says of ex.
-func (ex *Exchange) about() []any {
-	return []any{"peer", ex.Request.RemoteAddr, "path", ex.Request.URL.EscapedPath()}
+// origin is where ex came from, for the log.
+func (ex *Exchange) origin() *origin {
+	return &origin{peer: ex.Request.RemoteAddr, path: ex.Request.URL.Path, log: ex.Log}
 }
 
 // claim decides who ends the exchange: the first who asks.

@@ -108,7 +108,7 @@ func TestExchanges(t *testing.T) {
 			ctx.Respond(text(200, "last"))
 			ctx.Stop(ctx.Self())
 		}, 200, "last", false},
-		"panics":           {func(actor.Context, *http.Request) { panic("listener") }, 503, "no answer in time\n", true},
+		"panics":           {func(actor.Context, *http.Request) { panic("listener") }, 500, "listener failed\n", true},
 		"stops the conn":   {func(ctx actor.Context, _ *http.Request) { ctx.Stop(ctx.Sender()) }, 503, "shutting down\n", true},
 		"poisons the conn": {func(ctx actor.Context, _ *http.Request) { ctx.Poison(ctx.Sender()) }, 503, "shutting down\n", true},
 		"upgrade panics": {func(ctx actor.Context, _ *http.Request) {

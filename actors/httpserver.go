@@ -11,6 +11,7 @@ import (
 type server struct {
 	*conn
 	exchange *Exchange  // the one before us
+	touched  *Exchange  // whose listener has panicked, and was touched
 	listener *actor.PID // who is watched; nil: nobody
 }
 
@@ -43,7 +44,12 @@ func (s *server) receive(ctx actor.Context) {
 		}
 	case *hijacked:
 		s.end()
+	case *listenerPanicked:
+		s.listenerPanicked(m)
 	case *actor.Touched:
+		if s.exchange != nil && s.touched == s.exchange {
+			s.answer(plain(http.StatusInternalServerError, "listener failed"))
+		}
 	default:
 		if ex := s.exchange; ex != nil && ex.Upgrade != nil {
 			if u := ex.Upgrade(m); u != nil {
@@ -62,7 +68,7 @@ func (s *server) wrong(answer any) {
 	if ex == nil {
 		return
 	}
-	ex.Log.Error("listener's answer is neither *http.Response nor an upgrade", append(ex.about(), "type", fmt.Sprintf("%T", answer))...)
+	ex.origin().say("listener's answer is neither an *http.Response nor an *UpgradeServer", "type", fmt.Sprintf("%T", answer))
 	s.answer(plain(http.StatusInternalServerError, "invalid answer"))
 }
 
@@ -124,11 +130,15 @@ type hijacked struct{}
 // that was its own doing, there is nothing left for it to do.
 func (rt *Runtime) Hijacked(conn *actor.PID) { rt.system.Root.Send(conn, &hijacked{}) }
 
-// closeUndelivered closes the body of an answer that came when nobody waited any more:
-// whoever writes into it would wait for ever.
-func closeUndelivered(event any) {
-	if letter, ok := event.(*actor.DeadLetterEvent); ok {
-		if r, ok := letter.Message.(*http.Response); ok {
+// published is told all events of the actor system.
+func (rt *Runtime) published(event any) {
+	switch e := event.(type) {
+	case *actor.SupervisorEvent:
+		rt.panics.judged(e)
+	case *actor.DeadLetterEvent:
+		// An answer that came when nobody waited any more: whoever writes into its body
+		// would wait for ever.
+		if r, ok := e.Message.(*http.Response); ok {
 			discard(r)
 		}
 	}

@@ -4,14 +4,16 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
+	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 )
 
-// Log tells a program of its own mistakes: a panic, an answer of the wrong type. The
-// zero value writes to slog.Default, whatever the actor system's logger does. It is
-// safe for concurrent use and must not be copied.
+// Log tells a program of its own mistakes, a panic or an answer of the wrong type,
+// whatever the actor system's logger does. The zero value and nil write to slog.Default.
+// It must not be copied.
 type Log struct {
 	Logger *log.Logger // nil: slog.Default
 
@@ -21,11 +23,14 @@ type Log struct {
 	left  int       // lines left out since the last one
 }
 
-// linesASecond bounds a Log: whoever can make a handler panic must not fill a disk.
+// linesASecond bounds what is logged: whoever can make a handler panic must not fill a disk.
 const linesASecond = 20
 
-// Error writes one line, with args as pairs of a name and a value, as in slog. A value
-// named stack comes last, on lines of its own. A nil Log is the zero value.
+// fallback is the Log of connections whose server is not ours.
+var fallback Log
+
+// Error writes one line, with args as pairs of a name and a value as in slog. A value
+// named stack is written on lines of its own.
 func (l *Log) Error(what string, args ...any) {
 	if l == nil {
 		l = &fallback
@@ -44,8 +49,28 @@ func (l *Log) Error(what string, args ...any) {
 	l.Logger.Print(line(what, args))
 }
 
-// fallback is the Log of connections whose server or handler has given none.
-var fallback Log
+// origin is where a connection came from, for the log.
+type origin struct {
+	peer, path string
+	log        *Log
+}
+
+// say writes a line that says where the connection came from. A nil origin is nowhere.
+func (o *origin) say(what string, args ...any) {
+	switch {
+	case o == nil:
+		fallback.Error(what, args...)
+	case o.peer == "":
+		o.log.Error(what, args...)
+	default:
+		o.log.Error(what, append([]any{"peer", o.peer, "path", o.path}, args...)...)
+	}
+}
+
+// panicked is say for a panic that is under way.
+func (o *origin) panicked(what string, reason any, args ...any) {
+	o.say(what, append(args, "reason", reason, "stack", string(debug.Stack()))...)
+}
 
 func (l *Log) admit(now time.Time) (left int, ok bool) {
 	l.mu.Lock()
@@ -62,7 +87,8 @@ func (l *Log) admit(now time.Time) (left int, ok bool) {
 	return left, true
 }
 
-// line is what a log.Logger gets, which has no pairs.
+// line is what a log.Logger gets, which knows no pairs. A stack comes last, on lines of
+// its own.
 func line(what string, args []any) string {
 	var b strings.Builder
 	b.WriteString("spindrift: " + what)
@@ -73,8 +99,8 @@ func line(what string, args []any) string {
 			continue
 		}
 		value := fmt.Sprint(args[i+1])
-		if strings.ContainsAny(value, " \"=\n\r\t") || value == "" {
-			value = fmt.Sprintf("%q", value)
+		if quoted := strconv.Quote(value); value == "" || strings.ContainsAny(value, " =") || len(quoted) > len(value)+2 {
+			value = quoted
 		}
 		fmt.Fprintf(&b, " %v=%s", args[i], value)
 	}

@@ -17,7 +17,7 @@ func (ex *Exchange) write(r *http.Response) {
 		status = http.StatusOK
 	}
 	if status < 100 || status > 999 { // net/http would panic, and close no body
-		ex.Log.Error("answer with an invalid status code", append(ex.about(), "status", status)...)
+		ex.origin().say("answer with an invalid status code", "status", status)
 		discard(r)
 		r = plain(http.StatusInternalServerError, "invalid answer")
 		ex.response, status = r, r.StatusCode
@@ -53,7 +53,7 @@ func (ex *Exchange) write(r *http.Response) {
 		return
 	}
 	if r.ContentLength > body.copied && announced == 0 { // net/http closes the connection
-		ex.Log.Error("answer's body is shorter than its ContentLength", ex.about()...)
+		ex.origin().say("answer's body is shorter than its ContentLength")
 	}
 	for name, values := range r.Trailer {
 		if len(r.Trailer) != announced { // some came with the body

@@ -21,6 +21,7 @@ type Runtime struct {
 	deadlines  *dispatch.Deadlines
 
 	sentinel sentinel
+	panics   panicWatcher
 	loose    Group // connections that belong to no server
 	guardian func() *guardian
 	adapted  atomic.Pointer[adapted]
@@ -50,7 +51,9 @@ func newRuntime(system *actor.ActorSystem) *Runtime {
 	d := dispatch.New()
 	rt := &Runtime{system: system, dispatcher: d, poller: transport.NewPoller(d), deadlines: dispatch.NewDeadlines()}
 	rt.sentinel.system, rt.sentinel.stopped = system, system.IsStopped
-	system.EventStream.Subscribe(closeUndelivered)
+	rt.panics.rt = rt
+	rt.dispatcher.OnPanic = rt.panics.onDispatcher
+	system.EventStream.Subscribe(rt.published)
 	rt.guardian = sync.OnceValue(func() *guardian { return newGuardian(rt) })
 	return rt
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net"
 	"net/http"
-	"runtime/debug"
 )
 
 // opening is an upgrade that nothing refuses any more.
@@ -12,13 +11,15 @@ type opening struct {
 	plan  *Plan
 	nc    net.Conn
 	first []byte // read of nc already
+
+	origin *origin
 }
 
 // judge has u judge the request of ex and negotiate. A panic in that refuses.
 func (rt *Runtime) judge(ex *Exchange, u Upgrader) (plan *Plan, refusal *http.Response) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			ex.Log.Error("upgrade panicked", append(ex.about(), "panic", reason, "stack", string(debug.Stack()))...)
+			ex.origin().panicked("upgrade panicked", reason)
 			refusal = plain(http.StatusInternalServerError, upgradeFailed)
 		}
 	}()
@@ -32,7 +33,7 @@ const upgradeFailed = "upgrade failed"
 func (ex *Exchange) greet(plan *Plan) (opening, bool) {
 	group := plan.Group
 	group.hold()
-	o := opening{plan: plan}
+	o := opening{plan: plan, origin: ex.origin()}
 	var err error
 	if plan.Greeter != nil {
 		o.nc, o.first, err = plan.Greeter.Greet(ex.Writer)
@@ -58,6 +59,7 @@ func (ex *Exchange) greet(plan *Plan) (opening, bool) {
 func (c *conn) open(o opening) {
 	defer o.plan.Group.letGo()
 	defer c.sayUnmade(o.plan)
+	c.origin = o.origin
 	c.become(o.plan, c.rt.poller.Open(o.nc, &c.mailbox, o.plan.Portable), o.first)
 }
 

@@ -15,6 +15,10 @@ import (
 // A handler may block. It then delays the others once, for 2 to 3 ms: the watch replaces its worker and marks the mailbox, whose
 // later turns run on goroutines of their own until it has been quick for a while.
 type Dispatcher struct {
+	// OnPanic, if it is set before the first turn, is called within the panic of an actor that has panicked at a message, before
+	// its supervisor hears of it.
+	OnPanic func(self *actor.PID, message, reason any)
+
 	mu     sync.Mutex
 	ready  queue     // turns that wait for a worker: *Mailbox or job
 	active []*worker // those that drain ready

@@ -188,6 +188,7 @@ func (m *Mailbox) run(limit int) (more bool) {
 	var message any
 	defer func() {
 		if reason := recover(); reason != nil {
+			m.panicked(message, reason)
 			m.invoker.EscalateFailure(reason, message)
 			more = true // it is suspended by a message to itself
 		}
@@ -269,6 +270,13 @@ func (m *Mailbox) settle() {
 	if m.hooks != nil {
 		defer m.rescue()
 		m.hooks.Settle()
+	}
+}
+
+// panicked tells who wants to know.
+func (m *Mailbox) panicked(message, reason any) {
+	if ctx, ok := m.invoker.(actor.Context); ok && m.dispatcher.OnPanic != nil {
+		m.dispatcher.OnPanic(ctx.Self(), message, reason)
 	}
 }
 

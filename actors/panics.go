@@ -1,0 +1,200 @@
+package actors
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// panicWatcher knows what to do when a listener or a handler panics: whose request it was is
+// answered with 500 at once, and the program is told.
+type panicWatcher struct {
+	rt       *Runtime
+	mu       sync.Mutex
+	waiting  map[*Exchange]*actor.PID // whose listeners have been asked, and by whom
+	searches Log                      // bounds how often a connection is looked for
+	known    map[string]int           // panics on the dispatcher, by actor, whose SupervisorEvent is still to come
+}
+
+// listenerPanicked tells a connection that whom it has asked has panicked.
+type listenerPanicked struct {
+	request  *http.Request // at this one; nil: nobody knows at which
+	listener *actor.PID
+}
+
+// ask remembers that the actor conn has asked the listener of ex.
+func (p *panicWatcher) ask(ex *Exchange, conn *actor.PID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waiting == nil {
+		p.waiting = make(map[*Exchange]*actor.PID)
+	}
+	p.waiting[ex] = conn
+}
+
+func (p *panicWatcher) answered(ex *Exchange) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.waiting, ex)
+}
+
+// onDispatcher is called within the panic of an actor that runs on our dispatcher, where
+// the message is known, and so whose it was.
+func (p *panicWatcher) onDispatcher(self *actor.PID, message, reason any) {
+	_, m, sender := actor.UnwrapEnvelope(message)
+	if r, ok := m.(*http.Request); ok && sender != nil {
+		p.supervised(self)
+		p.asked(r).panicked("listener panicked", reason, "actor", self.Id)
+		p.rt.system.Root.Send(sender, &listenerPanicked{request: r, listener: self})
+		return
+	}
+	conn, spawned := strings.CutSuffix(self.Id, handlerName)
+	switch {
+	case spawned: // its guardian publishes no event
+	case sender != nil:
+		p.supervised(self)
+		conn = sender.Id
+	}
+	if _, ok := p.searches.admit(time.Now()); ok {
+		p.rt.originOf(conn).panicked("handler panicked", reason, "actor", self.Id, "message", fmt.Sprintf("%T", m))
+	}
+}
+
+// supervised remembers that a SupervisorEvent of an actor has been dealt with.
+func (p *panicWatcher) supervised(self *actor.PID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.known == nil || len(p.known) > 1000 { // a supervisor that publishes nothing
+		p.known = make(map[string]int)
+	}
+	p.known[self.Id]++
+}
+
+// judged is called with the events of the actor system, within the panic if the actor
+// has no parent: then there is a stack.
+func (p *panicWatcher) judged(e *actor.SupervisorEvent) {
+	asked, known := p.take(e.Child)
+	if known {
+		return
+	}
+	for ex, conn := range asked {
+		p.rt.system.Root.Send(conn, &listenerPanicked{listener: ex.Listener})
+	}
+	if len(asked) == 0 {
+		if _, ok := p.searches.admit(time.Now()); ok {
+			if o := p.rt.handled(e.Child); o != nil {
+				o.panicked("handler panicked", e.Reason, "actor", e.Child.Id)
+			}
+		}
+		return
+	}
+	for ex := range asked {
+		o := ex.origin()
+		if len(asked) > 1 { // nobody knows at which
+			o.peer = ""
+		}
+		o.panicked("listener panicked", e.Reason, "actor", e.Child.Id)
+		return
+	}
+}
+
+// asked is where a request that waits for its listener came from.
+func (p *panicWatcher) asked(r *http.Request) *origin {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for ex := range p.waiting {
+		if ex.Request == r {
+			return ex.origin()
+		}
+	}
+	return nil
+}
+
+// take is the exchanges that wait for listener, each once, or says that its panic is known.
+func (p *panicWatcher) take(listener *actor.PID) (asked map[*Exchange]*actor.PID, known bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := p.known[listener.Id]; n > 0 {
+		if p.known[listener.Id]--; n == 1 {
+			delete(p.known, listener.Id)
+		}
+		return nil, true
+	}
+	for ex, conn := range p.waiting {
+		if ex.Listener.Id == listener.Id {
+			if asked == nil {
+				asked = make(map[*Exchange]*actor.PID)
+			}
+			asked[ex] = conn
+			delete(p.waiting, ex)
+		}
+	}
+	return asked, false
+}
+
+// listenerPanicked answers the request at which the listener has panicked. If nobody knows
+// which that was, then those that it had begun and will not answer: a Touch comes back
+// when it has worked through all that it was sent before the panic.
+func (s *server) listenerPanicked(m *listenerPanicked) {
+	switch {
+	case s.exchange == nil:
+	case m.request == nil:
+		s.touched = s.exchange
+		s.tell(m.listener, &actor.Touch{})
+	case m.request == s.exchange.Request:
+		s.answer(plain(http.StatusInternalServerError, "listener failed"))
+	}
+}
+
+// originOf looks for a connection by the name of its actor.
+func (rt *Runtime) originOf(conn string) (o *origin) {
+	for _, g := range rt.sentinel.all() {
+		g.each(func(s *stream) {
+			if s.ctx.Self().Id == conn {
+				o = s.origin
+			}
+		})
+	}
+	return o
+}
+
+// handled is where to log what an actor does that is the handler of connections; nil: it
+// is none.
+func (rt *Runtime) handled(pid *actor.PID) (o *origin) {
+	for _, g := range rt.sentinel.all() {
+		g.each(func(s *stream) {
+			if o == nil && s.handler.Equal(pid) {
+				o = &origin{}
+				if s.origin != nil {
+					o.log = s.origin.log
+				}
+			}
+		})
+	}
+	return o
+}
+
+// each calls f for every member.
+func (g *Group) each(f func(s *stream)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for s := g.first; s != nil; s = s.next {
+		f(s)
+	}
+}
+
+// unknown tells the program that a connection was sent what it cannot send: a string, a
+// struct in place of a pointer, nil. It becomes a dead letter, as what nobody takes does.
+func (c *conn) unknown(message any, sender *actor.PID) {
+	from := "nobody"
+	if sender != nil {
+		from = sender.Id
+	}
+	c.origin.say("a connection was sent what it does not know: send *frame.Frame, or what its stages take",
+		"type", fmt.Sprintf("%T", message), "sender", from)
+	c.rt.system.EventStream.Publish(&actor.DeadLetterEvent{PID: c.ctx.Self(), Message: message, Sender: sender})
+}
