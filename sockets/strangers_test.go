@@ -210,11 +210,13 @@ func (s *strangers) client(ctx context.Context, owner, m, c int, url string) {
 				closed <- msg
 			}
 		}),
-		Dialer: Dialer{TLS: clientTLS()},
+		Dialer: Dialer{TLS: clientTLS(), Timeout: -1},
 	}
-	conn, err := DialActor(context.WithoutCancel(ctx), s.system, url, u)
+	conn, err := DialActor(ctx, s.system, url, u)
 	if err != nil {
-		s.Errorf("dial: %v", err)
+		if ctx.Err() == nil {
+			s.Errorf("dial: %v", err)
+		}
 		return
 	}
 	random := rand.New(rand.NewPCG(uint64(owner), uint64(time.Now().UnixNano())))
@@ -278,6 +280,6 @@ func (s *strangers) broadcast(ctx context.Context) {
 			s.system.Root.Send(conn.(*actor.PID), f)
 			return true
 		})
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(time.Duration(s.many) * 200 * time.Microsecond)
 	}
 }
