@@ -8,10 +8,11 @@ type Sink func(item any)
 // the functions that take what comes up and what comes down. A direction that a
 // stage does not care about costs nothing: it returns its neighbour.
 //
-// Four rules for authors: pass on what you do not know; keep state in locals, so
+// Five rules for authors: pass on what you do not know; keep state in locals, so
 // that a Stage can be shared between connections; ask for time with an [After]
 // whose Event is a type of your own; to fail the connection send a
-// *frame.Error down. Neighbours may be called only after the recipe has
+// *frame.Error down; a frame on its way down that you do not pass on you give up,
+// with its Sent. Neighbours may be called only after the recipe has
 // returned: whoever needs to begin by itself waits for [Start].
 type Stage func(up, down Sink) (onUp, onDown Sink)
 
