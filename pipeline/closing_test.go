@@ -62,3 +62,35 @@ func TestNothingFollowsOurClose(t *testing.T) {
 	assert.Empty(t, r.out)
 	assert.True(t, givenBack(f))
 }
+
+// A code is handed in as it was handed out, by whoever ends a connection, in either role:
+// what goes out is its Sendable, and nothing panics.
+func TestAnyCodeCanBeHandedIn(t *testing.T) {
+	for _, code := range []frame.Code{frame.Normal, frame.NoStatus, frame.Abnormal, 999, 1004, 1015, 2999, 3000, 4999, 5000, 65535} {
+		for name, end := range map[string]any{
+			"Close": frame.Close(code, "why"),
+			"Leave": &Leave{Code: code, Reason: "why"},
+			"Error": &frame.Error{Code: code, Reason: "why"},
+		} {
+			for _, client := range []bool{false, true} {
+				r := newRig(t, terms{client: client}.chain())
+				r.down(end)
+				f, ok := r.sent(client)
+				require.True(t, ok)
+				require.Equal(t, frame.OpClose, f.Opcode)
+				got, reason := f.CloseStatus()
+				assert.Equal(t, code.Sendable(), got, "%s %d", name, code)
+				if got != frame.NoStatus {
+					assert.Equal(t, "why", reason, "%s %d", name, code)
+				}
+				r.up(&Lost{})
+				assert.Equal(t, code.Sendable(), r.closed.Code, "%s %d", name, code)
+			}
+		}
+	}
+	r := newRig(t, terms{}.chain())
+	r.down(&Leave{})
+	f, _ := r.sent(false)
+	code, _ := f.CloseStatus()
+	assert.Equal(t, frame.GoingAway, code, "a Leave that says nothing")
+}

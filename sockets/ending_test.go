@@ -585,3 +585,38 @@ func TestHandlerShutdown(t *testing.T) {
 	assert.Equal(t, DrainResult{Asked: 1}, <-done)
 	expect[*Closed](h)
 }
+
+// What Closed says can be handed on as it is: by a bridge, in either role.
+func TestClosedCanBeHandedOn(t *testing.T) {
+	bothRoles(t, func(w *world, ours role) {
+		for _, code := range []frame.Code{frame.NoStatus, frame.Abnormal, frame.Normal, 4000} {
+			l := w.connect(ours, w.handler(), terms{})
+			l.tell(frame.Close(code, ""))
+			got, _ := l.frame().CloseStatus()
+			require.Equal(w, code.Sendable(), got)
+			l.write(frame.Close(frame.Normal, ""))
+			l.Close()
+			require.Equal(w, code.Sendable(), l.h.untilClosed().Code)
+		}
+	})
+}
+
+// A server may be told to drain with any code.
+func TestShutdownWithAnyCode(t *testing.T) {
+	w := newWorld(t, bare)
+	for _, code := range []frame.Code{frame.NoStatus, frame.Abnormal, 65535} {
+		h := w.handler()
+		s := &Server{Server: quiet(w.upgrading(&UpgradeServer{FrameHandler: h.pid})), System: w.system, Drain: DrainOptions{Code: code}}
+		p := w.upgrade(w.run(s))
+		h.upgraded()
+		done := make(chan error, 1)
+		go func() { done <- s.Shutdown(w.Context()) }()
+		got, _ := p.frame().CloseStatus()
+		require.Equal(w, code.Sendable(), got)
+		p.send(masked(frame.Close(frame.Normal, "")))
+		p.eof()
+		p.Close()
+		require.NoError(w, <-done)
+		expect[*Closed](h)
+	}
+}
