@@ -536,6 +536,9 @@ func (s *stream) Deliver(item any) {
 	case *pipeline.Start, *pipeline.Flushed, *pipeline.Settled, *pipeline.Input, *pipeline.Room, *pipeline.Ended, *pipeline.Lost:
 		return // meant for stages
 	}
+	if m, ok := item.(*pipeline.RoundTripTime); ok && m.Unasked {
+		return
+	}
 	if s.closed || s.orphan || s.handler == nil || s.firing(item) {
 		return
 	}

@@ -20,6 +20,7 @@ type AutoPing struct {
 	OneWay   bool          // send Pongs, which nobody answers, and expect nothing
 	Memory   int           // Pings remembered; 0: 16
 	Show     bool          // hand Pongs to the handler as well
+	Quiet    bool          // tell the handler the RoundTripTime of its own Pings only; a handler that waits for silence would never have it
 }
 
 // look comes back to its pinger when the peer's silence may be long enough to act on.
@@ -28,6 +29,7 @@ type look pinger
 type ping struct {
 	payload []byte
 	at      time.Time
+	unasked bool
 }
 
 // Stage returns AutoPing as a stage.
@@ -67,7 +69,7 @@ func (p *pinger) onDown(item any) {
 	switch m := item.(type) {
 	case *frame.Frame:
 		if m.Opcode == frame.OpPing {
-			p.remember(m.Payload)
+			p.remember(m.Payload, false)
 		}
 	case *Limits:
 		if m.PingInterval != 0 || m.PingTimeout != 0 {
@@ -123,7 +125,8 @@ func (p *pinger) ask(now time.Time) {
 		p.lookIn(p.Interval)
 		return
 	}
-	p.onDown(frame.Ping(payload))
+	p.remember(payload, p.Quiet)
+	p.down(frame.Ping(payload))
 	if p.Timeout > 0 {
 		p.asked = since1970(now)
 		p.lookIn(min(p.Interval, p.Timeout)) // a Pong may come soon
@@ -132,11 +135,11 @@ func (p *pinger) ask(now time.Time) {
 	}
 }
 
-func (p *pinger) remember(payload []byte) {
+func (p *pinger) remember(payload []byte, unasked bool) {
 	if len(p.sent) >= cmp.Or(p.Memory, 16) {
 		p.sent = append(p.sent[:0], p.sent[1:]...)
 	}
-	p.sent = append(p.sent, ping{bytes.Clone(payload), p.status().Now}) // a copy: the frame is its sender's
+	p.sent = append(p.sent, ping{bytes.Clone(payload), p.status().Now, unasked}) // a copy: the frame is its sender's
 }
 
 // match finds the Ping that f answers; older ones will not be answered any more
@@ -145,7 +148,7 @@ func (p *pinger) match(f *frame.Frame) {
 	for i := len(p.sent) - 1; i >= 0; i-- {
 		if s := p.sent[i]; bytes.Equal(s.payload, f.Payload) {
 			p.sent = append(p.sent[:0], p.sent[i+1:]...)
-			p.up(&RoundTripTime{Duration: p.status().Now.Sub(s.at), Payload: s.payload})
+			p.up(&RoundTripTime{Duration: p.status().Now.Sub(s.at), Payload: s.payload, Unasked: s.unasked})
 			return
 		}
 	}

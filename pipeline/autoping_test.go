@@ -88,3 +88,69 @@ func TestAutoPingTwice(t *testing.T) {
 	r.wait(16 * time.Second)
 	assert.Equal(t, []string{"often", "seldom"}, pings)
 }
+
+// What a quiet AutoPing measures is for the driver; the handler's own Pings are its own
+// affair.
+func TestAutoPingQuiet(t *testing.T) {
+	for _, quiet := range []bool{false, true} {
+		r := newRigOf(t, AutoPing{Interval: 30 * time.Second, Quiet: quiet}.Stage(), terms{}.core())
+		r.wait(30 * time.Second)
+		f, ok := r.sent(false)
+		require.True(t, ok)
+		r.down(frame.Ping([]byte("mine")))
+		for _, payload := range [][]byte{f.Payload, []byte("mine")} {
+			r.read(frame.AppendMasked(nil, frame.Pong(payload), [4]byte{1, 2, 3, 4}))
+		}
+		require.Len(t, r.ups, 2)
+		assert.Equal(t, &RoundTripTime{Payload: f.Payload, Unasked: quiet}, r.ups[0])
+		assert.Equal(t, &RoundTripTime{Payload: []byte("mine")}, r.ups[1])
+	}
+}
+
+// An interval that is changed counts from the latest byte, and a look that was asked for
+// before it is void: exactly one Ping at a time.
+func TestAutoPingIntervalChanges(t *testing.T) {
+	r := newRigOf(t, AutoPing{Interval: 30 * time.Second}.Stage(), terms{}.core())
+	pings := func(within time.Duration) (at []time.Duration) {
+		for begin := r.now; r.now.Sub(begin) < within; {
+			r.wait(time.Second)
+			for f, ok := r.sent(false); ok; f, ok = r.sent(false) {
+				require.Equal(t, frame.OpPing, f.Opcode)
+				at = append(at, r.now.Sub(begin))
+			}
+		}
+		return at
+	}
+	assert.Empty(t, pings(20*time.Second))
+	r.down(&Limits{PingInterval: 25 * time.Second})
+	assert.Equal(t, []time.Duration{25 * time.Second, 50 * time.Second}, pings(60*time.Second), "not at 10 s, when the first look was due")
+	r.down(&Limits{PingInterval: 10 * time.Second})
+	assert.Equal(t, []time.Duration{10 * time.Second, 20 * time.Second, 30 * time.Second}, pings(30*time.Second), "not also at 15 s")
+	r.down(&Limits{PingInterval: -1})
+	assert.Empty(t, pings(time.Hour))
+	r.down(&Limits{Message: 5}) // not its affair
+	assert.Empty(t, pings(time.Hour))
+	r.down(&Limits{PingInterval: 5 * time.Second})
+	assert.Equal(t, []time.Duration{5 * time.Second}, pings(5*time.Second))
+}
+
+// A timeout that is changed while a Ping is unanswered begins anew with the next Ping.
+func TestAutoPingTimeoutChanges(t *testing.T) {
+	r := newRigOf(t, AutoPing{Interval: 30 * time.Second, Timeout: 20 * time.Second}.Stage(), terms{}.core())
+	r.wait(30 * time.Second)
+	require.NotEmpty(t, r.out)
+	r.down(&Limits{PingTimeout: 5 * time.Second})
+	r.out = nil
+	r.wait(29 * time.Second)
+	assert.Empty(t, r.out)
+	r.wait(time.Second)
+	f, ok := r.sent(false)
+	require.True(t, ok)
+	assert.Equal(t, frame.OpPing, f.Opcode)
+	r.wait(5*time.Second - 1)
+	assert.Empty(t, r.out)
+	r.wait(1)
+	f, ok = r.sent(false)
+	require.True(t, ok)
+	assert.Equal(t, frame.OpClose, f.Opcode)
+}

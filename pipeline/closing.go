@@ -34,9 +34,13 @@ import (
 // A failure of this side (a handler that is gone, output that nobody takes) waits for
 // nothing. Only the first failure counts. Who closes the TCP connection is the driver's
 // affair: it is asked to hang up when a connection is over.
+//
+// With a MessageTimeout this side closes a connection that is of no use, with 1001:
+// Pings and Pongs are no messages.
 type Closing struct {
-	Client  bool          // the server ends the TCP connection first, RFC 6455 7.1.1
-	Timeout time.Duration // for the peer's Close after ours, while it is read, and for the handler before our answer; 0: no limit
+	Client         bool          // the server ends the TCP connection first, RFC 6455 7.1.1
+	Timeout        time.Duration // for the peer's Close after ours, while it is read, and for the handler before our answer; 0: no limit
+	MessageTimeout time.Duration // without a message, or a piece of one, in either direction; 0: no limit
 }
 
 // late comes back when the time of a phase may be over.
@@ -62,7 +66,8 @@ type closer struct {
 	link
 	*Closing              // the recipe, until its time is changed
 	mistake  *frame.Error // the peer's last word, if it was that
-	account  *Closed      // nil until a Close came or went
+	idle     *idle        // nil: messages may be as rare as they like
+	outcome  *Closed      // nil until a Close came or went
 	phase    phase
 	fromPeer bool // something from the wire is on its way up: an error that comes down is the peer's doing
 }
@@ -75,6 +80,9 @@ func (c *closer) onUp(item any) {
 		case m.Opcode == frame.OpClose:
 			c.peerCloses(m)
 		default:
+			if !m.Opcode.Control() {
+				c.sawMessage()
+			}
 			c.rise(m)
 		}
 	case *frame.Error:
@@ -83,6 +91,11 @@ func (c *closer) onUp(item any) {
 		c.peerEnds()
 	case *Settled:
 		c.settled()
+	case *Start:
+		c.expectMessages()
+		c.rise(m)
+	case *idleCheck:
+		c.checkIdle(m.of)
 	case *late:
 		c.late(m.began)
 	case *Stalled:
@@ -113,6 +126,9 @@ func (c *closer) onDown(item any) {
 		case m.Opcode == frame.OpClose:
 			c.weClose(m)
 		default:
+			if !m.Opcode.Control() {
+				c.sawMessage()
+			}
 			c.down(m)
 		}
 	case *frame.Error:
@@ -131,6 +147,10 @@ func (c *closer) onDown(item any) {
 		own := *c.Closing
 		c.Closing = &own
 		set(&c.Timeout, m.CloseTimeout)
+		if m.MessageTimeout != 0 {
+			set(&c.MessageTimeout, m.MessageTimeout)
+			c.expectMessages()
+		}
 		c.down(item)
 	default:
 		c.down(item)
@@ -148,10 +168,10 @@ func (c *closer) peerCloses(f *frame.Frame) {
 	case err != nil:
 		c.peerFails(err)
 	case c.phase == closing:
-		c.account.Clean = true
+		c.outcome.Clean = true
 		c.hangup()
 	default:
-		c.account = &Closed{Code: code, Reason: reason, By: Peer}
+		c.outcome = &Closed{Code: code, Reason: reason, By: Peer}
 		c.settle()
 	}
 }
@@ -192,10 +212,10 @@ func (c *closer) settled() {
 	case c.phase != settling: // there was a Close of the handler's among it
 	case c.mistake != nil:
 		c.fail(c.mistake)
-	case c.account != nil:
-		c.weClose(frame.Close(c.account.Code, ""))
+	case c.outcome != nil:
+		c.weClose(frame.Close(c.outcome.Code, ""))
 	default:
-		c.account = &Closed{Code: frame.Abnormal, By: Nobody}
+		c.outcome = &Closed{Code: frame.Abnormal, By: Nobody}
 		c.hangup()
 	}
 }
@@ -217,7 +237,9 @@ func (c *closer) late(began time.Duration) {
 			c.lookIn(max(left, c.Timeout/64), began) // the clock may stand still: not again at once
 			return
 		}
-		c.account.Err = ErrCloseTimeout
+		if c.outcome.Err == nil { // why we closed comes first
+			c.outcome.Err = ErrCloseTimeout
+		}
 		c.cut()
 	}
 }
@@ -244,19 +266,19 @@ func (c *closer) lost(m *Lost) {
 	}
 	c.phase = reported
 	err := m.Err
-	if c.account == nil {
-		c.account = &Closed{Code: frame.Abnormal, By: Nobody}
+	if c.outcome == nil {
+		c.outcome = &Closed{Code: frame.Abnormal, By: Nobody}
 		if c.mistake != nil {
-			c.account.Err = c.mistake
+			c.outcome.Err = c.mistake
 		}
 	}
 	if m.Unsent { // our Close among it, if there is one
-		c.account.Clean = false
+		c.outcome.Clean = false
 	}
-	if !c.account.Clean && c.account.Err == nil {
-		if c.account.Err = err; err == nil || err == io.EOF {
-			c.account.Err = io.ErrUnexpectedEOF
+	if !c.outcome.Clean && c.outcome.Err == nil {
+		if c.outcome.Err = err; err == nil || err == io.EOF {
+			c.outcome.Err = io.ErrUnexpectedEOF
 		}
 	}
-	c.up(c.account)
+	c.up(c.outcome)
 }

@@ -25,14 +25,14 @@ func (c *closer) weClose(f *frame.Frame) {
 		return
 	}
 	c.down(f)
-	if c.account != nil {
-		c.account.Clean = true
+	if c.outcome != nil {
+		c.outcome.Clean = true
 	} else {
-		c.account = &Closed{Code: code, Reason: reason, By: Local}
+		c.outcome = &Closed{Code: code, Reason: reason, By: Local}
 	}
 	if c.phase == settling {
 		if c.mistake != nil {
-			c.account.Err = c.mistake
+			c.outcome.Err = c.mistake
 		}
 		c.hangup()
 		return
@@ -62,15 +62,15 @@ func (c *closer) failBecause(e *frame.Error, why error) {
 	}
 	if c.phase < closing {
 		f := frame.Close(e.Code, e.Reason)
-		if c.account != nil {
-			c.account.Clean = true
+		if c.outcome != nil {
+			c.outcome.Clean = true
 		} else {
 			_, reason := f.CloseStatus() // as much of it as fits
-			c.account = &Closed{Code: e.Code, Reason: reason, By: Local}
+			c.outcome = &Closed{Code: e.Code, Reason: reason, By: Local}
 		}
 		c.down(f)
 	}
-	c.account.Err = why
+	c.outcome.Err = why
 	c.hangup()
 }
 
@@ -85,9 +85,9 @@ func (c *closer) stalled() {
 	}
 	why := c.notTaken("no progress in writing")
 	c.failBecause(frame.Failure(frame.PolicyViolation, "no progress in writing"), why)
-	c.account.Clean = false
-	if c.account.Err == nil {
-		c.account.Err = why
+	c.outcome.Clean = false
+	if c.outcome.Err == nil {
+		c.outcome.Err = why
 	}
 	c.cut()
 }
@@ -115,8 +115,8 @@ func (c *closer) orphaned(err error) {
 	switch {
 	case c.phase == settling && c.mistake != nil:
 		c.settled()
-	case c.phase == settling && c.account != nil:
-		c.account.Err = err
+	case c.phase == settling && c.outcome != nil:
+		c.outcome.Err = err
 		c.settled()
 	case c.phase < over:
 		e := frame.Failure(frame.InternalError, "handler failed")

@@ -129,16 +129,17 @@ type (
 // Limits is sent down through a living pipeline to change what its stages allow.
 // Zero fields leave a limit as it is, negative ones lift it.
 type Limits struct {
-	Frame        int64         // bytes of one frame
-	Message      int64         // bytes of one message, inflated
-	Fragments    int           // frames of one message
-	MessageTime  time.Duration // from its first to its last byte
-	ControlRate  int           // control frames a second, sustained
-	Out          int           // bytes of messages that wait in an Outbox
-	InflateRatio int           // inflated to compressed bytes, judged past 1 MiB inflated
-	CloseTimeout time.Duration // for the peer's Close
-	PingInterval time.Duration // of AutoPing
-	PingTimeout  time.Duration // of AutoPing
+	Frame          int64         // bytes of one frame
+	Message        int64         // bytes of one message, inflated
+	Fragments      int           // frames of one message
+	MessageTime    time.Duration // from its first to its last byte
+	ControlRate    int           // control frames a second, sustained
+	Out            int           // bytes of messages that wait in an Outbox
+	InflateRatio   int           // inflated to compressed bytes, judged past 1 MiB inflated
+	CloseTimeout   time.Duration // for the peer's Close
+	MessageTimeout time.Duration // without a message in either direction
+	PingInterval   time.Duration // of AutoPing
+	PingTimeout    time.Duration // of AutoPing
 }
 
 // set changes *v as Limits describes: zero keeps it, negative makes it 0, which
@@ -196,6 +197,7 @@ func (c *Closed) Failure() error {
 type RoundTripTime struct {
 	Duration time.Duration
 	Payload  []byte // of the Ping
+	Unasked  bool   // for the driver, not for the handler: see AutoPing.Quiet
 }
 
 // Backpressure goes to the handler when more than the high mark of output waits,

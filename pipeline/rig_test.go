@@ -58,6 +58,12 @@ func (o terms) chain() Stage {
 	return Chain(top.Stage(), core.Stage())
 }
 
+// core is the second of them.
+func (o terms) core() Part {
+	_, core := o.parts()
+	return core
+}
+
 // links is the same of single stages.
 func (o terms) links() Stage {
 	stages := []Stage{}
@@ -150,7 +156,7 @@ func (r *rig) top(item any) {
 	switch m := item.(type) {
 	case *Start, *Flushed, *Settled:
 		return // meant for stages
-	case *Input, *Lost, *Ended, *Stalled, *Overflow, *Orphaned, *frame.Error, *late, *look, *overdue:
+	case *Input, *Lost, *Ended, *Stalled, *Overflow, *Orphaned, *frame.Error, *late, *look, *overdue, *idleCheck:
 		r.t.Fatalf("%T reached the handler", item)
 	case *Closed:
 		r.closed = m
@@ -202,7 +208,7 @@ func (r *rig) bottom(item any) {
 func (r *rig) up(item any) {
 	if r.lost {
 		switch item.(type) {
-		case *late, *look, *overdue: // timers may outlive the connection
+		case *late, *look, *overdue, *idleCheck: // timers may outlive the connection
 		default:
 			return
 		}

@@ -83,7 +83,7 @@ func TestStagesDoNotRemoveAutoPong(t *testing.T) {
 func TestSetOptions(t *testing.T) {
 	bothRoles(t, func(w *world, ours role) {
 		h := w.handler(echo)
-		l := w.connect(ours, h, terms{options: Options{MaxMessage: 8, MaxFrame: 8}})
+		l := w.connect(ours, h, terms{options: Options{MaxMessage: 8, MaxFrame: 8, ReportRTT: true}})
 		l.write(frame.Text("12345678"))
 		require.Equal(w, "12345678", l.frame().String())
 		h.text("12345678")
@@ -323,6 +323,66 @@ func TestStream(t *testing.T) {
 		assert.Equal(w, "he llo false true", fmt.Sprint(a, " ", b, " ", a.Fin, " ", b.Fin))
 		l.Close()
 		expect[*Closed](h)
+	})
+}
+
+// A handler hears of the round trips of its own Pings, and of others if it asks: by the
+// option, or by a stage of its own.
+func TestRoundTripTimeIsForWhoAsks(t *testing.T) {
+	everywhere(t, func(w *world) {
+		for name, tt := range map[string]struct {
+			terms terms
+			told  bool
+		}{
+			"nobody asks": {terms{options: Options{PingInterval: soon}}, false},
+			"an option":   {terms{options: Options{PingInterval: soon, ReportRTT: true}}, true},
+			"a stage":     {terms{options: Options{PingInterval: -1}, stages: []pipeline.Stage{pipeline.AutoPing{Interval: soon}.Stage()}}, true},
+		} {
+			w.in(name, func(w *world) {
+				h := w.handler()
+				l := w.connect(asServer, h, tt.terms)
+				f := l.frame()
+				require.Equal(w, frame.OpPing, f.Opcode)
+				l.write(frame.Pong(f.Payload))
+				if tt.told {
+					assert.Equal(w, f.Payload, expect[*RoundTripTime](h).Payload)
+				}
+				l.tell(frame.Ping([]byte("mine")))
+				for string(f.Payload) != "mine" {
+					f = l.frame()
+					l.write(frame.Pong(f.Payload))
+				}
+				trip := expect[*RoundTripTime](h)
+				for tt.told && string(trip.Payload) != "mine" {
+					trip = expect[*RoundTripTime](h)
+				}
+				assert.Equal(w, "mine", string(trip.Payload))
+				l.Close()
+				h.untilClosed()
+			})
+		}
+	})
+}
+
+// Without messages a connection ends, whatever else goes by.
+func TestMessageTimeout(t *testing.T) {
+	bothRoles(t, func(w *world, ours role) {
+		h := w.handler()
+		l := w.connect(ours, h, terms{options: Options{MessageTimeout: 20 * soon, PingInterval: soon}})
+		l.write(frame.Text("the last"))
+		h.text("the last")
+		f := l.frame()
+		for ; f.Opcode == frame.OpPing; f = l.frame() {
+			l.write(frame.Pong(f.Payload))
+		}
+		require.Equal(w, frame.OpClose, f.Opcode)
+		code, _ := f.CloseStatus()
+		assert.Equal(w, frame.GoingAway, code)
+		l.write(f)
+		l.part()
+		end := h.untilClosed()
+		assert.True(w, end.Clean)
+		assert.ErrorIs(w, end.Err, pipeline.ErrMessageTimeout)
 	})
 }
 

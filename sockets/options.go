@@ -28,13 +28,15 @@ type Options struct {
 	ControlRate  int           // control frames a second, sustained: 200; over it: 1008
 	Stream       bool          // hand over the pieces of messages as they arrive, instead of whole messages
 
-	// Of Pings and Pongs.
-	NoAutoPong   bool          // leave it to the handler, or a stage, to answer Pings
-	ShowControl  bool          // hand Pings and Pongs to the handler as well
-	PingInterval time.Duration // of the peer's silence before a Ping: 30 s
-	PingTimeout  time.Duration // of further silence before the end: 20 s
-	PingPayload  func() []byte // of Pings, at most 125 bytes; nil: a counter
-	OneWayPing   bool          // send Pongs, which nobody answers, in place of Pings
+	// Of Pings and Pongs, and of silence.
+	NoAutoPong     bool          // leave it to the handler, or a stage, to answer Pings
+	ShowControl    bool          // hand Pings and Pongs to the handler as well
+	PingInterval   time.Duration // of the peer's silence before a Ping: 30 s
+	PingTimeout    time.Duration // of further silence before the end: 20 s
+	PingPayload    func() []byte // of Pings, at most 125 bytes; nil: a counter
+	OneWayPing     bool          // send Pongs, which nobody answers, in place of Pings
+	ReportRTT      bool          // hand the handler the RoundTripTime of these Pings as well; it resets a SetReceiveTimeout. Of its own Pings it always hears
+	MessageTimeout time.Duration // without a message in either direction, Pings and Pongs aside; then 1001. 0: never
 
 	// Of back-pressure.
 	CreditFrames int           // handed over and not worked through: 64; then the socket is not read
@@ -96,6 +98,7 @@ func (o *Options) top(extra []pipeline.Stage) pipeline.Part {
 		Timeout:  or(o.PingTimeout, defaultPingTimeout),
 		Payload:  o.PingPayload,
 		OneWay:   o.OneWayPing,
+		Quiet:    !o.ReportRTT,
 		Show:     o.ShowControl,
 	}}
 	if !o.NoAutoPong {
@@ -123,7 +126,7 @@ func (o *Options) core(client bool, params *pipeline.DeflateParams, shared *pipe
 			Time:        or(o.MessageTime, defaultMessageTime),
 			ControlRate: or(o.ControlRate, defaultControlRate),
 		},
-		Closing: pipeline.Closing{Client: client, Timeout: or(o.CloseTimeout, defaultCloseTimeout)},
+		Closing: pipeline.Closing{Client: client, Timeout: or(o.CloseTimeout, defaultCloseTimeout), MessageTimeout: max(o.MessageTimeout, 0)},
 		Codec: pipeline.Codec{
 			Client:    client,
 			MaxFrame:  or(o.MaxFrame, defaultMaxFrame),
@@ -178,14 +181,15 @@ func (o *Options) change(l *actors.Limits) {
 // changes is the stages' part of SetOptions.
 func (o *Options) changes() *pipeline.Limits {
 	return &pipeline.Limits{
-		Frame:        o.MaxFrame,
-		Message:      o.MaxMessage,
-		Fragments:    o.MaxFragments,
-		MessageTime:  o.MessageTime,
-		ControlRate:  o.ControlRate,
-		Out:          o.MaxOut,
-		CloseTimeout: o.CloseTimeout,
-		PingInterval: o.PingInterval,
-		PingTimeout:  o.PingTimeout,
+		Frame:          o.MaxFrame,
+		Message:        o.MaxMessage,
+		Fragments:      o.MaxFragments,
+		MessageTime:    o.MessageTime,
+		ControlRate:    o.ControlRate,
+		Out:            o.MaxOut,
+		CloseTimeout:   o.CloseTimeout,
+		MessageTimeout: o.MessageTimeout,
+		PingInterval:   o.PingInterval,
+		PingTimeout:    o.PingTimeout,
 	}
 }
