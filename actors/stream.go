@@ -49,10 +49,11 @@ type stream struct {
 	cut    bool  // the end is due at the end of the turn
 	burst  uint8 // messages that the handler was given in the last turn that had any
 
-	held   *held         // nil: nothing
-	since  time.Duration // it was spared, if it is
-	unread time.Duration // how long it was spared before
-	credit credit
+	held    *held         // nil: nothing
+	counted int           // bytes that the pipeline was told of, see tally
+	since   time.Duration // it was spared, if it is
+	unread  time.Duration // how long it was spared before
+	credit  credit
 
 	out      output
 	lastRead time.Duration
@@ -472,6 +473,7 @@ func (s *stream) conclude() {
 		}
 		s.breaks(s.failed)
 	}
+	s.tally()
 	if s.cut {
 		s.finish(s.cause)
 	}
@@ -533,7 +535,7 @@ func (s *stream) tellClosed(err error) {
 // Deliver takes what leaves the top, as a pipeline.Driver does: it is the handler's.
 func (s *stream) Deliver(item any) {
 	switch item.(type) {
-	case *pipeline.Start, *pipeline.Flushed, *pipeline.Settled, *pipeline.Input, *pipeline.Room, *pipeline.Ended, *pipeline.Lost:
+	case *pipeline.Start, *pipeline.Flushed, *pipeline.Settled, *pipeline.Input, *pipeline.Room, *pipeline.Ended, *pipeline.Lost, *pipeline.Hold:
 		return // meant for stages
 	}
 	if m, ok := item.(*pipeline.RoundTripTime); ok && m.Unasked {

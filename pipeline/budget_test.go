@@ -1,7 +1,10 @@
 package pipeline
 
 import (
+	"bytes"
 	"math/rand/v2"
+	"runtime"
+	"runtime/metrics"
 	"sync"
 	"testing"
 
@@ -14,6 +17,11 @@ import (
 // thrifty is the default chain of a server with a budget under its Assemble.
 func thrifty(b *Budget) Stage {
 	return Core{Budget: b}.Stage()
+}
+
+// compressing is the same with permessage-deflate.
+func compressing(b *Budget) Stage {
+	return Core{Budget: b, Deflate: &fresh, Codec: Codec{RSV: frame.RSV1}}.Stage()
 }
 
 // piece is a client's frame, or as much of one as there is of its payload.
@@ -193,4 +201,111 @@ func TestPromiseHoldsNothing(t *testing.T) {
 		assert.Nil(t, room.Buf)
 		assert.Less(t, footprint(a.message), 1<<10)
 	}
+}
+
+// live is the memory that is in use.
+func live() int64 {
+	runtime.GC()
+	runtime.GC() // what lies in pools is free after the second
+	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(s)
+	return int64(s[0].Value.Uint64())
+}
+
+// It is memory that counts: what is taken is what is said, give or take what a connection
+// is besides.
+func TestBudgetIsAllMemory(t *testing.T) {
+	begun := pieces(messageOf(t, prose(1, 30_000)), 4000)[0]
+	compressed := frame.AppendMasked(nil, begun, [4]byte{})
+	for name, sent := range map[string][]byte{
+		"a promise of much": piece(frame.OpBinary, true, string(make([]byte, 10_000)), 1<<30),
+		"a little":          piece(frame.OpBinary, true, "a", 1<<30),
+		"compressed":        compressed,
+		"13 bytes":          compressed[:13],
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := new(Budget)
+			stage := compressing(b)
+			const many, besides = 50, 6 << 10
+			var rigs []*rig
+			before := live()
+			for range many {
+				r := newRig(t, stage)
+				r.onUp(&Input{Data: bytes.Clone(sent)})
+				rigs = append(rigs, r)
+			}
+			taken := live() - before
+			assert.Less(t, taken, b.Used()+many*int64(besides+len(sent)))
+			for _, r := range rigs {
+				r.up(&Lost{})
+			}
+			assert.Zero(t, b.Used())
+		})
+	}
+}
+
+// A frame begun and left holds a coder, and that counts: under 64 KiB there is no room for
+// three hundred.
+func TestBudgetCountsCoders(t *testing.T) {
+	b := &Budget{Max: 64 << 10}
+	stage := compressing(b)
+	begun := frame.AppendMasked(nil, pieces(messageOf(t, prose(1, 1000)), 7)[0], [4]byte{})
+	require.Len(t, begun, 13)
+	var rigs []*rig
+	for range 300 {
+		r := newRig(t, stage)
+		r.read(begun)
+		rigs = append(rigs, r)
+		require.LessOrEqual(t, b.Used(), b.Max)
+	}
+	ended := 0
+	for _, r := range rigs {
+		if r.hangup != nil {
+			ended++
+			require.Equal(t, frame.TryAgainLater, r.end().Code)
+		}
+	}
+	assert.Greater(t, ended, 280)
+	assert.NotZero(t, b.Used())
+	for _, r := range rigs {
+		r.up(&Lost{})
+	}
+	assert.Zero(t, b.Used())
+}
+
+// Windows that are kept from message to message count as well, in both directions, and
+// compressors of messages in fragments.
+func TestBudgetCountsWindows(t *testing.T) {
+	b := new(Budget)
+	r := newRig(t, Chain(takesOver.Stage(), b.Stage(), Closing{}.Stage(), Codec{RSV: frame.RSV1}.Stage()))
+	r.read(frame.AppendMasked(nil, messageOf(t, prose(1, 100_000)), [4]byte{}))
+	received := b.Used()
+	assert.EqualValues(t, 32<<10, received)
+	r.down(frame.Text(string(prose(1, 10_000))))
+	sent := b.Used()
+	assert.EqualValues(t, received+takeoverSize, sent)
+	r.down(frame.Fragment(frame.OpText, false, prose(1, 100)))
+	assert.EqualValues(t, sent+deflaterSize, b.Used())
+	r.down(frame.Fragment(frame.OpContinuation, true, nil))
+	assert.Equal(t, sent, b.Used())
+	r.up(&Lost{})
+	assert.Zero(t, b.Used())
+}
+
+// What the driver holds counts until the end, and a stage that is refused lets go.
+func TestBudgetOfTheDriver(t *testing.T) {
+	b := &Budget{Max: 1000}
+	r := newRig(t, thrifty(b))
+	r.up(&Hold{Bytes: 600})
+	assert.EqualValues(t, 600, b.Used())
+	m := &Hold{Bytes: 600}
+	r.up(m)
+	assert.True(t, m.Refused)
+	assert.EqualValues(t, 600, b.Used())
+	assert.NotNil(t, r.hangup)
+	r.end()
+	assert.Equal(t, frame.TryAgainLater, r.closed.Code)
+	assert.Zero(t, b.Used())
+	r.up(&Hold{Bytes: -600})
+	assert.Zero(t, b.Used())
 }

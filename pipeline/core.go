@@ -10,7 +10,7 @@ type Core struct {
 	Sequence Sequence // its RSV is the Codec's
 	Above    Part     // an Outbox; nil: nothing
 	Stream   bool
-	Budget   *Budget // nil: none; not with Stream
+	Budget   *Budget // nil: none
 	Limit    Limit
 	Deflate  *Deflate // nil: no permessage-deflate
 	Closing  Closing
@@ -51,9 +51,11 @@ func (o *Core) appendLayers(c *core, stack []layer) []layer {
 	c.limiter.Limit = &o.Limit
 	stack = append(stack, &c.limiter, &c.checker)
 	if o.Deflate != nil {
-		stack = append(stack, o.Deflate.layer())
+		d := o.Deflate.layer()
+		d.free = o.Budget == nil
+		stack = append(stack, d)
 	}
-	if o.Budget != nil && !o.Stream {
+	if o.Budget != nil {
 		stack = append(stack, &budgeted{Budget: o.Budget})
 	}
 	c.closer.Closing = &o.Closing

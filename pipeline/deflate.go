@@ -42,7 +42,7 @@ func (o Deflate) Stage() Stage {
 	return func(up, down Sink) (Sink, Sink) { return asStage(up, down, o.layer()) }
 }
 
-func (o *Deflate) layer() layer {
+func (o *Deflate) layer() *deflate {
 	p, sendBits, recvBits := o.Params, o.Params.ServerMaxWindowBits, o.Params.ClientMaxWindowBits
 	sendFresh, recvFresh := p.ServerNoContextTakeover, p.ClientNoContextTakeover
 	if o.Client {
@@ -52,7 +52,7 @@ func (o *Deflate) layer() layer {
 	d := new(deflate)
 	d.in = inflating{link: &d.link, ratio: orDefault(o.MaxRatio, defaultRatio), piece: new(frame.Frame)}
 	if !recvFresh {
-		d.in.takeover, d.in.window = true, &window{size: 1 << max(windowBits(recvBits), leastTakeover)}
+		d.in.window = &window{size: 1 << max(windowBits(recvBits), leastTakeover)}
 	}
 	d.out = deflating{link: &d.link, kind: kind, threshold: orDefault(o.Threshold, defaultThreshold)}
 	if !sendFresh && o.ContextTakeover {
@@ -73,8 +73,21 @@ func orDefault(n, value int) int {
 
 type deflate struct {
 	link
-	in  inflating
-	out deflating
+	free bool // there is no Budget to ask
+	held holding
+	in   inflating
+	out  deflating
+}
+
+// count tells the Budget what is held between two pieces, or two messages.
+func (d *deflate) count() {
+	if d.free || d.in.busy { // busy: again when the piece is through
+		return
+	}
+	if !d.held.set(d.in.memory()+d.out.memory(), &d.link) {
+		d.in.end()
+		d.down(noMemory)
+	}
 }
 
 func (d *deflate) onUp(item any) {
@@ -82,6 +95,7 @@ func (d *deflate) onUp(item any) {
 	case *frame.Frame:
 		if !m.Opcode.Control() {
 			d.in.data(m)
+			d.count()
 			return
 		}
 	case *Room:
@@ -100,6 +114,7 @@ func (d *deflate) onDown(item any) {
 	case *frame.Frame:
 		if !m.Opcode.Control() {
 			d.out.data(m)
+			d.count()
 			return
 		}
 	case *frame.Error:
@@ -118,6 +133,17 @@ type deflating struct {
 	window    *window   // what the next message may refer to; nil: no takeover
 	shared    *slot     // nil: not shared
 	open      *deflater // of the message in fragments that is being compressed; nil: none
+}
+
+// memory is what is held between two fragments, or two messages.
+func (d *deflating) memory() (n int) {
+	if d.window != nil {
+		n = cap(d.window.bytes)
+	}
+	if d.open != nil {
+		n += deflaterSize
+	}
+	return n
 }
 
 // data takes a message or a fragment of one.
@@ -172,8 +198,8 @@ func (d *deflating) fragment(f *frame.Frame) {
 	if d.window != nil {
 		d.window.add(f.Payload)
 	}
-	d.pass(g, f)
-	if f.Fin {
+	fin := f.Fin
+	if d.pass(g, f); fin {
 		d.end()
 	}
 }

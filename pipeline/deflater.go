@@ -9,6 +9,9 @@ import (
 // keptOutput is how much of its output a compressor in a pool holds.
 const keptOutput = 64 << 10
 
+// deflaterSize is about what a compressor holds, of any kind: 0.8 to 1.4 MB.
+const deflaterSize = 1 << 20
+
 // deflater compresses one message at a time.
 type deflater struct {
 	w    *flate.Writer // writes to the deflater

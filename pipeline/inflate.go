@@ -26,10 +26,10 @@ var (
 // inflating is the way up of one connection. Between two messages it holds the
 // window, if the peer takes it over, and nothing else.
 type inflating struct {
-	*link            // of the stage
-	ratio    int     // 0: no limit
-	takeover bool    // the peer keeps its window between messages
-	window   *window // of that peer
+	*link          // of the stage
+	ratio  int     // 0: no limit
+	window *window // of a peer that takes it over from message to message; nil: it does not
+	held   *holding
 
 	compressed bool             // inside a compressed message
 	head       frame.Header     // of the next piece up
@@ -83,6 +83,17 @@ func (i *inflating) more(p []byte) {
 	}
 }
 
+// memory is what is held between two pieces, or two messages.
+func (i *inflating) memory() (n int) {
+	if i.z != nil {
+		n = i.z.Size()
+	}
+	if i.window != nil {
+		n += cap(i.window.bytes)
+	}
+	return n
+}
+
 // last inflates the last piece. A message may end with a final block, without the empty
 // one behind it; and may have no bytes at all.
 func (i *inflating) last(p []byte) {
@@ -97,7 +108,7 @@ func (i *inflating) last(p []byte) {
 		i.fail(tooFar)
 		return
 	}
-	if i.takeover {
+	if i.window != nil {
 		i.window.set(i.z.Latest(i.window.size))
 	}
 	i.emit(true)
@@ -166,7 +177,7 @@ func (i *inflating) borrow() *inflate.Decoder {
 	if !ok {
 		z = new(inflate.Decoder)
 	}
-	if i.takeover {
+	if i.window != nil {
 		z.Reset(i.window.bytes)
 	} else {
 		z.Reset(nil)
@@ -178,5 +189,8 @@ func (i *inflating) release() {
 	if i.z != nil {
 		inflaters.put(i.z)
 		i.z = nil
+	}
+	if i.failed {
+		i.window = nil
 	}
 }

@@ -103,7 +103,8 @@ type (
 	// Hold asks a Budget whether Bytes more may be held on behalf of the peer; negative
 	// ones are given back. The answer is there when the call returns. Who is refused
 	// lets go of what it asked for, and fails the connection. All is given back at
-	// Closed, without a Hold.
+	// Closed, without a Hold. Stages send it down; the driver sends it up, for what it
+	// holds itself, and then the Budget fails the connection.
 	Hold struct {
 		Bytes   int
 		Refused bool

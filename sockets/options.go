@@ -48,7 +48,7 @@ type Options struct {
 	WriteStall   time.Duration // in which the socket takes not one byte of waiting output: 10 s; over it: 1008. TLS of another server: 4 KiB
 	CloseTimeout time.Duration // for each step of closing: 5 s; then the connection is cut
 
-	Budget *pipeline.Budget // of memory for messages that have arrived in part, shared by connections; nil: none
+	Budget *pipeline.Budget // of memory that is held on behalf of peers, shared by connections; nil: none
 
 	MaskGen  func() [4]byte // client: keys for its frames, for tests; nil: crypto/rand
 	Portable bool           // a goroutine for each connection instead of the system's poller

@@ -301,6 +301,61 @@ func TestBudget(t *testing.T) {
 	})
 }
 
+// Output that its peer does not take counts against the budget.
+func TestBudgetOfOutput(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.handler()
+		budget := &pipeline.Budget{Max: 256 << 10}
+		p, conn := w.deaf(h, &Options{MaxOut: 64 << 20, Budget: budget, CloseTimeout: 100 * time.Millisecond})
+		go func() {
+			for range 400 {
+				w.system.Root.Send(conn, frame.Binary(make([]byte, 64<<10)))
+				time.Sleep(time.Millisecond) // turn by turn
+			}
+		}()
+		assert.Equal(w, frame.TryAgainLater, h.untilClosed().Code)
+		p.Close()
+		assert.Zero(w, budget.Used())
+	})
+}
+
+// Compressed messages begun and left hold coders, which count: most who begin one end.
+func TestBudgetOfCoders(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.handler()
+		budget := &pipeline.Budget{Max: 64 << 10}
+		addr := w.websocket(&UpgradeServer{FrameHandler: h.pid, Options: &Options{Budget: budget, Compression: new(pipeline.Compression)}})
+		begun := frame.Fragment(frame.OpText, false, []byte("\xf2\x48\xcd\xc9\xc9\x07"))
+		begun.RSV = frame.RSV1
+		const many = 50
+		var peers []*peer
+		for range many {
+			p := w.dial(addr)
+			p.send(handshake(addr, "Sec-WebSocket-Extensions: permessage-deflate"))
+			p.answer("GET")
+			p.send(masked(begun), masked(frame.Ping(nil)))
+			peers = append(peers, p)
+		}
+		ended := 0
+		for _, p := range peers {
+			if f := p.frame(); f.Opcode == frame.OpClose {
+				code, _ := f.CloseStatus()
+				require.Equal(w, frame.TryAgainLater, code)
+				ended++
+			}
+		}
+		assert.Greater(w, ended, many*2/3)
+		assert.LessOrEqual(w, budget.Used(), budget.Max)
+		for _, p := range peers {
+			p.Close()
+		}
+		for range many {
+			h.untilClosed()
+		}
+		assert.Zero(w, budget.Used())
+	})
+}
+
 // A client that sends on and on before it reads has its echoes all the same: when
 // half of what may wait for it does, it is not read either.
 func TestEchoToAClientThatReadsLate(t *testing.T) {

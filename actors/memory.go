@@ -1,0 +1,37 @@
+package actors
+
+import (
+	"github.com/spindrift-go/spindrift/pipeline"
+)
+
+// tallyStep is how much what is held must change before the pipeline is told.
+const tallyStep = 4 << 10
+
+// tally tells the pipeline's Budget, at the end of a turn, what is held beyond it: input
+// that waits for credit, and output that the peer does not take.
+func (s *stream) tally() {
+	n := s.memory()
+	change := n - s.counted
+	if change == 0 || n > 0 && max(change, -change) < tallyStep {
+		return
+	}
+	m := &pipeline.Hold{Bytes: change}
+	if s.pipeline.Up(m); !m.Refused {
+		s.counted = n
+	}
+}
+
+func (s *stream) memory() (n int) {
+	if s.held != nil {
+		if n = cap(s.held.rest); s.held.buf != nil {
+			n = len(*s.held.buf)
+		}
+	}
+	if s.out.blocked {
+		n += s.wire.Buffered()
+		if s.out.buf != nil {
+			n += cap(*s.out.buf)
+		}
+	}
+	return n
+}
