@@ -133,8 +133,9 @@ func checkRequest(r *http.Request) error {
 	if r.URL == nil {
 		return errors.New("request has no URL")
 	}
-	if host := cmp.Or(r.Host, r.URL.Host); !httpguts.ValidHostHeader(host) && ascii(host) { // others become punycode, or an error
-		return fmt.Errorf("invalid host %q", host)
+	host, err := httpguts.PunycodeHostPort(cmp.Or(r.Host, r.URL.Host)) // as Request.Write does, which then sends an invalid one as none
+	if err != nil || !httpguts.ValidHostHeader(host) {
+		return fmt.Errorf("invalid host %q", cmp.Or(r.Host, r.URL.Host))
 	}
 	if uri := r.URL.RequestURI(); strings.ContainsFunc(uri, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
 		return fmt.Errorf("invalid request target %q", uri)
@@ -155,10 +156,6 @@ func checkRequest(r *http.Request) error {
 		}
 	}
 	return nil
-}
-
-func ascii(s string) bool {
-	return !strings.ContainsFunc(s, func(c rune) bool { return c >= 0x80 })
 }
 
 // Cut closes a connection without the farewell of TLS, for which Close would wait.

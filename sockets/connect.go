@@ -17,7 +17,7 @@ import (
 //
 // A nil system is DefaultSystem.
 //
-// Stop it to close it. It ends by itself when the server closes the connection
+// As long as it speaks HTTP it costs a goroutine, which reads. Stop it to close it. It ends by itself when the server closes the connection
 // or sends what nobody has asked for.
 func Connect(ctx context.Context, system *actor.ActorSystem, address string, d *Dialer) (*actor.PID, error) {
 	if d == nil {

@@ -136,6 +136,7 @@ func TestConnectMistakes(t *testing.T) {
 		"query":         func(r *http.Request) { r.URL.RawQuery = "a\r\nb" },
 		"query, space":  func(r *http.Request) { r.URL.RawQuery = "a HTTP/1.1" },
 		"host":          func(r *http.Request) { r.Host = "a\r\nX: y" },
+		"host, letters": func(r *http.Request) { r.Host = "ü\r\nX: y" },
 		"host, slash":   func(r *http.Request) { r.Host = "a/b" },
 		"URL's host":    func(r *http.Request) { r.Host, r.URL.Host = "", "a b" },
 		"header name":   func(r *http.Request) { r.Header["X\r\nY"] = []string{"1"} },
@@ -147,7 +148,7 @@ func TestConnectMistakes(t *testing.T) {
 			r.Method, r.Body, r.ContentLength = "POST", io.NopCloser(strings.NewReader("x")), -1
 			r.Trailer = http.Header{"X\r\nY": {"1"}}
 		},
-		"jar":         func(r *http.Request) { r.Header["X"] = []string{"1\nY: 2"} },
+		"line feed":   func(r *http.Request) { r.Header["X"] = []string{"1\nY: 2"} },
 		"cancelled":   nil,
 		"path's line": func(r *http.Request) { r.URL.RawPath, r.URL.Path = "/\r\n", "/\r\n" },
 	} {
