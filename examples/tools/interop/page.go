@@ -11,8 +11,8 @@ import (
 
 // steps are what peers/chromium/page.mjs reports, in this order.
 var steps = []string{
-	"opens", "compresses", "echoes hello by itself", "echoes what was typed, with a round trip", "echoes 64 KiB",
-	"shows the close", "lists the close", "opens again", "is told that the server leaves", "leaves the console empty",
+	"opens, whatever the fragment", "compresses", "echoes hello by itself", "echoes what was typed, with a round trip", "echoes 64 KiB",
+	"shows the close", "lists the close", "opens again, for 64 KiB", "opens once for two messages", "is told that the server leaves", "leaves the console empty",
 }
 
 // page uses the page of examples/echo in Chromium, as a visitor would.
@@ -33,7 +33,7 @@ func (r *run) page(ctx context.Context) *table {
 	ctx, cancel = context.WithTimeout(ctx, startTime+cellTime)
 	defer cancel()
 	if err := r.visit(ctx, line); err != nil && line.bad() == 0 {
-		line.done("opens", err)
+		line.done(steps[0], err)
 	}
 	return t
 }
@@ -77,7 +77,7 @@ func (r *run) visit(ctx context.Context, line *row) error {
 			return nil
 		}
 		line.done(said.Step, nil)
-		if step == "opens again" {
+		if step == "opens once for two messages" {
 			server.signal(syscall.SIGTERM)
 		}
 	}

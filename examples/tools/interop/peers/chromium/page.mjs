@@ -1,5 +1,5 @@
 // Opens the page of examples/echo at a URL, uses it as a visitor would, and
-// reports each step. After "opens again" it waits for the server to be shut down.
+// reports each step. After "opens once for two messages" it waits for the server to be shut down.
 // A second argument is where to put a picture of the page.
 import { open } from './browser.mjs'
 
@@ -11,6 +11,9 @@ const page = await browser.newPage({ viewport: { width: 900, height: 600 } })
 const complaints = []
 page.on('pageerror', err => complaints.push(err.message))
 page.on('console', line => { if (line.type() === 'error') complaints.push(line.text()) })
+
+let sockets = 0
+page.on('websocket', () => { sockets++ })
 
 const rows = () => page.$$eval('#log tr', all => all.map(tr => [...tr.cells].slice(1).map(td => td.textContent)))
 const state = () => page.textContent('#state')
@@ -31,8 +34,8 @@ const trip = /^\d+\.\d\d ms$/
 const has = (what, payload) => all => all.some(r => r[0] === what && r[1] === payload && (what.endsWith(' in') ? trip.test(r[2]) : true))
 
 try {
-  await page.goto(url, { timeout: 10000 })
-  await until('opens', state, s => s === 'open: ' + url.replace('http', 'ws'))
+  await page.goto(url + '#top', { timeout: 10000 })
+  await until('opens, whatever the fragment', state, s => s === 'open: ' + url.replace('http', 'ws'))
   await until('compresses', rows, all => all.some(r => r[0] === 'open' && r[1].startsWith('permessage-deflate')))
   await until('echoes hello by itself', rows, all => has('text out', 'hello')(all) && has('text in', 'hello')(all))
   await page.fill('#text', 'grüße, 世界')
@@ -45,8 +48,15 @@ try {
   await until('shows the close', state, s => s === 'closed: code 1000, clean. Send opens it again.')
   await until('lists the close', rows, all => all[0][0] === 'close' && all[0][1] === 'code 1000, clean')
   if (picture) await page.screenshot({ path: picture })
-  await page.click('text="Send"')
-  await until('opens again', rows, all => all.filter(r => r[0] === 'open').length === 2)
+  await page.click('#binary')
+  await until('opens again, for 64 KiB', rows, all => all.filter(r => r[0] === 'binary in').length === 2)
+  await page.evaluate(() => { // both while the connection closes
+    document.getElementById('close').click()
+    for (let i = 0; i < 2; i++) document.getElementById('form').requestSubmit()
+  })
+  const echoed = all => all.filter(r => r[0] === 'text in' && r[1] === 'grüße, 世界').length
+  await page.waitForTimeout(500) // a page that opens too many goes on with it
+  await until('opens once for two messages', async () => [sockets, echoed(await rows())], ([n, back]) => n === 3 && back === 3)
   await until('is told that the server leaves', state, s => s === 'closed: code 1001, clean. Send opens it again.')
   if (complaints.length > 0) throw new Error('the console says ' + complaints.join('; '))
   say('leaves the console empty')
