@@ -25,7 +25,7 @@ func (a *assembler) onUp(item any) {
 	f, ok := item.(*frame.Frame)
 	switch {
 	case !ok:
-		if m, asks := item.(*Room); asks {
+		if m, asks := item.(*Space); asks {
 			m.Buf = a.roomIn(min(a.rest, m.Max))
 			return
 		}
@@ -132,7 +132,7 @@ func (s *streamer) onUp(item any) {
 	switch m := item.(type) {
 	case *frame.Frame:
 		item = own(m)
-	case *Room:
+	case *Space:
 		return
 	}
 	s.up(item)

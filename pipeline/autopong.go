@@ -30,7 +30,7 @@ func (p *ponger) onUp(item any) {
 				return
 			}
 		}
-	case *Flushed:
+	case *Written:
 		p.pay()
 	}
 	p.up(item)

@@ -164,7 +164,7 @@ func TestBudgetIsMemory(t *testing.T) {
 		joinAll(bottom, bottom, a, &budgeted{Budget: b})
 		arrived := 0
 		for arrived < declared {
-			room := Room{Max: declared - arrived}
+			room := Space{Max: declared - arrived}
 			a.onUp(&room)
 			n := min(1+random.IntN(1<<random.IntN(18)), declared-arrived)
 			p := make([]byte, n)
@@ -196,7 +196,7 @@ func TestPromiseHoldsNothing(t *testing.T) {
 	joinAll(bottom, bottom, a)
 	for _, p := range []string{"a", "b"} {
 		a.onUp(&frame.Frame{Header: frame.Header{Opcode: frame.OpBinary, Length: 1 << 20}, Payload: []byte(p)})
-		room := Room{Max: 1<<20 - 1}
+		room := Space{Max: 1<<20 - 1}
 		a.onUp(&room)
 		assert.Nil(t, room.Buf)
 		assert.Less(t, footprint(a.message), 1<<10)

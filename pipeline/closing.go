@@ -102,8 +102,8 @@ func (c *closer) onUp(item any) {
 		c.stalled()
 	case *Overflow:
 		c.overflow()
-	case *Orphaned:
-		c.orphaned(m.Err)
+	case *HandlerGone:
+		c.handlerGone(m.Err)
 	case *Lost:
 		c.lost(m)
 	default:

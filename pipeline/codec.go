@@ -43,7 +43,7 @@ func (c *codec) onUp(item any) {
 	switch m := item.(type) {
 	case *Input:
 		c.decode(m)
-	case *Room:
+	case *Space:
 		if m.Max = int(min(c.decoder.Rest(), math.MaxInt32)); m.Max > 0 {
 			c.up(m)
 		}

@@ -98,7 +98,7 @@ func (d *deflate) onUp(item any) {
 			d.count()
 			return
 		}
-	case *Room:
+	case *Space:
 		if d.in.compressed {
 			return // what comes is not what goes up
 		}

@@ -109,9 +109,9 @@ func (s slowConsumer) Error() string        { return s.failure.Error() }
 func (s slowConsumer) Unwrap() error        { return s.failure }
 func (s slowConsumer) Is(target error) bool { return target == ErrSlowConsumer }
 
-// orphaned: a peer that has already said goodbye, or made its mistake, gets the
+// handlerGone: a peer that has already said goodbye, or made its mistake, gets the
 // answer to that.
-func (c *closer) orphaned(err error) {
+func (c *closer) handlerGone(err error) {
 	switch {
 	case c.phase == settling && c.mistake != nil:
 		c.settled()

@@ -191,7 +191,7 @@ func TestInflatePlain(t *testing.T) {
 	var got any
 	onUp, _ := fresh.Stage()(func(item any) { got = item }, nil)
 	for _, item := range []any{frame.Text("a"), frame.Ping(nil), frame.Fragment(frame.OpText, false, nil),
-		frame.Fragment(frame.OpContinuation, true, []byte("b")), &Flushed{}} {
+		frame.Fragment(frame.OpContinuation, true, []byte("b")), &Written{}} {
 		onUp(item)
 		assert.Same(t, item, got)
 	}

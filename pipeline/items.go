@@ -1,65 +1,9 @@
 package pipeline
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spindrift-go/spindrift/frame"
-)
-
-// Items that the driver of a pipeline sends up from the wire.
-type (
-	// Start is the first item up, through a new pipeline or through stages that
-	// joined a living one.
-	Start struct{}
-
-	// Input is bytes from the peer, borrowed until the call returns, and changed
-	// in place. Codec takes pieces off its front; it leaves the rest in Data when
-	// Pause was set meanwhile.
-	Input struct {
-		Data  []byte
-		Pause bool // set by the driver while the pipeline runs: decode no more for now
-
-		piece frame.Frame // of Data: Codec's, on its way up, again and again
-	}
-
-	// Room asks, before the driver reads, where to: the stage that will keep the
-	// bytes of a large payload in the end sets Buf to where they belong, and saves
-	// copying them there. It goes up only inside such a payload, and Buf is no
-	// longer than what is left of it. Without a Buf the driver uses its own.
-	Room struct {
-		Max int // of Buf
-		Buf []byte
-	}
-
-	// Ended says that the peer will send no more: it has closed its half of the
-	// stream, and may still read.
-	Ended struct{}
-
-	// Lost says that the connection is gone, and why: nil or io.EOF after an
-	// orderly end. It is the last item up from the wire.
-	Lost struct {
-		Err    error
-		Unsent bool // the wire did not take all of the output: not the last of it, a Close
-	}
-
-	// Settled answers a Settle. Closing sends one up when it is about to answer the
-	// peer's Close or violation: who keeps output back lets it go.
-	Settled struct{}
-
-	// Flushed says that the wire has now taken all it was given, after it had not at
-	// once, or after a Status has said that output was waiting.
-	Flushed struct{}
-
-	// Stalled says that the wire has made no progress with waiting output for too long.
-	Stalled struct{}
-
-	// Overflow says that more output is waiting than may be. An Outbox sends it down.
-	Overflow struct{}
-
-	// Orphaned says that the frame handler is gone, or that a stage panicked.
-	Orphaned struct{ Err error }
 )
 
 // Items that go down: the driver of a pipeline understands those that leave it.
@@ -154,77 +98,9 @@ func set[T ~int | ~int64](v *T, to T) {
 	}
 }
 
-// Side is one end of a connection.
-type Side byte
-
-// Who began the end of a connection.
-const (
-	Nobody Side = iota // the network, or a peer that vanished without a Close
-	Peer               // the peer's Close came first
-	Local              // this side: the handler, a stage, a limit, a shutdown
-)
-
-func (s Side) String() string {
-	return [...]string{"nobody", "peer", "local"}[s]
-}
-
-// Closed is the last item up a pipeline, exactly once: the account of how the
-// connection ended.
-type Closed struct {
-	Code   frame.Code // of the Close that came or went first; frame.NoStatus if it had none, frame.Abnormal if there was no Close
-	Reason string     // of the same Close
-	Clean  bool       // a Close came in, and one was written to the socket
-	By     Side       // whose Close came first
-	Err    error      // why, if it was not asked for: a *frame.Error, ErrCloseTimeout, or what the network said
-}
-
-// Failure is nil if the connection has ended as one should, with a Close of 1000, 1001 or
-// without a code and nothing that went wrong. It is Err if there is one, and for any other
-// code, also one that the peer has chosen, an error that tells code and reason in a line.
-func (c *Closed) Failure() error {
-	switch {
-	case c.Err != nil:
-		return c.Err
-	case c.Code == frame.Abnormal:
-		return errors.New("connection ended without a Close")
-	case c.Code == frame.Normal, c.Code == frame.GoingAway, c.Code == frame.NoStatus:
-		return nil
-	}
-	return fmt.Errorf("connection was closed with %v %q", c.Code, c.Reason)
-}
-
-// RoundTripTime goes up when a Pong matched a Ping that went down before, from
-// AutoPing or from the handler.
-type RoundTripTime struct {
-	Duration time.Duration
-	Payload  []byte // of the Ping
-	Unasked  bool   // for the driver, not for the handler: see AutoPing.Quiet
-}
-
-// Backpressure goes to the handler when more than the high mark of output waits,
-// and Drained when less than the low mark does again.
-type (
-	Backpressure struct{ Waiting int } // bytes
-	Drained      struct{ Waiting int } // bytes
-)
-
-// Weight is what an item costs its receiver to hold: the payload bytes of a
-// frame, nothing for anything else.
-func Weight(item any) int {
-	if f, ok := item.(*frame.Frame); ok {
-		return len(f.Payload)
-	}
-	return 0
-}
-
 // Bare reports whether item needs no more than to be sent down: nobody answers it,
 // and it is no batch of others. A frame is; of other items it is not known.
 func Bare(item any) bool {
 	_, ok := item.(*frame.Frame)
 	return ok
-}
-
-// Crashed is the Closed of a connection whose pipeline could not make its own.
-func Crashed(err error) *Closed {
-	return &Closed{Code: frame.Abnormal, By: Local, Err: err}
 }

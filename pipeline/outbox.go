@@ -77,7 +77,7 @@ const (
 
 func (b *outbox) onUp(item any) {
 	switch item.(type) {
-	case *Flushed:
+	case *Written:
 		b.release()
 		b.up(item)
 		b.calm(nil)

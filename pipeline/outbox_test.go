@@ -84,7 +84,7 @@ func (w *slowWire) write() {
 		w.waiting = 0
 		if w.asked {
 			w.asked = false
-			w.onUp(&Flushed{})
+			w.onUp(&Written{})
 		}
 		if w.high > 0 {
 			break // the rest another time

@@ -135,7 +135,7 @@ func TestPongIsNotThePing(t *testing.T) {
 	r.up(ping)
 	copy(ping.Payload, "GONE")
 	r.blocked = false
-	r.up(&Flushed{})
+	r.up(&Written{})
 	pong, ok := r.sent(false)
 	require.True(t, ok)
 	assert.Equal(t, "ping", pong.String())

@@ -172,7 +172,7 @@ func (z *chaos) move(m byte) int {
 	case 18:
 		z.up(&Stalled{})
 	case 19:
-		z.up(&Orphaned{Err: errors.New("handler")})
+		z.up(&HandlerGone{Err: errors.New("handler")})
 	case 20:
 		z.up(&Lost{Err: errors.New("reset")})
 	case 21:

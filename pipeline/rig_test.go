@@ -154,9 +154,9 @@ func (r *rig) top(item any) {
 		r.t.Fatalf("%T %v went up after Closed", item, item)
 	}
 	switch m := item.(type) {
-	case *Start, *Flushed, *Settled:
+	case *Start, *Written, *Settled:
 		return // meant for stages
-	case *Input, *Lost, *Ended, *Stalled, *Overflow, *Orphaned, *frame.Error, *late, *look, *overdue, *idleCheck:
+	case *Input, *Lost, *Ended, *Stalled, *Overflow, *HandlerGone, *frame.Error, *late, *look, *overdue, *idleCheck:
 		r.t.Fatalf("%T reached the handler", item)
 	case *Closed:
 		r.closed = m
@@ -269,7 +269,7 @@ func (r *rig) settle() {
 // flow says that the wire takes output again.
 func (r *rig) flow() {
 	r.blocked = false
-	r.up(&Flushed{})
+	r.up(&Written{})
 }
 
 // end is the peer's end of the stream after a Hangup.

@@ -518,7 +518,7 @@ func (p *play) driver() {
 	case "overflow":
 		p.up(&Overflow{})
 	case "orphaned":
-		p.up(&Orphaned{Err: errors.New(p.optional(w, 1))})
+		p.up(&HandlerGone{Err: errors.New(p.optional(w, 1))})
 	default:
 		p.failf("the driver cannot do %q", w[0])
 	}

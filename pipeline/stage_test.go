@@ -5,6 +5,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/spindrift-go/spindrift/frame"
 )
 
 // tag is a stage that writes its name on what passes, and counts in a local.
@@ -112,4 +114,16 @@ func TestUnknownItemsPass(t *testing.T) {
 		assert.Equal(t, []any{up}, ups)
 		assert.Equal(t, []any{down}, downs)
 	}
+}
+
+type weighty struct{ n int }
+
+func (w *weighty) Weight() int { return w.n }
+
+// What an item costs is asked of the item, so that a typed message counts as its frame.
+func TestWeight(t *testing.T) {
+	assert.Equal(t, 5, Weight(frame.Text("hello")))
+	assert.Equal(t, 7, Weight(&weighty{7}))
+	assert.Zero(t, Weight(&Closed{}))
+	assert.Zero(t, Weight(nil))
 }
