@@ -45,7 +45,7 @@ type Options struct {
 	WhenFull     Policy        // in place of 1008: CloseSlow; DropNewest and DropOldest bring Dropped
 	HighWater    int           // bytes of waiting output that bring Backpressure: 64 KiB
 	LowWater     int           // bytes below which Drained follows: 16 KiB
-	WriteStall   time.Duration // in which the socket takes not one byte of waiting output: 10 s; over it: 1008. TLS of another server: 4 KiB
+	WriteStall   time.Duration // in which the socket takes not one byte of waiting output: 10 s; over it: 1008. TLS over what is not TCP: 4 KiB
 	CloseTimeout time.Duration // for each step of closing: 5 s; then the connection is cut
 
 	Budget *pipeline.Budget // of memory that is held on behalf of peers, shared by connections; nil: none

@@ -12,7 +12,6 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
-	"github.com/spindrift-go/spindrift/actors/transport"
 )
 
 // Server is an http.Server whose connections are actors. There are two ways to
@@ -24,7 +23,9 @@ import (
 // Actor mode: set Listener, and that actor gets every request as an
 // *http.Request message and responds with an *http.Response or an
 // *UpgradeServer. Each request has a sender of its own: a second answer to one
-// answers no other. A router's PID will do, for several listeners. Unless they are
+// answers no other. A router's PID will do, for several listeners. If
+// the Listener panics, the request at which it did is answered with 500; of one that is
+// not on a Crew, so are those that it had begun and not answered. Unless they are
 // set, ReadHeaderTimeout is then 10 s, IdleTimeout 60 s and MaxHeaderBytes 16 KiB.
 // WriteTimeout stays 0: it would end an event stream; AnswerStall takes its place.
 //
@@ -119,7 +120,7 @@ func (s *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
 		return s.misuse
 	}
 	defer actors.RuntimeOf(s.System).Hold()()
-	return s.Server.ServeTLS(transport.Listener{Listener: s.patient(l)}, certFile, keyFile)
+	return s.Server.ServeTLS(s.patient(l), certFile, keyFile)
 }
 
 // ListenAndServe is http.Server's.

@@ -79,10 +79,11 @@ func tcp(t *testing.T) (near, far *net.TCPConn) {
 func secured(t *testing.T) (near, far *tls.Conn) {
 	t.Helper()
 	a, b := tcp(t)
-	near, far = tls.Server(&PollableConn{TCPConn: a}, testcert.Server()), tls.Client(b, testcert.Client())
+	near, far = tls.Server(a, testcert.Server()), tls.Client(b, testcert.Client())
 	shaken := make(chan error, 1)
 	go func() { shaken <- near.Handshake() }()
 	require.NoError(t, far.Handshake())
 	require.NoError(t, <-shaken)
+	require.NotNil(t, below(near))
 	return near, far
 }

@@ -111,15 +111,3 @@ func (c *PollableConn) releaseBuffer() {
 		c.waiting, c.taken = nil, 0
 	}
 }
-
-// Listener makes a PollableConn of every TCP connection that it accepts, so that TLS on top of it can be polled after an upgrade.
-type Listener struct{ net.Listener }
-
-// Accept returns a *PollableConn for a *net.TCPConn, and anything else as it is.
-func (l Listener) Accept() (net.Conn, error) {
-	nc, err := l.Listener.Accept()
-	if tcp, ok := nc.(*net.TCPConn); ok {
-		return &PollableConn{TCPConn: tcp}, err
-	}
-	return nc, err
-}

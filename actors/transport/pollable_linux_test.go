@@ -66,23 +66,6 @@ func TestPollableConnBeforeTheUpgrade(t *testing.T) {
 	b.Close()
 }
 
-func TestListenerMakesPollableConns(t *testing.T) {
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	l := Listener{inner}
-	far, err := net.Dial("tcp", l.Addr().String())
-	require.NoError(t, err)
-	near, err := l.Accept()
-	require.NoError(t, err)
-	require.IsType(t, &PollableConn{}, near)
-	near.Close()
-	far.Close()
-	l.Close()
-	near, err = l.Accept()
-	require.Error(t, err)
-	require.Nil(t, near)
-}
-
 // What TLS buffers of a write counts when the socket takes it, though no more of the output is taken.
 func TestTLSCountsWhatTheSocketTakes(t *testing.T) {
 	d := dispatch.New()

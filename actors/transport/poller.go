@@ -21,7 +21,7 @@ type Poller struct {
 // NewPoller returns a poller whose mailboxes take their turns on d.
 func NewPoller(d *dispatch.Dispatcher) *Poller { return &Poller{dispatcher: d} }
 
-// Open takes over nc, whose signals go to m. The transport is polled if nc is TCP, or TLS over a PollableConn, and the system has a
+// Open takes over nc, whose signals go to m. The transport is polled if nc is TCP, or TLS over TCP, and the system has a
 // poller. Otherwise, or if portable is true, a goroutine reads.
 func (p *Poller) Open(nc net.Conn, m *dispatch.Mailbox, portable bool) Transport {
 	if !portable {
@@ -41,8 +41,11 @@ func (p *Poller) pollable(nc net.Conn, m *dispatch.Mailbox) Transport {
 	case *PollableConn:
 		return p.pollable(c.TCPConn, m)
 	case *tls.Conn:
-		below, ok := c.NetConn().(*PollableConn)
-		if !ok || !c.ConnectionState().HandshakeComplete {
+		if !c.ConnectionState().HandshakeComplete {
+			return nil
+		}
+		below := below(c)
+		if below == nil {
 			return nil
 		}
 		if w := p.newPolled(below.TCPConn, m); w != nil {

@@ -43,7 +43,7 @@ type portable struct {
 func newPortable(nc net.Conn, m *dispatch.Mailbox) *portable {
 	p := &portable{nc: nc, raw: socketOf(nc), mailbox: m, piece: piece, wanted: true}
 	if c, ok := nc.(*tls.Conn); ok {
-		if p.below, ok = c.NetConn().(*PollableConn); !ok {
+		if p.below = below(c); p.below == nil {
 			p.piece = opaque
 		}
 	}
