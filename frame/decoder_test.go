@@ -343,3 +343,20 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+// A decoder is spent by an error and by nothing else.
+func TestSpent(t *testing.T) {
+	var d Decoder
+	var f Frame
+	assert.False(t, d.Spent())
+	hello := AppendMasked(nil, Text("hello"), [4]byte{1, 2, 3, 4})
+	for len(hello) > 0 {
+		n, _, err := d.Next(hello[:1], &f)
+		require.Nil(t, err)
+		assert.False(t, d.Spent())
+		hello = hello[n:]
+	}
+	_, _, err := d.Next([]byte{0x83}, &f)
+	require.NotNil(t, err)
+	assert.True(t, d.Spent())
+}
