@@ -1,0 +1,84 @@
+package pipeline
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spindrift-go/spindrift/frame"
+)
+
+// data is a piece of a frame that declares length bytes.
+func data(op frame.Opcode, fin bool, length int64, payload []byte) *frame.Frame {
+	return &frame.Frame{Header: frame.Header{Opcode: op, Fin: fin, Length: length}, Payload: payload}
+}
+
+// Room is made for what the frame at hand declares: what an earlier one declared, or what
+// has come of this one, counts no more.
+func TestAssembleGrowsByTheFrame(t *testing.T) {
+	a := new(assembler)
+	var whole *frame.Frame
+	ends := &sinks{func(item any) { whole = item.(*frame.Frame) }, func(any) {}}
+	joinAll(ends, ends, a)
+	a.onUp(data(frame.OpBinary, false, 100, make([]byte, 100)))
+	a.onUp(data(frame.OpContinuation, false, 40_000, make([]byte, 20_000)))
+	require.GreaterOrEqual(t, cap(a.message.Payload), 40_100)
+	require.Less(t, cap(a.message.Payload), 50_000)
+	a.onUp(data(frame.OpContinuation, false, 40_000, make([]byte, 20_000)))
+	require.Less(t, cap(a.message.Payload), 50_000)
+	a.onUp(data(frame.OpContinuation, true, 10, make([]byte, 10)))
+	require.Len(t, whole.Payload, 40_110)
+}
+
+// The driver reads to where the bytes of a message belong, as far as they are that
+// message's; nowhere else.
+func TestRoomIsInTheMessage(t *testing.T) {
+	a := new(assembler)
+	var whole *frame.Frame
+	ends := &sinks{func(item any) { whole = item.(*frame.Frame) }, func(any) {}}
+	joinAll(ends, ends, a)
+	room := func(most int) []byte {
+		r := Room{Max: most}
+		a.onUp(&r)
+		return r.Buf
+	}
+	assert.Nil(t, room(1<<20), "no message")
+	a.onUp(data(frame.OpBinary, false, 20_000, make([]byte, 10_000)))
+	assert.Len(t, room(10_000), 10_000)
+	assert.Len(t, room(100), 100)
+	assert.Nil(t, room(0))
+	buf := room(10_000)
+	buf[0], buf[9_999] = 1, 2
+	a.onUp(data(frame.OpContinuation, false, 20_000, buf))
+	assert.Equal(t, &buf[0], &a.message.Payload[10_000], "where it was read to")
+	assert.Nil(t, room(1<<20), "the frame is through")
+	a.onUp(data(frame.OpContinuation, false, 10<<20, make([]byte, 300_000)))
+	assert.Len(t, room(10<<20), maxDirectRead)
+	a.onUp(data(frame.OpContinuation, true, 0, nil))
+	require.Len(t, whole.Payload, 320_000)
+	assert.EqualValues(t, []byte{1, 2}, []byte{whole.Payload[10_000], whole.Payload[19_999]})
+	assert.Nil(t, room(1<<20), "the message is through")
+}
+
+// As long as more than a little is to come there is room to read it to, from the first 8 KiB
+// on, and never for more than is to come.
+func TestRoomIsNeverTooSmall(t *testing.T) {
+	const length = 1 << 20
+	a := new(assembler)
+	ends := &sinks{func(any) {}, func(any) {}}
+	joinAll(ends, ends, a)
+	r := Room{Max: length}
+	a.onUp(data(frame.OpBinary, false, length, make([]byte, minDirectRead-1)))
+	a.onUp(&r)
+	require.Nil(t, r.Buf)
+	a.onUp(data(frame.OpBinary, false, length, make([]byte, 1)))
+	for rest := length - minDirectRead; rest > 0; {
+		r.Buf = nil
+		a.onUp(&r)
+		require.GreaterOrEqual(t, len(r.Buf), min(rest, minDirectRead))
+		n := min(len(r.Buf), 5000)
+		a.onUp(data(frame.OpContinuation, false, length, r.Buf[:n]))
+		rest -= n
+	}
+}
