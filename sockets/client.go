@@ -25,8 +25,9 @@ type UpgradeClient struct {
 }
 
 // DialActor opens a WebSocket to a ws or wss URL and returns the connection's actor.
-// ctx bounds the wait and not the connection. A nil system is DefaultSystem. The error is one line, without the
-// URL's password, and wraps a *HandshakeError if the server has answered otherwise.
+// ctx bounds the wait and not the connection. A nil system is DefaultSystem. The error
+// is one line, without the URL's password, and wraps a *HandshakeError if the server has
+// answered otherwise, a *ProxyError if its proxy has not connected.
 func DialActor(ctx context.Context, system *actor.ActorSystem, address string, u *UpgradeClient) (*actor.PID, error) {
 	pid, err := dial(ctx, system, address, u)
 	if err != nil {

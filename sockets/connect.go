@@ -13,12 +13,14 @@ import (
 // its actor. It answers each *http.Request sent to it with an *http.Response,
 // whose body is in memory, or an error; an *UpgradeClient, which is answered with
 // the response of 101, turns it into a WebSocket, or gets an error and leaves it as
-// usable as the server does. Cookies are those of d's Jar, unless the UpgradeClient's Dialer has one.
+// usable as the server does. Cookies are those of d's Jar, unless the UpgradeClient's
+// Dialer has one.
 //
 // A nil system is DefaultSystem.
 //
-// As long as it speaks HTTP it costs a goroutine, which reads. Stop it to close it. It ends by itself when the server closes the connection
-// or sends what nobody has asked for.
+// As long as it speaks HTTP it costs a goroutine, which reads. Stop it to close it. It
+// ends by itself when the server closes the connection or sends what nobody has asked
+// for.
 func Connect(ctx context.Context, system *actor.ActorSystem, address string, d *Dialer) (*actor.PID, error) {
 	if d == nil {
 		d = new(Dialer)

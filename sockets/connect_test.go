@@ -1,12 +1,10 @@
 package sockets
 
 import (
-	"context"
+	"bytes"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -19,6 +17,146 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
+
+// ask sends a connection a message and waits for the answer.
+func (w *world) ask(conn *actor.PID, message any) any {
+	result, err := w.system.Root.RequestFuture(conn, message, patience).Result()
+	require.NoError(w, err)
+	return result
+}
+
+func (w *world) get(url string) *http.Request {
+	r, err := http.NewRequest("GET", url, nil)
+	require.NoError(w, err)
+	return r
+}
+
+// Connect: requests, and then an upgrade, on one connection.
+func TestConnect(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.handler(echo)
+		mux := http.NewServeMux()
+		mux.Handle("/", site())
+		mux.Handle("/chat", w.upgrading(&UpgradeServer{FrameHandler: h.pid}))
+		addr := w.dropIn(mux)
+		base := strings.TrimSuffix(w.url(addr), "/chat")
+		dialer := &Dialer{TLS: clientTLS()}
+		conn, err := Connect(w.Context(), w.system, base+"/chat", dialer)
+		require.NoError(w, err)
+		defer w.ended(conn)
+
+		futures := []*actor.Future{}
+		for range 3 {
+			futures = append(futures, w.system.Root.RequestFuture(conn, w.get("http://"+addr+"/hello"), patience))
+		}
+		for _, f := range futures {
+			result, err := f.Result()
+			require.NoError(w, err)
+			r := result.(*http.Response)
+			got, _ := io.ReadAll(r.Body)
+			assert.Equal(w, "hello GET HTTP/1.1\n", string(got))
+		}
+		post, _ := http.NewRequest("POST", "http://"+addr+"/echo", strings.NewReader("body"))
+		got, _ := io.ReadAll(w.ask(conn, post).(*http.Response).Body)
+		assert.Equal(w, `"body" <nil> map[]`, string(got))
+		got, _ = io.ReadAll(w.ask(conn, w.get("http://"+addr+"/chunks")).(*http.Response).Body)
+		assert.Equal(w, "chunk 0\nchunk 1\nchunk 2\n", string(got))
+
+		mine := w.handler()
+		w.ask(conn, w.client(mine))
+		mine.upgraded()
+		h.upgraded()
+		w.system.Root.Send(conn, frame.Text("hello"))
+		mine.text("hello")
+		h.text("hello")
+		w.system.Root.Send(conn, frame.Close(frame.Normal, ""))
+		assert.True(w, expect[*Closed](mine).Clean)
+		expect[*Closed](h)
+	})
+}
+
+// Whoever waits for an answer gets an error when the connection ends.
+func TestConnectEnds(t *testing.T) {
+	for _, s := range []setting{settings[0], settings[1]} {
+		for _, tt := range []struct {
+			name string
+			end  func(w *world, conn *actor.PID, p *peer)
+		}{
+			{"by the server", func(_ *world, _ *actor.PID, p *peer) { p.Close() }},
+			{"by a reset", func(_ *world, _ *actor.PID, p *peer) { p.reset() }},
+			{"by its user", func(w *world, conn *actor.PID, _ *peer) { w.system.Root.Poison(conn) }}, // Stop would overtake
+			{"by garbage", func(_ *world, _ *actor.PID, p *peer) { p.send("garbage\r\n\r\n") }},
+			{"by an answer that closes", func(_ *world, _ *actor.PID, p *peer) {
+				p.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+			}},
+		} {
+			t.Run(s.name+"/"+tt.name, func(t *testing.T) {
+				w := newWorld(t, s)
+				h := w.handler()
+				addr, accepted := w.script(func(p *peer) { http.ReadRequest(p.in) })
+				conn, err := Connect(t.Context(), w.system, w.url(addr), &Dialer{TLS: clientTLS()})
+				require.NoError(t, err)
+				first := w.system.Root.RequestFuture(conn, w.get("http://"+addr+"/"), patience)
+				second := w.system.Root.RequestFuture(conn, w.client(h), patience)
+				p := <-accepted
+				tt.end(w, conn, p)
+				result, err := first.Result()
+				require.NoError(t, err)
+				if tt.name == "by an answer that closes" {
+					assert.Equal(t, 200, result.(*http.Response).StatusCode)
+				} else {
+					assert.Implements(t, (*error)(nil), result)
+				}
+				result, err = second.Result()
+				require.NoError(t, err)
+				assert.Implements(t, (*error)(nil), result)
+				gone(w, conn)
+				assert.Empty(t, h.all)
+			})
+		}
+	}
+}
+
+// An asker that has gone away is no reason to end the connection.
+func TestUpgradeForAnAskerThatHasGone(t *testing.T) {
+	w := newWorld(t, bare)
+	h := w.handler()
+	proceed := make(chan struct{})
+	addr, accepted := w.script(func(p *peer) {
+		r, err := http.ReadRequest(p.in)
+		if err != nil {
+			return
+		}
+		<-proceed
+		fmt.Fprintf(p, "%s", strings.ReplaceAll(agreed+"\r\n", "ACCEPT", AcceptKey(r.Header.Get("Sec-WebSocket-Key"))))
+	})
+	conn, err := Connect(t.Context(), w.system, w.url(addr), nil)
+	require.NoError(t, err)
+	_, err = w.system.Root.RequestFuture(conn, w.client(h), time.Millisecond).Result()
+	require.Error(t, err)
+	close(proceed)
+	h.upgraded()
+	p := <-accepted
+	w.system.Root.Send(conn, frame.Text("still here"))
+	require.Equal(t, "still here", p.frame().String())
+	p.Close()
+	expect[*Closed](h)
+}
+
+// A response that is larger than what is kept of it comes cut, and is the last.
+func TestConnectLargeResponse(t *testing.T) {
+	w := newWorld(t, bare)
+	addr := w.dropIn(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Write(bytes.Repeat([]byte("x"), 2<<20))
+	}))
+	conn, err := Connect(t.Context(), w.system, "http://"+addr, nil)
+	require.NoError(t, err)
+	r := w.ask(conn, w.get("http://"+addr+"/")).(*http.Response)
+	got, err := io.ReadAll(r.Body)
+	require.NoError(t, err)
+	assert.Len(t, got, 1<<20)
+	gone(w, conn)
+}
 
 // connected is an HTTP connection to a server of the test's, whose end is raw.
 func (w *world) connected() (conn *actor.PID, server *peer) {
@@ -62,154 +200,6 @@ func bodyOf(t require.TestingT, message any) string {
 	b, err := io.ReadAll(r.Body)
 	require.NoError(t, err)
 	return string(b)
-}
-
-// An answer belongs to a request that was there before it.
-func TestConnectUnasked(t *testing.T) {
-	for name, unasked := range map[string]func(p *peer){
-		"before any request": func(p *peer) { p.send(okay, "no") },
-		"with an answer": func(p *peer) {
-			p.reads()
-			p.send(okay, "1!", okay, "no")
-		},
-		"after an answer": func(p *peer) {
-			p.reads()
-			p.send(okay, "1!")
-			time.Sleep(soon)
-			p.send(okay, "no")
-		},
-		"one byte": func(p *peer) { p.send("\n") },
-	} {
-		everywhere(t, func(w *world) {
-			w.in(name, func(w *world) {
-				conn, p := w.connected()
-				var first *actor.Future
-				if strings.Contains(name, "answer") {
-					first = w.asked(conn, w.get("http://a.example/1"))
-				}
-				unasked(p)
-				if first != nil {
-					assert.Equal(w, "1!", bodyOf(w, outcome(w, first)))
-				}
-				gone(w, conn)
-				p.Close()
-			})
-		})
-	}
-}
-
-// A request that comes with an unasked answer gets none of it.
-func TestConnectUnaskedIsNobodys(t *testing.T) {
-	everywhere(t, func(w *world) {
-		conn, p := w.connected()
-		first := w.asked(conn, w.get("http://a.example/1"))
-		second := w.asked(conn, w.get("http://a.example/2"))
-		p.reads()
-		p.send(okay, "1!", okay, "no")
-		assert.Equal(w, "1!", bodyOf(w, outcome(w, first)))
-		assert.Implements(w, (*error)(nil), outcome(w, second))
-		gone(w, conn)
-	})
-}
-
-// A server that ends an idle connection ends its actor.
-func TestConnectIdleEnd(t *testing.T) {
-	everywhere(t, func(w *world) {
-		conn, p := w.connected()
-		f := w.asked(conn, w.get("http://a.example/1"))
-		p.reads()
-		p.send(okay, "1!")
-		assert.Equal(w, "1!", bodyOf(w, outcome(w, f)))
-		p.Close()
-		gone(w, conn)
-	})
-}
-
-// What net/http would not send is not sent, and harms nobody else.
-func TestConnectMistakes(t *testing.T) {
-	for name, spoil := range map[string]func(r *http.Request){
-		"method":        func(r *http.Request) { r.Method = "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET" },
-		"method, space": func(r *http.Request) { r.Method = "GET /x" },
-		"no URL":        func(r *http.Request) { r.URL = nil },
-		"path":          func(r *http.Request) { r.URL.Opaque = "/a HTTP/1.1\r\nX: y" },
-		"opaque":        func(r *http.Request) { r.URL.Opaque = "//a/b c" },
-		"query":         func(r *http.Request) { r.URL.RawQuery = "a\r\nb" },
-		"query, space":  func(r *http.Request) { r.URL.RawQuery = "a HTTP/1.1" },
-		"host":          func(r *http.Request) { r.Host = "a\r\nX: y" },
-		"host, letters": func(r *http.Request) { r.Host = "ü\r\nX: y" },
-		"host, slash":   func(r *http.Request) { r.Host = "a/b" },
-		"URL's host":    func(r *http.Request) { r.Host, r.URL.Host = "", "a b" },
-		"header name":   func(r *http.Request) { r.Header["X\r\nY"] = []string{"1"} },
-		"header space":  func(r *http.Request) { r.Header["X Y"] = []string{"1"} },
-		"empty name":    func(r *http.Request) { r.Header[""] = []string{"1"} },
-		"header value":  func(r *http.Request) { r.Header["X"] = []string{"1\r\nY: 2"} },
-		"NUL":           func(r *http.Request) { r.Header["X"] = []string{"1\x00"} },
-		"trailer": func(r *http.Request) {
-			r.Method, r.Body, r.ContentLength = "POST", io.NopCloser(strings.NewReader("x")), -1
-			r.Trailer = http.Header{"X\r\nY": {"1"}}
-		},
-		"line feed":   func(r *http.Request) { r.Header["X"] = []string{"1\nY: 2"} },
-		"cancelled":   nil,
-		"path's line": func(r *http.Request) { r.URL.RawPath, r.URL.Path = "/\r\n", "/\r\n" },
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, bare)
-			conn, p := w.connected()
-			r := w.get("http://a.example/bad")
-			if spoil == nil {
-				ctx, cancel := context.WithCancel(context.Background())
-				cancel()
-				r = r.WithContext(ctx)
-			} else {
-				spoil(r)
-			}
-			result := w.asked(conn, r)
-			next := w.asked(conn, w.get("http://a.example/good"))
-			got := p.reads()
-			if got.URL.Path == "/%0D%0A" || got.URL.Path == "/\r\n" { // net/url escapes it
-				p.send(okay, "ok")
-				outcome(w, result)
-				got = p.reads()
-			} else {
-				err, failed := outcome(w, result).(error)
-				require.True(t, failed)
-				assert.NotContains(t, err.Error(), "\n")
-			}
-			assert.Equal(t, "/good", got.URL.Path)
-			assert.Equal(t, "GET", got.Method)
-			p.send(okay, "ok")
-			assert.Equal(t, "ok", bodyOf(w, outcome(w, next)))
-		})
-	}
-}
-
-// An error says what was wrong.
-func TestConnectErrors(t *testing.T) {
-	for name, tt := range map[string]struct {
-		do   func(p *peer)
-		want string
-	}{
-		"closed before an answer": {func(p *peer) { p.Close() }, "unexpected EOF"},
-		"reset before an answer":  {func(p *peer) { p.reset() }, "connection reset"},
-		"line breaks":             {func(p *peer) { p.send("HTTP/1.1 200 OK\r\nbad \x1b[31m\rheader\r\n\r\n") }, `malformed MIME header`},
-		"long words":              {func(p *peer) { io.WriteString(p, "HTTP/1.1 "+strings.Repeat("x", 20_000)+"\r\n\r\n") }, "malformed HTTP"},
-		"endless header":          {func(p *peer) { io.WriteString(p, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 70_000)) }, "header of the response is too long"},
-		"endless interim answers": {func(p *peer) { io.WriteString(p, strings.Repeat("HTTP/1.1 103 Early\r\nX: y\r\n\r\n", 10_000)) }, "header of the response is too long"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, bare)
-			conn, p := w.connected()
-			f := w.asked(conn, w.get("http://a.example/"))
-			p.reads()
-			tt.do(p)
-			err, failed := outcome(w, f).(error)
-			require.True(t, failed)
-			assert.ErrorContains(t, err, tt.want)
-			assert.Less(t, len(err.Error()), 600)
-			assert.NotRegexp(t, "[\x00-\x1f]", err.Error())
-			gone(w, conn)
-		})
-	}
 }
 
 // A server that refuses an upgrade may be asked again.
@@ -282,46 +272,6 @@ func TestConnectRefusedForGood(t *testing.T) {
 	}
 }
 
-// A jar's own panics are errors of whoever asked.
-func TestJarThatPanics(t *testing.T) {
-	for _, at := range []string{"Cookies", "SetCookies"} {
-		t.Run(at, func(t *testing.T) {
-			w := newWorld(t, bare)
-			h := w.handler(echo)
-			h.mortal = true
-			addr := w.websocket(&UpgradeServer{FrameHandler: h.pid})
-			u := w.client(w.handler())
-			u.Dialer.Jar = panicJar(at)
-			_, err := DialActor(t.Context(), w.system, w.url(addr), u)
-			require.ErrorContains(t, err, "panic: on purpose")
-
-			conn, err := Connect(t.Context(), w.system, w.url(addr), nil)
-			require.NoError(t, err)
-			require.ErrorContains(t, w.ask(conn, u).(error), "panic: on purpose")
-			w.ended(conn)
-			conn, err = Connect(t.Context(), w.system, w.url(addr), &u.Dialer)
-			require.NoError(t, err)
-			require.ErrorContains(t, w.ask(conn, w.get("/")).(error), "panic: on purpose")
-			w.ended(conn)
-		})
-	}
-}
-
-type panicJar string
-
-func (j panicJar) SetCookies(*url.URL, []*http.Cookie) {
-	if j == "SetCookies" {
-		panic("on purpose")
-	}
-}
-
-func (j panicJar) Cookies(*url.URL) []*http.Cookie {
-	if j == "Cookies" {
-		panic("on purpose")
-	}
-	return nil
-}
-
 // What a connection of HTTP's does not know is said, and those who wait when it becomes a
 // WebSocket are told.
 func TestConnectAsksOfTheWrongKind(t *testing.T) {
@@ -340,59 +290,4 @@ func TestConnectAsksOfTheWrongKind(t *testing.T) {
 	p.Close()
 	h.upgraded()
 	expect[*Closed](h)
-}
-
-// An early answer ends a request that the server does not read.
-func TestConnectAnswerBeforeTheBody(t *testing.T) {
-	w := newWorld(t, bare)
-	conn, p := w.connected()
-	r, _ := http.NewRequest("POST", "http://a.example/", io.LimitReader(zeros{}, 1<<30))
-	f := w.asked(conn, r)
-	io.ReadFull(p.in, make([]byte, 100))
-	p.send("HTTP/1.1 413 Too Much\r\nContent-Length: 2\r\n\r\nno")
-	got := outcome(w, f)
-	assert.Equal(t, "no", bodyOf(w, got))
-	gone(w, conn)
-}
-
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
-
-// stubborn is a conn whose deadlines do nothing, and whose Close does not end a Read.
-type stubborn struct {
-	net.Conn
-	over <-chan struct{}
-}
-
-func (s stubborn) Read([]byte) (int, error)       { <-s.over; return 0, io.EOF }
-func (stubborn) SetDeadline(time.Time) error      { return nil }
-func (stubborn) SetReadDeadline(time.Time) error  { return nil }
-func (stubborn) SetWriteDeadline(time.Time) error { return nil }
-func (stubborn) Write(p []byte) (int, error)      { return len(p), nil }
-func (s stubborn) Close() error                   { return errors.New("no") }
-func (stubborn) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
-func (stubborn) LocalAddr() net.Addr              { return &net.TCPAddr{} }
-
-// No wait depends on what a conn can do.
-func TestStubbornConn(t *testing.T) {
-	w := newWorld(t, bare)
-	over := make(chan struct{})
-	d := Dialer{Timeout: soon, NetDial: func(context.Context, string, string) (net.Conn, error) { return stubborn{over: over}, nil }}
-	u := w.client(w.handler())
-	u.Dialer = d
-	_, err := DialActor(t.Context(), w.system, "ws://localhost", u)
-	assert.ErrorIs(t, err, context.DeadlineExceeded)
-	_, err = DialActor(t.Context(), w.system, "wss://localhost", u)
-	assert.ErrorIs(t, err, context.DeadlineExceeded)
-
-	conn, err := Connect(t.Context(), w.system, "ws://localhost", &d)
-	require.NoError(t, err)
-	assert.ErrorIs(t, w.ask(conn, w.get("/")).(error), context.DeadlineExceeded)
-	gone(w, conn)
-
-	u.Dialer.NetDial = func(context.Context, string, string) (net.Conn, error) { <-over; return nil, io.EOF }
-	_, err = DialActor(t.Context(), w.system, "ws://localhost", u)
-	assert.ErrorIs(t, err, context.DeadlineExceeded)
-	close(over)
 }

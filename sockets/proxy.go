@@ -196,6 +196,6 @@ func socksTunnel(ctx context.Context, nc net.Conn, via *url.URL, addr string) er
 	if !ok {
 		return fmt.Errorf("a %T of golang.org/x/net/proxy connects nothing that is there", socks)
 	}
-	_, err = over.DialWithConn(ctx, nc, "tcp", addr)
+	_, err = over.DialWithConn(context.WithoutCancel(ctx), nc, "tcp", addr) // the time is ours: it would set it on nc as a deadline
 	return err
 }

@@ -2,11 +2,15 @@ package sockets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
 
-// within returns what f does, or ctx's error as soon as that ends or the time is over,
+// grace is how long within waits for f when ctx has ended: it knows best what it waited for.
+const grace = 100 * time.Millisecond
+
+// within returns what f does, or ctx's error soon after that ends or the time is over,
 // whatever f still waits for: what it comes to then is given to late. A panic of f, which
 // calls code of the program's, is an error.
 func within[T any](ctx context.Context, limit time.Duration, f func(context.Context) (T, error), late func(T)) (v T, err error) {
@@ -19,7 +23,7 @@ func within[T any](ctx context.Context, limit time.Duration, f func(context.Cont
 		v   T
 		err error
 	}
-	done := make(chan outcome)
+	done, left := make(chan outcome), make(chan struct{})
 	go func() {
 		var o outcome
 		defer func() {
@@ -28,7 +32,7 @@ func within[T any](ctx context.Context, limit time.Duration, f func(context.Cont
 			}
 			select {
 			case done <- o:
-			case <-ctx.Done():
+			case <-left:
 				if o.err == nil {
 					late(o.v)
 				}
@@ -40,6 +44,15 @@ func within[T any](ctx context.Context, limit time.Duration, f func(context.Cont
 	case o := <-done:
 		return o.v, o.err
 	case <-ctx.Done():
+	}
+	select {
+	case o := <-done:
+		if o.err != nil && !errors.Is(o.err, ctx.Err()) { // such as that what ctx has closed was closed
+			o.err = ctx.Err()
+		}
+		return o.v, o.err
+	case <-time.After(grace):
+		close(left)
 		return v, ctx.Err()
 	}
 }
