@@ -16,4 +16,9 @@
 // The package does no I/O, starts no goroutine and reads no clock: a [Driver]
 // (package actors, or a test) feeds a pipeline bytes and events and does what leaves
 // it. Time is an [After] sent down that comes back up.
+//
+// From v0.1.0 on, [Stage], [Chain], [Tap], [After] and the stages with their options and
+// what they tell a handler are promised. What is between a driver and the stages is not:
+// [Driver], [Pipeline], [Part], [Core], [KeepAlive], [Space] and the items like it may
+// change with any version.
 package pipeline
