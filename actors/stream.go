@@ -258,6 +258,7 @@ func (s *stream) read() {
 	}
 	buf := transport.GetReadBuffer()
 	defer func() { transport.PutReadBuffer(buf) }() // also if a stage panics
+	defer s.answered()
 	for i := 0; !s.paused && !s.cut; i++ {
 		if i == chunksATurn { // let others have theirs
 			s.mailbox.Signal(transport.Readable)
@@ -282,6 +283,14 @@ func (s *stream) read() {
 			s.readEnded(err)
 			break
 		}
+	}
+}
+
+// answered: what TLS has answered by itself while it read, to a peer that asks for new keys
+// and does not read for instance, is output that waits.
+func (s *stream) answered() {
+	if !s.out.blocked && s.wire.Buffered() > 0 {
+		s.block()
 	}
 }
 
@@ -456,7 +465,9 @@ func (s *stream) conclude() {
 		if s.out.waiting() == 0 && !s.out.blocked && !s.out.shut {
 			if !s.hung.Wait || s.eof {
 				s.out.shut = true
-				s.wire.CloseWrite()
+				if !s.wire.CloseWrite() {
+					s.endWithoutHalfClose()
+				}
 			}
 			if s.eof {
 				s.cut = true
@@ -476,6 +487,20 @@ func (s *stream) conclude() {
 	s.tally()
 	if s.cut {
 		s.finish(s.cause)
+	}
+}
+
+// readOn is how long we go on reading where our half cannot be closed: closing a
+// connection with unread input resets it, which destroys the Close frame in flight.
+const readOn = time.Second
+
+// endWithoutHalfClose: the peer learns of our end when the connection is closed. There is
+// nothing to read for if its Close has come.
+func (s *stream) endWithoutHalfClose() {
+	if s.hung.Heard {
+		s.cut = true
+	} else {
+		s.after(readOn, &lingered{})
 	}
 }
 

@@ -251,7 +251,7 @@ func (c *closer) status() (s Status) {
 
 func (c *closer) hangup() {
 	c.phase = over
-	c.down(&Hangup{Wait: c.Client})
+	c.down(&Hangup{Wait: c.Client, Heard: c.outcome != nil && c.outcome.Clean})
 }
 
 func (c *closer) cut() {

@@ -94,3 +94,27 @@ func TestAnyCodeCanBeHandedIn(t *testing.T) {
 	code, _ := f.CloseStatus()
 	assert.Equal(t, frame.GoingAway, code, "a Leave that says nothing")
 }
+
+// The driver is told whether the peer's Close has come when it is asked to hang up: it need not read on then.
+func TestHangupHeard(t *testing.T) {
+	for name, test := range map[string]struct {
+		items []any
+		heard bool
+	}{
+		"the peer closes":   {[]any{frame.Close(frame.Normal, ""), &Settled{}}, true},
+		"the peer is wrong": {[]any{frame.Failure(frame.ProtocolError, "wrong"), &Settled{}}, false},
+		"the peer ends":     {[]any{&Ended{}, &Settled{}}, false},
+	} {
+		var got *Hangup
+		up, _ := Closing{}.Stage()(func(any) {}, func(item any) {
+			if m, ok := item.(*Hangup); ok {
+				got = m
+			}
+		})
+		for _, item := range test.items {
+			up(item)
+		}
+		require.NotNil(t, got, name)
+		assert.Equal(t, Hangup{Heard: test.heard}, *got, name)
+	}
+}

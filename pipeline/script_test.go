@@ -624,6 +624,7 @@ func (p *play) expectHangup() {
 	if p.hangup == nil {
 		p.failf("no hangup")
 	}
+	want.Heard = p.hangup.Heard // see TestHangupHeard
 	assert.Equal(p.t, want, *p.hangup, p.line.where)
 	p.hungUp = true
 }

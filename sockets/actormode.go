@@ -8,6 +8,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/actors/transport"
 )
 
 // actorMode has the listener asked, by an actor for each connection that lives as
@@ -46,6 +47,7 @@ func (s *Server) actorMode() {
 	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		if connContext != nil {
 			ctx = connContext(ctx, c)
+			transport.SetNonblocking(c) // the program may have called Fd
 		}
 		pid := rt.Spawn()
 		s.conns.Store(c, pid)

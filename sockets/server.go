@@ -12,6 +12,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/actors/transport"
 )
 
 // Server is an http.Server whose connections are actors. There are two ways to
@@ -91,7 +92,9 @@ func (s *Server) dropIn() {
 	here := &connInfo{upgraded: &s.upgraded, log: &s.log}
 	if connContext := s.ConnContext; connContext != nil {
 		s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(connContext(ctx, c), connInfoKey{}, here)
+			ctx = connContext(ctx, c)
+			transport.SetNonblocking(c) // the program may have called Fd
+			return context.WithValue(ctx, connInfoKey{}, here)
 		}
 		return
 	}

@@ -52,7 +52,7 @@ func (p *Poller) pollable(nc net.Conn, m *dispatch.Mailbox) Transport {
 			below.polled = w
 			// What TLS has read ahead makes no socket readable.
 			m.Signal(Readable)
-			return &tlsTransport{conn: c, below: below}
+			return &tlsTransport{conn: c, below: below, mailbox: m}
 		}
 	}
 	return nil

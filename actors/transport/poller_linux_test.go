@@ -1,13 +1,18 @@
 package transport
 
 import (
+	"fmt"
 	"io"
+	"net"
+	"strings"
 	"sync"
-	"syscall"
 	"testing"
+	"time"
 
 	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // inUse is how many slots have a socket.
@@ -22,19 +27,19 @@ func TestPollerTellsWhatIsReady(t *testing.T) {
 	p, err := newEpoll(d)
 	require.NoError(t, err)
 	defer p.stop()
-	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK, 0)
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
 	require.NoError(t, err)
-	defer syscall.Close(pair[0])
+	defer unix.Close(pair[0])
 	seen, m := newCollector(d)
-	_, err = p.add(pair[0], m)
+	err = p.add(&polled{fd: pair[0]}, m)
 	require.NoError(t, err)
 	is := func(bits uint32) func() bool { return func() bool { return seen.bits.Load() == bits } }
 	eventually(t, is(Writable), "room")
 	seen.bits.Store(0)
-	syscall.Write(pair[1], []byte("x"))
+	unix.Write(pair[1], []byte("x"))
 	eventually(t, func() bool { return seen.bits.Load()&Readable != 0 }, "a byte")
 	seen.bits.Store(0)
-	syscall.Close(pair[1])
+	unix.Close(pair[1])
 	eventually(t, func() bool { return seen.bits.Load()&(Readable|Ended) == Readable|Ended }, "the end")
 }
 
@@ -44,25 +49,25 @@ func TestPollerReusesSlots(t *testing.T) {
 	p, err := newEpoll(d)
 	require.NoError(t, err)
 	defer p.stop()
-	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK, 0)
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
 	require.NoError(t, err)
 	first, second := pair[0], pair[1]
-	defer syscall.Close(second)
+	defer unix.Close(second)
 	old, m := newCollector(d)
-	place, err := p.add(first, m)
-	require.NoError(t, err)
-	stale := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: place, Pad: p.slots[place].generation}
-	p.remove(place)
-	syscall.Close(first)
-	require.Empty(t, p.settle([]syscall.EpollEvent{stale}, nil), "an event of a free slot")
+	was := &polled{fd: first}
+	require.NoError(t, p.add(was, m))
+	stale := unix.EpollEvent{Events: unix.EPOLLIN, Fd: was.place, Pad: p.slots[was.place].generation}
+	p.remove(was)
+	unix.Close(first)
+	require.Empty(t, p.signal([]unix.EpollEvent{stale}, nil), "an event of a free slot")
 
 	_, next := newCollector(d)
-	again, err := p.add(second, next)
-	require.NoError(t, err)
-	require.Equal(t, place, again, "the slot")
-	require.Empty(t, p.settle([]syscall.EpollEvent{stale}, nil), "an event of the socket before")
+	is := &polled{fd: second}
+	require.NoError(t, p.add(is, next))
+	require.Equal(t, was.place, is.place, "the slot")
+	require.Empty(t, p.signal([]unix.EpollEvent{stale}, nil), "an event of the socket before")
 	require.Equal(t, 1, p.inUse())
-	p.remove(again)
+	p.remove(is)
 	require.Zero(t, p.inUse())
 	require.Len(t, p.slots, 1)
 	require.Zero(t, old.bits.Load()&Readable)
@@ -75,8 +80,7 @@ func TestPollerRefuses(t *testing.T) {
 	require.NoError(t, err)
 	defer p.stop()
 	_, m := newCollector(d)
-	_, err = p.add(-1, m)
-	require.Error(t, err)
+	require.Error(t, p.add(&polled{fd: -1}, m))
 	require.Zero(t, p.inUse())
 	require.Nil(t, p.slots[0].mailbox)
 }
@@ -95,13 +99,13 @@ func TestPollerWithoutDescriptors(t *testing.T) {
 			defer far.Close()
 			defer near.Close()
 			_, m := newCollector(d)
-			var limit syscall.Rlimit
-			require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+			var limit unix.Rlimit
+			require.NoError(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
 			none := limit
 			none.Cur = 0
-			require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none))
+			require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &none))
 			got := p.Open(near, m, false)
-			require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
+			require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
 			defer got.Close()
 			require.IsType(t, &portable{}, got)
 			n, err := got.Write([]byte("hello"))
@@ -147,4 +151,97 @@ func TestPollerChurn(t *testing.T) {
 	release()
 	require.Zero(t, p.Len())
 	require.Nil(t, p.epoll)
+}
+
+// What TCP urgent data splits is read whole, though the socket signals only once: the kernel ends a read before the mark.
+func TestUrgentDataHidesNothing(t *testing.T) {
+	for name, parts := range map[string][]string{ // every other part is urgent
+		"none":          {"abcdef"},
+		"inside":        {"abc", "!", "def"},
+		"in front":      {"", "!", "abcdef"},
+		"behind":        {"abcdef", "!", ""},
+		"more than one": {"ab", "!", "cd", "?", "ef"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			near, far := tcp(t)
+			raw, err := far.SyscallConn()
+			require.NoError(t, err)
+			want := ""
+			for i, part := range parts {
+				if part == "" {
+					continue
+				}
+				flags := 0
+				if i%2 == 1 {
+					flags = unix.MSG_OOB
+				} else {
+					want += part
+				}
+				require.NoError(t, raw.Control(func(fd uintptr) { err = unix.Send(int(fd), []byte(part), flags) }))
+				require.NoError(t, err)
+			}
+			// An urgent byte that a later one has replaced becomes part of the data.
+			clean := strings.NewReplacer("!", "", "?", "")
+			r := &reading{size: 100, end: make(chan error, 1)}
+			d := dispatch.New()
+			m := d.Mailbox().(*dispatch.Mailbox)
+			m.RegisterHandlers(invoker{hooks: r}, nil)
+			r.mailbox = m
+			r.transport = NewPoller(d).Open(near, m, false)
+			m.Start()
+			eventually(t, func() (all bool) {
+				look(m, r, func() { all = clean.Replace(string(r.got)) == want })
+				return all
+			})
+			look(m, r, func() { r.transport.Close() })
+		})
+	}
+}
+
+// A socket that the program has set to blocking does not block here, whoever reads and writes it; nor does closing one that lingers.
+func TestSocketsThatBlock(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		for _, portable := range []bool{false, true} {
+			t.Run(fmt.Sprintf("TLS %v, portable %v", secure, portable), func(t *testing.T) {
+				near, far := tcp(t)
+				nc := net.Conn(near)
+				if secure {
+					a, b := secured(t)
+					near, far = a.NetConn().(*PollableConn).TCPConn, b.NetConn().(*net.TCPConn)
+					nc = a
+				}
+				require.NoError(t, near.SetLinger(10))
+				f, err := near.File()
+				require.NoError(t, err)
+				require.NoError(t, unix.SetNonblock(int(f.Fd()), false))
+				require.NoError(t, f.Close())
+				d := dispatch.New()
+				_, m := newCollector(d)
+				w := NewPoller(d).Open(nc, m, portable)
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					buf := make([]byte, 1<<10)
+					for range 3 {
+						_, err := w.Read(buf)
+						assert.Equal(t, ErrAgain, err)
+					}
+					full := make([]byte, 64<<10)
+					for range 1000 { // far more than the socket takes
+						if n, err := w.Write(full); n == 0 {
+							assert.Equal(t, ErrAgain, err)
+							break
+						}
+					}
+					w.Close()
+				}()
+				select {
+				case <-done:
+				case <-time.After(5 * time.Second): // less than it lingers
+					require.Fail(t, "it blocks")
+				}
+				io.Copy(io.Discard, far)
+			})
+		}
+	}
 }

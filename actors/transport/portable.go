@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,6 +31,8 @@ type portable struct {
 	more    bool      // the last read was a full one: the socket may have more
 	readErr error
 	closed  bool
+	gone    atomic.Bool // the connection is closed, or about to be
+	late    *time.Timer // that ends the last write
 
 	out         []byte // what the writer writes next
 	writing     int    // bytes that it writes now
@@ -41,6 +44,7 @@ type portable struct {
 }
 
 func newPortable(nc net.Conn, m *dispatch.Mailbox) *portable {
+	SetNonblocking(nc)
 	p := &portable{nc: nc, raw: socketOf(nc), mailbox: m, piece: piece, wanted: true}
 	if c, ok := nc.(*tls.Conn); ok {
 		if p.below = below(c); p.below == nil {
@@ -159,8 +163,8 @@ func (p *portable) Written() int64 {
 	return p.sent
 }
 
-// nudge has the write end at a deadline. TLS does not forgive one, so it is for the
-// lane below; TLS over anything else is what moves by pieces.
+// InterruptWrite ends the write by a deadline. TLS does not forgive one, so it is set on the connection below; TLS over anything else
+// writes small pieces and counts those.
 func (p *portable) InterruptWrite() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -169,9 +173,10 @@ func (p *portable) InterruptWrite() bool {
 		p.below.interruptWrite()
 	case secure:
 		return false
+	case p.interrupted: // the deadline of the last time has not been met yet
 	default:
 		p.interrupted = true
-		p.nc.SetWriteDeadline(time.Now())
+		go p.nc.SetWriteDeadline(time.Now()) // which may wait for the write
 	}
 	return true
 }
@@ -227,30 +232,36 @@ func (p *portable) writer() {
 	}
 	p.busy = false
 	if p.closed {
+		if p.late != nil {
+			p.late.Stop()
+		}
 		p.shut()
 	}
 	p.mu.Unlock()
 	p.mailbox.Signal(Writable)
 }
 
-// closeWrite is done aside, for TLS has something to write then.
-func (p *portable) CloseWrite() {
-	if c, ok := p.nc.(interface{ CloseWrite() error }); ok {
+// CloseWrite is done aside, for TLS has something to write then.
+func (p *portable) CloseWrite() (closed bool) {
+	c, ok := p.nc.(interface{ CloseWrite() error })
+	if ok {
 		go c.CloseWrite()
 	}
+	return ok
 }
 
-// parting is how long a write that is under way may take when the wire is closed:
-// it may be the Close frame.
-const parting = time.Second
+// farewell is how long a write that is under way may take when the transport is closed: it may be the Close frame.
+const farewell = time.Second
 
+// Close closes the connection when a write that is under way has ended, or when it has taken too long. A timer says so, for there are
+// conns whose deadlines do nothing.
 func (p *portable) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
 	p.turn.Signal()
 	if p.busy {
-		p.nc.SetDeadline(time.Now().Add(parting)) // the writer shuts
+		p.late = time.AfterFunc(farewell, p.shut)
 		return
 	}
 	p.shut()
@@ -258,10 +269,19 @@ func (p *portable) Close() {
 
 func (p *portable) Abort() { p.shut() }
 
+// shut closes the connection, once and aside: a Close may block, for instance if the program has set the socket to linger.
 func (p *portable) shut() {
-	if c, ok := p.nc.(*tls.Conn); ok {
-		c.NetConn().Close() // without a farewell that could block
-	} else {
-		p.nc.Close()
+	if p.gone.Swap(true) {
+		return
 	}
+	nc := p.nc
+	if c, ok := nc.(*tls.Conn); ok {
+		nc = c.NetConn() // without a farewell that could block
+	}
+	go func() {
+		if raw := socketOf(nc); raw != nil {
+			shutdown(raw)
+		}
+		nc.Close()
+	}()
 }

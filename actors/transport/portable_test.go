@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 	"testing"
 
 	"github.com/spindrift-go/spindrift/actors/dispatch"
@@ -18,11 +19,27 @@ type reading struct {
 	size      int
 	got       []byte
 	end       chan error
+	see       atomic.Pointer[func()] // runs in the next turn
+}
+
+// look runs f in a turn of the mailbox, and waits for it.
+func look(m *dispatch.Mailbox, r *reading, f func()) {
+	done := make(chan struct{})
+	once := func() { f(); close(done) }
+	r.see.Store(&once)
+	m.Signal(Writable)
+	<-done
 }
 
 func (d *reading) Item(any) bool { return false }
 func (d *reading) Settle()       {}
-func (d *reading) Signalled(uint32) {
+func (d *reading) Signalled(bits uint32) {
+	if f := d.see.Swap(nil); f != nil {
+		(*f)()
+	}
+	if bits&Readable == 0 {
+		return
+	}
 	buf := make([]byte, d.size)
 	for range 7 {
 		n, err := d.transport.Read(buf)

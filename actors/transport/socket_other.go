@@ -17,3 +17,8 @@ func readNow(syscall.RawConn, []byte) (int, error) { return 0, ErrAgain }
 func writeNow(syscall.RawConn, []byte) (int, error) { return 0, ErrAgain }
 
 func arrived(net.Conn) bool { return false }
+
+func shutdown(syscall.RawConn) {}
+
+// SetNonblocking does nothing: Go's sockets cannot be made to block here.
+func SetNonblocking(net.Conn) {}

@@ -8,10 +8,12 @@ import (
 	"net"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
-// socketOf is the socket of nc, to be read and written without blocking. It is nil
-// for what only contains a socket: its Read and Write may do more.
+// socketOf is the socket of nc, to be read and written without blocking. It is nil for what only contains a socket: its Read and
+// Write may do more.
 func socketOf(nc net.Conn) (raw syscall.RawConn) {
 	switch c := nc.(type) {
 	case *net.TCPConn:
@@ -27,13 +29,13 @@ func socketOf(nc net.Conn) (raw syscall.RawConn) {
 // readNow reads what is there. A short read comes with ErrAgain.
 func readNow(raw syscall.RawConn, p []byte) (n int, err error) {
 	failed := raw.Read(func(fd uintptr) bool {
-		n, err = syscall.Read(int(fd), p)
+		n, err = unix.Read(int(fd), p)
 		return true
 	})
 	switch n = max(n, 0); {
 	case failed != nil:
 		return 0, failed
-	case err == syscall.EINTR, err == syscall.EAGAIN, err == nil && 0 < n && n < len(p):
+	case err == unix.EINTR, err == unix.EAGAIN, err == nil && 0 < n && n < len(p):
 		return n, ErrAgain
 	case err != nil:
 		return 0, os.NewSyscallError("read", err)
@@ -43,16 +45,16 @@ func readNow(raw syscall.RawConn, p []byte) (n int, err error) {
 	return n, nil
 }
 
-// writeNow writes what the socket takes: less than all with ErrAgain.
+// writeNow writes what the socket takes. Less than all comes with ErrAgain.
 func writeNow(raw syscall.RawConn, p []byte) (n int, err error) {
 	failed := raw.Write(func(fd uintptr) bool {
-		n, err = syscall.Write(int(fd), p)
+		n, err = unix.Write(int(fd), p)
 		return true
 	})
 	switch n = max(n, 0); {
 	case failed != nil: // a deadline perhaps: the writer will know
 		return 0, ErrAgain
-	case err == syscall.EINTR, err == syscall.EAGAIN, err == nil && n < len(p):
+	case err == unix.EINTR, err == unix.EAGAIN, err == nil && n < len(p):
 		return n, ErrAgain
 	case err != nil:
 		return 0, os.NewSyscallError("write", err)
@@ -60,8 +62,7 @@ func writeNow(raw syscall.RawConn, p []byte) (n int, err error) {
 	return n, nil
 }
 
-// arrived reports whether there is something to read in the socket of nc, if it
-// has one. Somebody else may be reading meanwhile.
+// arrived reports whether there is something to read in the socket of nc, if it has one. Somebody else may be reading meanwhile.
 func arrived(nc net.Conn) (yes bool) {
 	if c, ok := nc.(*tls.Conn); ok {
 		nc = c.NetConn()
@@ -75,8 +76,25 @@ func arrived(nc net.Conn) (yes bool) {
 		return false
 	}
 	raw.Control(func(fd uintptr) {
-		n, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		n, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
 		yes = err == nil && n > 0
 	})
 	return yes
+}
+
+// SetNonblocking makes the socket of nc one that does not block, as all of Go's are until the program calls Fd on a File of theirs:
+// a read or a write would then ignore deadlines, and could not be ended by closing the connection. It does nothing for other kinds
+// of net.Conn.
+func SetNonblocking(nc net.Conn) {
+	if c, ok := nc.(*tls.Conn); ok {
+		nc = c.NetConn()
+	}
+	if raw := socketOf(nc); raw != nil {
+		raw.Control(func(fd uintptr) { unix.SetNonblock(int(fd), true) })
+	}
+}
+
+// shutdown ends what reads and writes the socket, whether or not that blocks.
+func shutdown(raw syscall.RawConn) {
+	raw.Control(func(fd uintptr) { unix.Shutdown(int(fd), unix.SHUT_RDWR) })
 }

@@ -1,27 +1,46 @@
 package transport
 
-import "crypto/tls"
+import (
+	"crypto/tls"
+
+	"github.com/spindrift-go/spindrift/actors/dispatch"
+)
 
 // maxRecord is how much plaintext is encrypted before the socket must have taken it.
 const maxRecord = 64 << 10
 
+// maxAnswers is how many bytes of TLS's own answers, to requests for new keys for instance, may wait for a peer that does not read
+// before its input is not read either.
+const maxAnswers = 16 << 10
+
 // tlsTransport is TLS over a connection that is polled.
 type tlsTransport struct {
-	conn  *tls.Conn
-	below *PollableConn
+	conn    *tls.Conn
+	below   *PollableConn
+	mailbox *dispatch.Mailbox
+	answers int  // bytes that reading has made, since all that waited was written
+	paused  bool // nothing is read until they are
 }
 
 // Read decrypts until TLS asks the socket for more and there is none. After a short read of the socket that takes no system call,
 // unless the read brought nothing whole: then the peer's end may be right behind.
 func (t *tlsTransport) Read(p []byte) (n int, err error) {
 	for t.below.drained = false; n < len(p) && err == nil; {
+		if t.answers > maxAnswers {
+			if t.push(); t.answers > maxAnswers { // it is Readable when they have been written
+				t.paused, err = true, ErrAgain
+				break
+			}
+		}
 		var k int
+		before := t.Buffered()
 		k, err = t.conn.Read(p[n:])
+		t.answers += t.Buffered() - before
 		if n += k; n == 0 && t.below.drained {
 			t.below.drained, err = false, nil
 		}
 	}
-	if t.below.waiting != nil { // an answer of TLS's own
+	if t.answers > 0 {
 		t.push()
 	}
 	if n > 0 && err != ErrAgain {
@@ -72,14 +91,19 @@ func (t *tlsTransport) push() error {
 		return err
 	}
 	c.releaseBuffer()
+	t.answers = 0
+	if t.paused {
+		t.paused = false
+		t.mailbox.Signal(Readable)
+	}
 	return nil
 }
 
 // CloseWrite says so in TLS first. What the socket does not take of that is lost with the connection.
-func (t *tlsTransport) CloseWrite() {
+func (t *tlsTransport) CloseWrite() (closed bool) {
 	t.conn.CloseWrite()
 	t.push()
-	t.below.polled.CloseWrite()
+	return t.below.polled.CloseWrite()
 }
 
 func (t *tlsTransport) Close() {

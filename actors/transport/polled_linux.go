@@ -1,0 +1,165 @@
+package transport
+
+import (
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"golang.org/x/sys/unix"
+)
+
+// polled is a TCP socket that epoll watches. Its descriptor is our own: the net.TCPConn it came from is closed, so that Go's poller,
+// which would look at every event as well, knows it no more.
+type polled struct {
+	poller *Poller // that is released at the end
+	epoll  *epoll
+	fd     int
+	place  int32
+	sent   int64      // bytes
+	close  sync.Mutex // Abort must not find fd in other hands
+	closed bool
+	urgent atomic.Bool // TCP urgent data has come: the next short read may have met its mark
+}
+
+// newPolled takes over tcp, or returns nil and leaves it as it was.
+func (p *Poller) newPolled(tcp *net.TCPConn, m *dispatch.Mailbox) *polled {
+	e, err := p.hold()
+	if err != nil {
+		return nil
+	}
+	fd, err := duplicate(tcp)
+	if err != nil {
+		p.release()
+		return nil
+	}
+	w := &polled{poller: p, epoll: e, fd: fd}
+	if err := e.add(w, m); err != nil {
+		unix.Close(fd)
+		p.release()
+		return nil
+	}
+	tcp.Close()
+	return w
+}
+
+// duplicate returns another descriptor of tcp's socket. The socket does not block, though the program may have made it so: calling
+// Fd on a File of the connection does.
+func duplicate(tcp *net.TCPConn) (fd int, err error) {
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	if cerr := raw.Control(func(old uintptr) {
+		fd, err = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)
+	}); cerr != nil {
+		return -1, cerr
+	}
+	if err != nil {
+		return -1, os.NewSyscallError("fcntl", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return -1, os.NewSyscallError("fcntl", err)
+	}
+	return fd, nil
+}
+
+// Read takes a short read for an empty socket, which saves a system call each time. TCP urgent data is the exception: a read ends
+// before its mark, whatever is behind it.
+func (w *polled) Read(p []byte) (int, error) {
+	for {
+		n, err := unix.Read(w.fd, p)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			return 0, ErrAgain
+		case err != nil:
+			return 0, os.NewSyscallError("read", err)
+		case n == 0 && len(p) > 0:
+			return 0, io.EOF
+		case n < len(p) && !(w.urgent.Load() && w.urgent.Swap(false)):
+			return n, ErrAgain
+		}
+		return n, nil
+	}
+}
+
+func (w *polled) Write(p []byte) (n int, err error) {
+	for len(p) > 0 {
+		k, err := unix.Write(w.fd, p)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			return n, ErrAgain
+		case err != nil:
+			return n, os.NewSyscallError("write", err)
+		}
+		n += k
+		w.sent += int64(k)
+		p = p[k:]
+	}
+	return n, nil
+}
+
+func (w *polled) Writev(head, body []byte) (n int, err error) {
+	if len(head) == 0 || len(body) == 0 {
+		return WriteBoth(w, head, body)
+	}
+	n, err = unix.Writev(w.fd, [][]byte{head, body})
+	switch err {
+	case nil:
+		w.sent += int64(n)
+		return n, nil
+	case unix.EINTR, unix.EAGAIN:
+		return 0, nil // Write will find out
+	}
+	return 0, os.NewSyscallError("writev", err)
+}
+
+func (w *polled) Written() int64 { return w.sent }
+
+func (w *polled) InterruptWrite() bool { return false }
+
+func (w *polled) Buffered() int { return 0 }
+
+func (w *polled) HasUnread() bool { return false }
+
+func (w *polled) Failure() error {
+	errno, err := unix.GetsockoptInt(w.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil || errno == 0 {
+		return nil
+	}
+	return os.NewSyscallError("read", unix.Errno(errno))
+}
+
+func (w *polled) CloseWrite() (closed bool) {
+	unix.Shutdown(w.fd, unix.SHUT_WR)
+	return true
+}
+
+// Close closes the socket aside if the program has called SetLinger: that may block.
+func (w *polled) Close() {
+	w.epoll.remove(w)
+	w.poller.release()
+	w.close.Lock()
+	defer w.close.Unlock()
+	w.closed = true
+	if on, _ := unix.GetsockoptInt(w.fd, unix.SOL_SOCKET, unix.SO_LINGER); on != 0 { // the first half of struct linger
+		go unix.Close(w.fd)
+		return
+	}
+	unix.Close(w.fd)
+}
+
+func (w *polled) Abort() {
+	w.close.Lock()
+	defer w.close.Unlock()
+	if !w.closed {
+		unix.Shutdown(w.fd, unix.SHUT_RDWR)
+	}
+}
