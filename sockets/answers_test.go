@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -550,4 +551,62 @@ func TestListenersBehindARouter(t *testing.T) {
 		slow.send("GET /again HTTP/1.1\r\nHost: a\r\n\r\n")
 		assert.GreaterOrEqual(w, slow.answer("GET").StatusCode, 500) // at once
 	})
+}
+
+// Over HTTP/2 a stream that is silent goes on, one whose client cancels it ends, trailers
+// arrive and a body that fails resets the stream.
+func TestAnswersOverHTTP2(t *testing.T) {
+	w := newWorld(t, settings[1])
+	quietOne, cancelled := pieces("x", "y"), pieces("x", "y")
+	quietOne.hold, cancelled.hold = make(chan struct{}), make(chan struct{})
+	failing := pieces("half")
+	failing.err = errors.New("disk")
+	summed := &http.Response{Body: pieces("hello"), ContentLength: 5, Trailer: http.Header{"X-Sum": {"5"}}}
+	addr := w.listening(&Server{AnswerStall: soon}, respond(func(r *http.Request) any {
+		switch r.URL.Path {
+		case "/quiet":
+			return &http.Response{ContentLength: -1, Body: quietOne}
+		case "/cancelled":
+			return &http.Response{ContentLength: -1, Body: cancelled}
+		case "/failing":
+			return &http.Response{Body: failing}
+		}
+		return summed
+	}))
+	transport := &http.Transport{TLSClientConfig: clientTLS(), ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport, Timeout: patience}
+
+	r, err := client.Get("https://" + addr + "/quiet")
+	require.NoError(t, err)
+	require.Equal(t, 2, r.ProtoMajor)
+	time.Sleep(5 * soon)
+	close(quietOne.hold)
+	got, err := io.ReadAll(r.Body)
+	require.NoError(t, err)
+	assert.Equal(t, "xy", string(got))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	request, err := http.NewRequestWithContext(ctx, "GET", "https://"+addr+"/cancelled", nil)
+	require.NoError(t, err)
+	r, err = client.Do(request)
+	require.NoError(t, err)
+	cancel()
+	r.Body.Close()
+	cancelled.isClosed(w)
+
+	r, err = client.Get("https://" + addr + "/failing")
+	if err == nil {
+		_, err = io.ReadAll(r.Body)
+		r.Body.Close()
+	}
+	require.Error(t, err)
+	failing.isClosed(w)
+
+	r, err = client.Get("https://" + addr + "/summed")
+	require.NoError(t, err)
+	got, err = io.ReadAll(r.Body)
+	require.NoError(t, err)
+	assert.Equal(t, "hello", string(got))
+	assert.Equal(t, "5", r.Trailer.Get("X-Sum"))
 }
