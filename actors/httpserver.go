@@ -66,6 +66,7 @@ func (s *server) receive(ctx actor.Context) {
 func (s *server) wrong(answer any) {
 	ex := s.exchange
 	if ex == nil {
+		s.unknown(answer, s.ctx.Sender())
 		return
 	}
 	ex.origin().say("listener's answer is neither an *http.Response nor an *UpgradeServer", "type", fmt.Sprintf("%T", answer))

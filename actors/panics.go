@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/pipeline"
 )
 
 // panicWatcher knows what to do when a listener or a handler panics: whose request it was is
@@ -190,11 +191,15 @@ func (g *Group) each(f func(s *stream)) {
 // unknown tells the program that a connection was sent what it cannot send: a string, a
 // struct in place of a pointer, nil. It becomes a dead letter, as what nobody takes does.
 func (c *conn) unknown(message any, sender *actor.PID) {
+	switch message.(type) {
+	case *pipeline.Hold, *pipeline.Limits, *listenerPanicked: // of ours, and of no concern by now
+		return
+	}
 	from := "nobody"
 	if sender != nil {
 		from = sender.Id
 	}
-	c.origin.say("a connection was sent what it does not know: send *frame.Frame, or what its stages take",
+	c.from().say("a connection was sent what it does not know: send *frame.Frame, or what its stages take",
 		"type", fmt.Sprintf("%T", message), "sender", from)
 	c.rt.system.EventStream.Publish(&actor.DeadLetterEvent{PID: c.ctx.Self(), Message: message, Sender: sender})
 }

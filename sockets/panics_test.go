@@ -164,3 +164,39 @@ func TestLogIsBounded(t *testing.T) {
 	assert.EqualValues(t, 200, n.Load())
 	assert.Less(t, strings.Count(logged.String(), "\n"), 150)
 }
+
+// What a connection cannot take, while nobody waits for its answer, is said to be that, and
+// becomes a dead letter.
+func TestUnknownToAConnection(t *testing.T) {
+	w := newWorld(t, bare)
+	letters := make(chan any, 10)
+	heard := w.system.EventStream.Subscribe(func(event any) {
+		if letter, ok := event.(*actor.DeadLetterEvent); ok {
+			letters <- letter.Message
+		}
+	})
+	defer w.system.EventStream.Unsubscribe(heard)
+	conns := make(chan *actor.PID, 1)
+	addr := w.listening(&Server{}, func(ctx actor.Context) {
+		if _, ok := ctx.Message().(*http.Request); ok {
+			ctx.Respond(&http.Response{StatusCode: 200})
+			conns <- ctx.Sender()
+		}
+	})
+	p := w.dial(addr)
+	p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	assert.Equal(t, 200, p.answer("GET").StatusCode)
+	conn := <-conns
+	for _, message := range []any{"hello", http.Response{}} {
+		w.system.Root.Send(conn, message)
+		select {
+		case got := <-letters:
+			assert.Equal(t, message, got)
+		case <-time.After(patience):
+			require.FailNow(t, "no dead letter")
+		}
+	}
+	p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	assert.Equal(t, 200, p.answer("GET").StatusCode)
+	p.Close()
+}
