@@ -124,7 +124,9 @@ func TestOwnersAtOnce(t *testing.T) {
 func TestLost(t *testing.T) {
 	f := made(leased, 'x')
 	assert.False(t, f.Lost())
+	assert.False(t, f.HandedOver())
 	require.True(t, f.Handover().Take())
+	assert.True(t, f.HandedOver())
 	assert.True(t, f.Lost())
 	f.Sent()
 	assert.False(t, f.Lost())
