@@ -9,6 +9,7 @@ SYSTEMS = linux/arm64 darwin/arm64 windows/amd64 freebsd/amd64
 CHECKS = tidy lint modules thorough fuzz cross vulnerabilities
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GREMLINS = github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 help: ## list the targets
@@ -71,6 +72,12 @@ vulnerabilities: ## known vulnerabilities that our code, or code that it calls, 
 	    else cat vulnerabilities.log; exit 1; fi; \
 	done; rm -f vulnerabilities.log
 
+mutate: ## change frame and pipeline in one place at a time, to see whether their tests notice (an hour): MUTANTS.md in each
+	@set -e; for package in frame pipeline; do \
+	  echo "== mutants of $$package"; \
+	  go run $(GREMLINS) unleash --timeout-coefficient 20 -E '_on\.go$$' -E 'mask_other' -S lvt ./$$package; \
+	done
+
 autobahn: ## all Autobahn cases, server and client: make autobahn CASES='6.*'
 	@CASES='$(CASES)' go run ./autobahn/judge
 
@@ -86,4 +93,4 @@ soak: ## 9,000 connections with churn and random kills, back to the baseline: ma
 interop: ## our server and client against other implementations: make interop PEERS=node CASES=text,tls
 	@cd examples/tools/interop && ./install.sh && go run . $(if $(PEERS),-peers '$(PEERS)') $(if $(CASES),-cases '$(CASES)')
 
-.PHONY: help run test check checks $(CHECKS) autobahn bench idle soak interop
+.PHONY: help run mutate test check checks $(CHECKS) autobahn bench idle soak interop

@@ -75,7 +75,7 @@ func Close(code Code, reason string) *Frame {
 	const room = 123
 	if len(reason) > room {
 		cut := room
-		for cut > 0 && !utf8.RuneStart(reason[cut]) {
+		for !utf8.RuneStart(reason[cut]) { // it is valid by now
 			cut--
 		}
 		reason = reason[:cut]

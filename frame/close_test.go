@@ -48,6 +48,9 @@ func TestClose(t *testing.T) {
 			f := Close(tt.code, tt.reason)
 			assert.Equal(t, Header{Fin: true, Opcode: OpClose}, f.Header)
 			assert.Equal(t, tt.want, f.String())
+			if len(tt.want) > inline {
+				assert.Equal(t, len(tt.want), cap(f.Payload), "no room that is not used")
+			}
 			code, reason := f.CloseStatus()
 			assert.Equal(t, tt.code, code)
 			assert.Equal(t, tt.want[min(2, len(tt.want)):], reason)
