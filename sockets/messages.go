@@ -26,6 +26,7 @@ type Closed = pipeline.Closed
 //	type RoundTripTime struct {
 //		Duration time.Duration
 //		Payload  []byte // of the Ping
+//		Unasked  bool   // for the driver, not for the handler: see AutoPing.Quiet
 //	}
 type RoundTripTime = pipeline.RoundTripTime
 
