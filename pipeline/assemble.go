@@ -16,9 +16,9 @@ func Assemble(up, down Sink) (Sink, Sink) { return asStage(up, down, new(assembl
 
 type assembler struct {
 	link
-	free    bool         // there is no Budget to ask
 	message *frame.Frame // nil outside a message in pieces
-	rest    int          // of its latest frame, still to come
+	rest    int32        // of its latest frame, still to come
+	free    bool         // there is no Budget to ask
 }
 
 func (a *assembler) onUp(item any) {
@@ -26,7 +26,7 @@ func (a *assembler) onUp(item any) {
 	switch {
 	case !ok:
 		if m, asks := item.(*Space); asks {
-			m.Buf = a.roomIn(min(a.rest, m.Max))
+			m.Buf = a.roomIn(min(int(a.rest), m.Max))
 			return
 		}
 		if _, last := item.(*Closed); last {
@@ -51,15 +51,15 @@ func (a *assembler) add(f *frame.Frame) {
 		a.message, a.rest = message, 0
 	}
 	if a.rest == 0 { // a new frame: all its pieces have its Length
-		a.rest = int(min(f.Length, math.MaxInt32))
+		a.rest = int32(min(f.Length, math.MaxInt32))
 	}
 	if n := len(message.Payload); inPlace(message.Payload, f.Payload) {
 		message.Payload = message.Payload[:n+len(f.Payload)]
 	} else {
-		message.Grow(n+len(f.Payload), n+a.rest)
+		message.Grow(n+len(f.Payload), n+int(a.rest))
 		message.Payload = append(message.Payload, f.Payload...)
 	}
-	a.rest = max(0, a.rest-len(f.Payload))
+	a.rest = int32(max(0, int(a.rest)-len(f.Payload)))
 	if f.Fin {
 		message.Fin = true
 		a.message = nil

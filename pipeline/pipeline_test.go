@@ -1,11 +1,14 @@
 package pipeline
 
 import (
+	"crypto/rand"
 	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/spindrift-go/spindrift/frame"
 )
 
 // talker is a driver that answers in the middle of Emit.
@@ -119,3 +122,46 @@ func (d *settler) Deliver(item any) {
 }
 func (d *settler) Emit(any)          { d.pipeline.Up(&Settled{}) }
 func (d *settler) Accounted(*Closed) {}
+
+// echoing is a driver that sends what it is given back at once, and writes to nowhere.
+type echoing struct {
+	*Pipeline
+	out []byte
+}
+
+func (e *echoing) Deliver(item any) {
+	if f, ok := item.(*frame.Frame); ok {
+		e.Down(f)
+	}
+}
+
+func (e *echoing) Emit(item any) {
+	if m, ok := item.(Appender); ok {
+		m.Append(e.out)
+	}
+}
+
+func (e *echoing) Accounted(*Closed) {}
+
+// BenchmarkEcho is what a message of 64 bytes and its answer cost a Pipeline.
+func BenchmarkEcho(b *testing.B) {
+	for _, client := range []bool{false, true} {
+		b.Run(map[bool]string{false: "server", true: "client"}[client], func(b *testing.B) {
+			e := &echoing{out: make([]byte, 0, 4096)}
+			top, core := terms{client: client}.parts()
+			e.Pipeline = New(e, top, core)
+			payload := make([]byte, 64)
+			rand.Read(payload)
+			wire := frame.Append(nil, frame.Binary(payload))
+			if !client {
+				wire = frame.AppendMasked(nil, frame.Binary(payload), [4]byte{1, 2, 3, 4})
+			}
+			in := new(Input)
+			b.ReportAllocs()
+			for b.Loop() {
+				in.Data = wire
+				e.Up(in)
+			}
+		})
+	}
+}
