@@ -42,32 +42,32 @@ type side interface {
 
 // Spawn starts a connection actor that serves the exchanges of one HTTP
 // connection, or becomes a client by a Connect.
-func (rt *Runtime) Spawn() *actor.PID { return rt.bear(&conn{rt: rt}) }
+func (rt *Runtime) Spawn() *actor.PID { return rt.spawn(&conn{rt: rt}) }
 
-// birth brings a conn into the world: proto.actor asks props for an actor and, apart
-// from that, for its mailbox, and both are one conn. It is not asked again, for no
+// pooledProps start one conn at a time: proto.actor asks props for an actor and, apart
+// from that, for its mailbox, and both are one conn. It does not ask again, for no
 // connection is restarted.
-type birth struct {
+type pooledProps struct {
 	props *actor.Props
 	conn  *conn
 }
 
-var births = pool.New("props", func() any {
-	b := new(birth)
+var propsPool = pool.New("props", func() any {
+	b := new(pooledProps)
 	b.props = actor.PropsFromProducer(
 		func() actor.Actor { return b.conn },
 		actor.WithMailbox(func() actor.Mailbox { return &b.conn.mailbox }))
 	return b
 })
 
-// bear starts the actor that c is.
-func (rt *Runtime) bear(c *conn) *actor.PID {
+// spawn starts the actor that c is.
+func (rt *Runtime) spawn(c *conn) *actor.PID {
 	c.mailbox.Init(rt.dispatcher)
-	b := births.Get().(*birth)
+	b := propsPool.Get().(*pooledProps)
 	b.conn = c
 	pid := rt.system.Root.Spawn(b.props)
 	b.conn = nil
-	births.Put(b)
+	propsPool.Put(b)
 	return pid
 }
 

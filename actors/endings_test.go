@@ -230,7 +230,7 @@ func (e ending) is(err error) bool {
 }
 
 // What a handler that is spawned with its connection, one that several share, one
-// on the crew and one on proto.actor's dispatcher see of an end is the same.
+// on the dispatcher and one on proto.actor's dispatcher see of an end is the same.
 func TestHandlerEnds(t *testing.T) {
 	end := func(ctx actor.Context) {
 		if f, ok := ctx.Message().(*frame.Frame); ok {

@@ -11,16 +11,16 @@ import (
 // Group is the upgraded connections of one server, or those of an actor system
 // that belong to none. The zero value is empty.
 type Group struct {
-	mu      sync.Mutex
-	tickets tickets
-	first   *stream
-	size    int
-	coming  int             // about to join
-	leaving *pipeline.Leave // what those who join late are told at once
-	cutting bool            // or that they are cut
-	wasCut  int             // of those that have left since, how many had to be cut
-	working int             // have left, and their handlers have Closed before them
-	empty   chan struct{}   // closed when the last has left, if somebody waits for that
+	mu       sync.Mutex
+	admitted admission
+	first    *stream
+	size     int
+	coming   int             // about to join
+	leaving  *pipeline.Leave // what those who join late are told at once
+	cutting  bool            // or that they are cut
+	wasCut   int             // of those that have left since, how many had to be cut
+	working  int             // have left, and their handlers have Closed before them
+	empty    chan struct{}   // closed when the last has left, if somebody waits for that
 }
 
 // Len is the number of connections.
@@ -34,7 +34,7 @@ func (g *Group) join(s *stream) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.size == 0 {
-		s.rt.sentinel.watch(g)
+		s.rt.shutdown.watch(g)
 	}
 	if s.next = g.first; s.next != nil {
 		s.next.prev = s
@@ -67,7 +67,7 @@ func (g *Group) leave(s *stream) {
 		g.wasCut++
 	}
 	if g.size--; g.size == 0 {
-		s.rt.sentinel.forget(g)
+		s.rt.shutdown.forget(g)
 	}
 	g.tellEmpty()
 }

@@ -71,7 +71,7 @@ func (g *guardian) HandleFailure(*actor.ActorSystem, actor.Supervisor, *actor.PI
 // or makes them anew for each connection.
 type adapted struct{ from, to *actor.Props }
 
-// spawnHandler starts the handler of one connection, on the crew.
+// spawnHandler starts the handler of one connection, on the dispatcher.
 func (rt *Runtime) spawnHandler(conn *actor.PID, props *actor.Props) *actor.PID {
 	last := rt.adapted.Load()
 	if last == nil || last.from != props {

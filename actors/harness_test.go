@@ -92,7 +92,7 @@ func newWorld(t *testing.T, s setting) *world {
 	w := &world{T: t, setting: s, system: theSystem()}
 	if w.rt = RuntimeOf(w.system); s.virtual {
 		w.rt = newRuntime(w.system)                          // with the bubble's clock
-		w.rt.sentinel.stopped = func() bool { return false } // theSystem's channel is not the bubble's
+		w.rt.shutdown.stopped = func() bool { return false } // theSystem's channel is not the bubble's
 	}
 	testcert.Certificate()
 	loopback()
@@ -208,7 +208,7 @@ func (w *world) drained() {
 	}
 	assert.Zero(w, w.rt.deadlines.Len(), "deadlines")
 	assert.Zero(w, w.rt.poller.Len(), "users of the poller")
-	assert.Zero(w, w.rt.loose.Len(), "members of the group")
+	assert.Zero(w, w.rt.defaultGroup.Len(), "members of the group")
 }
 
 // hello is the first message of a connection.
@@ -484,7 +484,7 @@ func (w *world) startWith(plan *Plan, dial func(m *dispatch.Mailbox) transport.T
 }
 
 func (w *world) spawnConn(c *conn) *actor.PID {
-	return w.rt.bear(c)
+	return w.rt.spawn(c)
 }
 
 // link connects a peer to a connection that plan drives.

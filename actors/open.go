@@ -17,7 +17,7 @@ func (rt *Runtime) Open(nc net.Conn, first []byte, plan *Plan) (pid *actor.PID, 
 		c := &conn{rt: rt}
 		c.side = gone{c} // until it has become something
 		c.mailbox.Hold()
-		pid = rt.bear(c)
+		pid = rt.spawn(c)
 		c.mailbox.RunFirst(func() {
 			err = errUpgradeFailed
 			defer close(opened)

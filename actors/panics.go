@@ -153,7 +153,7 @@ func (s *server) listenerPanicked(m *listenerPanicked) {
 
 // originOf looks for a connection by the name of its actor.
 func (rt *Runtime) originOf(conn string) (o *origin) {
-	for _, g := range rt.sentinel.all() {
+	for _, g := range rt.shutdown.all() {
 		g.each(func(s *stream) {
 			if s.ctx.Self().Id == conn {
 				o = s.origin
@@ -166,7 +166,7 @@ func (rt *Runtime) originOf(conn string) (o *origin) {
 // handled is where to log what an actor does that is the handler of connections; nil: it
 // is none.
 func (rt *Runtime) handled(pid *actor.PID) (o *origin) {
-	for _, g := range rt.sentinel.all() {
+	for _, g := range rt.shutdown.all() {
 		g.each(func(s *stream) {
 			if o == nil && s.handler.Equal(pid) {
 				o = &origin{}

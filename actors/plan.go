@@ -57,7 +57,7 @@ type Plan struct {
 	Top      pipeline.Part    // next to the handler; SetTop may replace it later
 	Core     pipeline.Part    // next to the wire
 	Handler  *actor.PID       // who gets what leaves the top
-	Spawn    *actor.Props     // or whom to start for that; its mailbox will be the crew's
+	Spawn    *actor.Props     // or whom to start for that; its mailbox will be the dispatcher's
 	Hello    any              // goes up through the stages behind Start: the handler's first message, unless a stage says something before; nil: none
 	Limits   *Limits          // of what the driver holds, which connections may share; nil: none
 	Portable bool             // do not use the poller

@@ -20,11 +20,11 @@ type Runtime struct {
 	poller     *transport.Poller
 	deadlines  *dispatch.Deadlines
 
-	sentinel sentinel
-	panics   panicWatcher
-	loose    Group // connections that belong to no server
-	guardian func() *guardian
-	adapted  atomic.Pointer[adapted]
+	shutdown     shutdownMonitor
+	panics       panicWatcher
+	defaultGroup Group // connections that belong to no server
+	guardian     func() *guardian
+	adapted      atomic.Pointer[adapted]
 }
 
 var (
@@ -50,7 +50,7 @@ func RuntimeOf(system *actor.ActorSystem) *Runtime {
 func newRuntime(system *actor.ActorSystem) *Runtime {
 	d := dispatch.New()
 	rt := &Runtime{system: system, dispatcher: d, poller: transport.NewPoller(d), deadlines: dispatch.NewDeadlines()}
-	rt.sentinel.system, rt.sentinel.stopped = system, system.IsStopped
+	rt.shutdown.system, rt.shutdown.stopped = system, system.IsStopped
 	rt.panics.rt = rt
 	rt.dispatcher.OnPanic = rt.panics.onDispatcher
 	system.EventStream.Subscribe(rt.published)

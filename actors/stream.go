@@ -108,7 +108,7 @@ func (c *conn) become(p *Plan, w transport.Transport, first []byte) {
 	} else {
 		c.ctx.Watch(s.handler)
 	}
-	s.group = cmp.Or(p.Group, &c.rt.loose)
+	s.group = cmp.Or(p.Group, &c.rt.defaultGroup)
 	s.group.join(s)
 	s.hello = p.Hello
 	s.pipeline = pipeline.New(s, p.Top, p.Core)

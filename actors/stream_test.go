@@ -242,7 +242,7 @@ func TestUpgradeThatPanics(t *testing.T) {
 				require.True(w, p.ended(), "the connection has not ended")
 				require.Equal(w, 1, f.closes)
 				require.Equal(w, 1, left, "calls of Leave")
-				require.Equal(w, 1, w.rt.loose.Len(), "the other one")
+				require.Equal(w, 1, w.rt.defaultGroup.Len(), "the other one")
 				w.system.Root.Stop(other.pid)
 				w.system.Root.StopFuture(h.pid).Wait()
 			})

@@ -85,7 +85,7 @@ func (p *Plan) comeToNothing() {
 }
 
 // decide upgrades ex, or refuses it, without waiting for an actor: that comes into the
-// world as a turn of the crew, whose stacks are large enough for all that is made then.
+// world as a turn of the dispatcher, whose stacks are large enough for all that is made then.
 // A goroutine of net/http's would have to grow its own first (make bench ROWS=upgrades).
 func (rt *Runtime) decide(ex *Exchange) {
 	plan, refusal := rt.judge(ex, ex.Decided)
@@ -101,7 +101,7 @@ func (rt *Runtime) decide(ex *Exchange) {
 		c := &conn{rt: rt}
 		c.side = gone{c} // until it has become something
 		c.mailbox.Hold()
-		rt.bear(c)
+		rt.spawn(c)
 		c.mailbox.RunFirst(func() {
 			defer c.rescue()
 			c.open(o)

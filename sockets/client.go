@@ -15,7 +15,7 @@ import (
 // Connect made. It is not changed and may serve any number of connections.
 type UpgradeClient struct {
 	FrameHandler *actor.PID       // gets the connection's messages, an actor of the same system; or
-	Spawn        *actor.Props     // the handler to start for this connection, which ends with it; its mailbox is replaced by the crew's
+	Spawn        *actor.Props     // the handler to start for this connection, which ends with it; its mailbox is replaced by the dispatcher's
 	Stages       []pipeline.Stage // extra ones, from handler to wire, below AutoPong and AutoPing
 	Header       http.Header      // added to the request: Origin, Cookie, Authorization; Sec-WebSocket-Protocol adds to Options.Subprotocols
 	Path         string           // path and query of the request; "": those of the URL dialled

@@ -142,7 +142,7 @@ func (c census) more(than census) bool {
 
 func (w *world) count() (c census) {
 	c.actors = w.actors()
-	// Workers of the crew leave by themselves when there is nothing to do.
+	// Workers of the dispatcher leave by themselves when there is nothing to do.
 	c.goroutines = runtime.NumGoroutine() - actors.RuntimeOf(w.system).Dispatcher().Workers()
 	c.descriptors = descriptors()
 	return c

@@ -33,7 +33,7 @@ func BenchmarkIdle(b *testing.B) {
 				if handler == "own" {
 					h.Spawn = actor.PropsFromFunc(echo)
 				} else {
-					h.FrameHandler = system.Root.Spawn(actor.PropsFromFunc(echo, sockets.Crew(system)))
+					h.FrameHandler = system.Root.Spawn(actor.PropsFromFunc(echo, sockets.Dispatcher(system)))
 				}
 				measureIdle(b, system, h)
 			})
@@ -58,7 +58,7 @@ func measureIdle(b *testing.B, system *actor.ActorSystem, h http.Handler) {
 		defer syscall.Close(fds[i])
 	}
 	require.Eventually(b, func() bool { return runtime.NumGoroutine() <= goroutines+conns*2 }, 5*time.Second, 10*time.Millisecond)
-	time.Sleep(500 * time.Millisecond) // the crew's parked workers leave
+	time.Sleep(500 * time.Millisecond) // the dispatcher's parked workers leave
 	after, more := footprint()
 	b.ReportMetric(float64(after-before)/conns, "B/conn")
 	b.ReportMetric(float64(more-goroutines)/conns, "goroutines/conn")

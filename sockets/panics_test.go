@@ -21,10 +21,10 @@ import (
 // with its stack, the peer and the path, once.
 func TestListenerPanics(t *testing.T) {
 	props := map[string]func(w *world, f actor.ReceiveFunc) *actor.Props{
-		"any actor": func(_ *world, f actor.ReceiveFunc) *actor.Props { return actor.PropsFromFunc(f) },
-		"crew":      func(w *world, f actor.ReceiveFunc) *actor.Props { return actor.PropsFromFunc(f, Crew(w.system)) },
+		"any actor":  func(_ *world, f actor.ReceiveFunc) *actor.Props { return actor.PropsFromFunc(f) },
+		"dispatcher": func(w *world, f actor.ReceiveFunc) *actor.Props { return actor.PropsFromFunc(f, Dispatcher(w.system)) },
 		"behind a router": func(w *world, f actor.ReceiveFunc) *actor.Props {
-			return router.NewRoundRobinPool(2, actor.WithFunc(f), Crew(w.system))
+			return router.NewRoundRobinPool(2, actor.WithFunc(f), Dispatcher(w.system))
 		},
 	}
 	clearAndTLS(t, func(w *world) {
@@ -111,8 +111,8 @@ func TestPanicsAreLogged(t *testing.T) {
 			"shared handler": {"handler panicked", true, func(w *world) *UpgradeServer {
 				return &UpgradeServer{FrameHandler: w.handler(onText).pid}
 			}},
-			"shared handler on the crew": {"handler panicked", false, func(w *world) *UpgradeServer {
-				pid := w.system.Root.Spawn(actor.PropsFromFunc(onText, Crew(w.system)))
+			"shared handler on the dispatcher": {"handler panicked", false, func(w *world) *UpgradeServer {
+				pid := w.system.Root.Spawn(actor.PropsFromFunc(onText, Dispatcher(w.system)))
 				w.Cleanup(func() { w.system.Root.PoisonFuture(pid).Wait() })
 				return &UpgradeServer{FrameHandler: pid}
 			}},

@@ -26,7 +26,7 @@ import (
 // *UpgradeServer. Each request has a sender of its own: a second answer to one
 // answers no other. A router's PID will do, for several listeners. If
 // the Listener panics, the request at which it did is answered with 500; of one that is
-// not on a Crew, so are those that it had begun and not answered. Unless they are
+// not on the Dispatcher, so are those that it had begun and not answered. Unless they are
 // set, ReadHeaderTimeout is then 10 s, IdleTimeout 60 s and MaxHeaderBytes 16 KiB.
 // WriteTimeout stays 0: it would end an event stream; AnswerStall takes its place.
 //

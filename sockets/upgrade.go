@@ -17,7 +17,7 @@ import (
 // the connection answers with the refusal that RFC 6455 asks for.
 type UpgradeServer struct {
 	FrameHandler *actor.PID       // gets the connection's messages, an actor of the same system; or
-	Spawn        *actor.Props     // the handler to start for this connection, which ends with it; its mailbox is replaced by the crew's
+	Spawn        *actor.Props     // the handler to start for this connection, which ends with it; its mailbox is replaced by the dispatcher's
 	Stages       []pipeline.Stage // extra ones, from handler to wire, below AutoPong and AutoPing
 	Header       http.Header      // added to the 101
 	Options      *Options         // nil: the defaults. Not to be changed once in use

@@ -10,7 +10,7 @@ import (
 )
 
 // Dispatcher runs actors' turns: at most GOMAXPROCS workers drain one queue of ready mailboxes. A goroutine for each burst would grow its
-// stack anew every time, and one for each ready actor would touch thousands of cold stacks; a crew's few stay warm.
+// stack anew every time, and one for each ready actor would touch thousands of cold stacks; a few workers stay warm.
 //
 // A handler may block. It then delays the others once, for 2 to 3 ms: the watch replaces its worker and marks the mailbox, whose
 // later turns run on goroutines of their own until it has been quick for a while.
@@ -34,7 +34,7 @@ var _ actor.Dispatcher = (*Dispatcher)(nil)
 // job is the turn of a mailbox that is not ours.
 type job func()
 
-// worker is a goroutine of the crew's. Its fields are under the crew's lock while it is active or parked, its own otherwise.
+// worker is a goroutine of the dispatcher's. Its fields are under the dispatcher's lock while it is active or parked, its own otherwise.
 type worker struct {
 	dispatcher *Dispatcher
 	woken      chan struct{} // closed: leave
@@ -46,25 +46,25 @@ type worker struct {
 	since      time.Time     // when it was parked
 }
 
-// New returns a crew without workers. They come with the work, and leave when there has been none for a while.
+// New returns a dispatcher without workers. They come with the work, and leave when there has been none for a while.
 func New() *Dispatcher {
 	return &Dispatcher{room: runtime.GOMAXPROCS(0)}
 }
 
-// Mailbox returns a new mailbox whose turns run on the crew, for actor.WithMailbox.
+// Mailbox returns a new mailbox whose turns run on the dispatcher, for actor.WithMailbox.
 func (d *Dispatcher) Mailbox() actor.Mailbox { return &Mailbox{dispatcher: d} }
 
-// Option makes the actors of some props run on the crew.
+// Option makes the actors of some props run on the dispatcher.
 func (d *Dispatcher) Option() actor.PropsOption { return actor.WithMailbox(d.Mailbox) }
 
-// Schedule queues a turn of another kind of mailbox, which makes the crew an actor.Dispatcher. Such a turn is replaced as well if it
+// Schedule queues a turn of another kind of mailbox, which makes it an actor.Dispatcher. Such a turn is replaced as well if it
 // blocks, but as it has no name it blocks its worker anew each time.
 func (d *Dispatcher) Schedule(turn func()) { d.admit(job(turn)) }
 
 // Throughput is the number of messages that a turn may handle before it should let others have theirs.
 func (d *Dispatcher) Throughput() int { return turnBudget }
 
-// Workers is the number of the crew's goroutines, those that wait for work included. It falls to 0 when there has been none for 200 ms.
+// Workers is the number of the dispatcher's goroutines, those that wait for work included. It falls to 0 when there has been none for 200 ms.
 func (d *Dispatcher) Workers() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// turnBudget is how many messages a turn handles before the mailbox goes to the back of the crew's queue.
+// turnBudget is how many messages a turn handles before the mailbox goes to the back of the dispatcher's queue.
 const turnBudget = 300
 
 // Hooks are implemented by an actor that takes signals, or wants to know when its mailbox has run dry. All are called inside the
@@ -22,7 +22,7 @@ type Hooks interface {
 	Settle()
 }
 
-// Mailbox is an unbounded mailbox whose turns run on a crew. It keeps proto.actor's rules: system messages first, and a suspended
+// Mailbox is an unbounded mailbox whose turns run on a dispatcher. It keeps proto.actor's rules: system messages first, and a suspended
 // actor gets nothing else. While it is empty it is this struct and nothing more.
 type Mailbox struct {
 	dispatcher     *Dispatcher
@@ -34,7 +34,7 @@ type Mailbox struct {
 	yieldRequested atomic.Bool // the watch asks for the end of the turnBudget
 
 	held        bool  // whoever starts it runs its first turn, by RunFirst
-	slowPenalty uint8 // under the crew's lock: quick turns owed before the crew forgives it for having blocked
+	slowPenalty uint8 // under the dispatcher's lock: quick turns owed before the dispatcher forgives it for having blocked
 
 	mu        sync.Mutex // the producers' lock of both queues; what follows changes under it
 	started   bool       // nothing runs before: Started comes first
@@ -81,7 +81,7 @@ func (m *Mailbox) PostSystemMessage(message any) {
 	m.posted()
 }
 
-// RegisterHandlers tells the mailbox whose messages it holds. The dispatcher is not used: turns run on the crew.
+// RegisterHandlers tells the mailbox whose messages it holds. The dispatcher is not used: turns run on the dispatcher.
 func (m *Mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
 	m.invoker = invoker
 	if ctx, ok := invoker.(actor.Context); ok {
@@ -280,7 +280,7 @@ func (m *Mailbox) panicked(message, reason any) {
 	}
 }
 
-// rescue keeps a panic of the passenger's hooks within its actor.
+// rescue keeps a panic in the hooks within the actor.
 func (m *Mailbox) rescue() {
 	reason := recover()
 	if reason == nil {

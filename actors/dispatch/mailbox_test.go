@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// script is an invoker, and a passenger, that does what a test says and logs what it was told. Only turns touch the log, unless
+// script is an invoker, and hooks, that do what a test says and logs what it was told. Only turns touch the log, unless
 // nothing runs.
 type script struct {
 	log      []string
@@ -61,8 +61,8 @@ func (s *script) mailbox(d *Dispatcher) *Mailbox {
 	return m
 }
 
-// ride makes s the mailbox's passenger as well.
-func (s *script) ride(d *Dispatcher) *Mailbox {
+// withHooks makes s the mailbox's hooks as well.
+func (s *script) withHooks(d *Dispatcher) *Mailbox {
 	m := s.mailbox(d)
 	m.hooks = s
 	return m
@@ -164,7 +164,7 @@ func TestMailboxHandlesSystemMessagesFirst(t *testing.T) {
 func TestMailboxSuspends(t *testing.T) {
 	bubble(t, func(t *testing.T, d *Dispatcher) {
 		s := &script{}
-		m := s.ride(d)
+		m := s.withHooks(d)
 		m.Start()
 		m.PostSystemMessage(&actor.SuspendMailbox{})
 		synctest.Wait()
@@ -292,7 +292,7 @@ func TestMailboxOfAnActorThatIsStopped(t *testing.T) {
 func TestSignalsCoalesce(t *testing.T) {
 	bubble(t, func(t *testing.T, d *Dispatcher) {
 		s := &script{}
-		m := s.ride(d)
+		m := s.withHooks(d)
 		turn := make(chan struct{})
 		s.user = func(message any) {
 			if message == 1 {
@@ -333,7 +333,7 @@ func TestSignalsOfAnActorThatTakesNone(t *testing.T) {
 func TestMailboxSettles(t *testing.T) {
 	bubble(t, func(t *testing.T, d *Dispatcher) {
 		s := &script{}
-		m := s.ride(d)
+		m := s.withHooks(d)
 		for i := range turnBudget + 2 {
 			m.PostUserMessage(i)
 		}
@@ -347,7 +347,7 @@ func TestMailboxSettles(t *testing.T) {
 
 func TestMailboxEndsItsSliceWhenAsked(t *testing.T) {
 	s := &script{}
-	m := s.ride(New())
+	m := s.withHooks(New())
 	s.user = func(any) { m.yieldRequested.Store(true) }
 	m.PostUserMessage(1)
 	m.PostUserMessage(2)
@@ -357,12 +357,12 @@ func TestMailboxEndsItsSliceWhenAsked(t *testing.T) {
 	require.Equal(t, []string{"1", "settle", "2", "settle"}, s.log)
 }
 
-// proud is a passenger that wants to know of its own panics.
+// proud has hooks that want to know of its own panics.
 type proud struct{ *script }
 
 func (p proud) crashed(reason any) { p.note("crashed %v", reason) }
 
-func TestPassengersPanic(t *testing.T) {
+func TestHooksPanic(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		proud bool
@@ -374,7 +374,7 @@ func TestPassengersPanic(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, d *Dispatcher) {
 				s := &script{hook: func() { panic("oops") }}
-				m := s.ride(d)
+				m := s.withHooks(d)
 				if test.proud {
 					m.hooks = proud{s}
 				}
@@ -388,14 +388,14 @@ func TestPassengersPanic(t *testing.T) {
 	}
 }
 
-// traveller is an actor that is a passenger.
-type traveller struct{ script }
+// hooked is an actor that has hooks.
+type hooked struct{ script }
 
-func (a *traveller) Receive(ctx actor.Context) { a.note("%T", ctx.Message()) }
+func (a *hooked) Receive(ctx actor.Context) { a.note("%T", ctx.Message()) }
 
-func TestPassengerBoards(t *testing.T) {
+func TestActorWithHooks(t *testing.T) {
 	system := quietSystem(t)
-	a := &traveller{}
+	a := &hooked{}
 	signalled := make(chan struct{})
 	var first string
 	a.hook = func() { first = a.log[0]; close(signalled) }

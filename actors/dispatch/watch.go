@@ -13,14 +13,14 @@ const (
 	calm       = 8                      // looks that did not make it larger before the room shrinks
 )
 
-// watch finds the workers that are stuck in a turn. It is a timer that runs only while the crew has workers.
+// watch finds the workers that are stuck in a turn. It is a timer that runs only while the dispatcher has workers.
 type watch struct {
 	timer *time.Timer
 	every time.Duration // 0: the timer is off
 	calm  int
 }
 
-// arm makes the next look come within in, unless it comes sooner anyway. The crew's lock must be held.
+// arm makes the next look come within in, unless it comes sooner anyway. The dispatcher's lock must be held.
 func (w *watch) arm(d *Dispatcher, in time.Duration) {
 	switch {
 	case w.timer == nil:

@@ -13,19 +13,19 @@ import (
 	"github.com/spindrift-go/spindrift/actors/dispatch"
 )
 
-// portable is a wire over any net.Conn, on any system: one goroutine reads, and
+// portable is a transport over any net.Conn, on any system: one goroutine reads, and
 // one writes while there is something to write. Where the socket can be asked
 // without blocking, they only wait for it: they move the first and the last bytes
 // of what the actor moves itself.
 type portable struct {
-	nc      net.Conn
-	raw     syscall.RawConn // of a socket that can be asked, or nil
-	mailbox *dispatch.Mailbox
-	piece   int // bytes that are written at once
+	nc       net.Conn
+	raw      syscall.RawConn // of a socket that can be asked, or nil
+	mailbox  *dispatch.Mailbox
+	maxWrite int // bytes that are written at once
 
 	mu      sync.Mutex
-	turn    sync.Cond // for the reader: wanted was set, or the wire closed
-	wanted  bool      // it is to read on
+	mayRead sync.Cond // for the reader: readOn was set, or the transport closed
+	readOn  bool      // it is to read on
 	reading bool      // it is about to read, or does
 	in      []byte    // read and not yet taken by the actor
 	more    bool      // the last read was a full one: the socket may have more
@@ -45,13 +45,13 @@ type portable struct {
 
 func newPortable(nc net.Conn, m *dispatch.Mailbox) *portable {
 	SetNonblocking(nc)
-	p := &portable{nc: nc, raw: socketOf(nc), mailbox: m, piece: piece, wanted: true}
+	p := &portable{nc: nc, raw: socketOf(nc), mailbox: m, maxWrite: maxWrite, readOn: true}
 	if c, ok := nc.(*tls.Conn); ok {
 		if p.below = below(c); p.below == nil {
-			p.piece = opaque
+			p.maxWrite = maxBlindWrite
 		}
 	}
-	p.turn.L = &p.mu
+	p.mayRead.L = &p.mu
 	go p.reader()
 	return p
 }
@@ -59,14 +59,14 @@ func newPortable(nc net.Conn, m *dispatch.Mailbox) *portable {
 // The reader's buffer is what an idle connection holds, so it is small where what
 // does not fit can be read by the actor.
 const (
-	sip  = 1 << 10
-	gulp = 8 << 10
+	idleBuffer     = 1 << 10
+	readBufferSize = 8 << 10
 )
 
 func (p *portable) reader() {
-	size := gulp
+	size := readBufferSize
 	if p.raw != nil {
-		size = sip
+		size = idleBuffer
 	}
 	buf := make([]byte, size)
 	for p.begin() {
@@ -83,10 +83,10 @@ func (p *portable) reader() {
 func (p *portable) begin() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for !p.wanted && !p.closed && p.readErr == nil {
-		p.turn.Wait()
+	for !p.readOn && !p.closed && p.readErr == nil {
+		p.mayRead.Wait()
 	}
-	p.wanted, p.reading = false, p.readErr == nil
+	p.readOn, p.reading = false, p.readErr == nil
 	return p.reading
 }
 
@@ -117,13 +117,13 @@ func (p *portable) Read(buf []byte) (int, error) {
 	case p.readErr == nil && p.more:
 		return n, nil
 	case p.readErr == nil:
-		p.wanted = p.wanted || !p.reading
-		p.turn.Signal()
+		p.readOn = p.readOn || !p.reading
+		p.mayRead.Signal()
 		return n, ErrAgain
 	case n > 0: // the error comes by itself: the connection may not read on now
 		return n, nil
 	}
-	p.turn.Signal()
+	p.mayRead.Signal()
 	return 0, p.readErr
 }
 
@@ -204,11 +204,11 @@ func (p *portable) Writev(head, body []byte) (int, error) {
 	return WriteBoth(p, buf[:n+k], body[k:])
 }
 
-// piece is how much is written at once; opaque, where nobody can look how much of
+// maxWrite is how much is written at once; maxBlindWrite, where nobody can look how much of
 // it the socket has taken: each shows that the peer still reads.
 const (
-	piece  = 16 << 10
-	opaque = 4 << 10
+	maxWrite      = 16 << 10
+	maxBlindWrite = 4 << 10
 )
 
 func (p *portable) writer() {
@@ -220,7 +220,7 @@ func (p *portable) writer() {
 			rest, p.writing = own, len(own)
 		}
 		p.mu.Unlock()
-		n, err := p.nc.Write(rest[:min(len(rest), p.piece)])
+		n, err := p.nc.Write(rest[:min(len(rest), p.maxWrite)])
 		rest = rest[n:]
 		p.mu.Lock()
 		p.writing = len(rest)
@@ -259,7 +259,7 @@ func (p *portable) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	p.turn.Signal()
+	p.mayRead.Signal()
 	if p.busy {
 		p.late = time.AfterFunc(farewell, p.shut)
 		return

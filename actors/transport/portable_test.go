@@ -59,8 +59,8 @@ func (d *reading) Signalled(bits uint32) {
 // lying, and the end comes once: in whatever pieces it is sent and read.
 func TestPortableReads(t *testing.T) {
 	for name, piped := range map[string]bool{"socket": false, "pipe": true} {
-		for _, length := range []int{0, 1, sip - 1, sip, sip + 1, 2 * sip, 3*gulp + 1, 100_000} {
-			for _, size := range []int{7, sip, len(ReadBuffer{})} {
+		for _, length := range []int{0, 1, idleBuffer - 1, idleBuffer, idleBuffer + 1, 2 * idleBuffer, 3*readBufferSize + 1, 100_000} {
+			for _, size := range []int{7, idleBuffer, len(ReadBuffer{})} {
 				t.Run(fmt.Sprintf("%s/%d by %d", name, length, size), func(t *testing.T) {
 					var near, far net.Conn
 					if near, far = net.Pipe(); !piped {
@@ -99,8 +99,8 @@ func TestPortableReads(t *testing.T) {
 func TestPortableHasUnread(t *testing.T) {
 	near, far := net.Pipe()
 	c, m := newCollector(dispatch.New())
-	p := &portable{nc: near, mailbox: m, wanted: true}
-	p.turn.L = &p.mu
+	p := &portable{nc: near, mailbox: m, readOn: true}
+	p.mayRead.L = &p.mu
 	require.True(t, p.HasUnread(), "it has not begun")
 	go p.reader()
 	eventually(t, func() bool { return !p.HasUnread() })
@@ -122,7 +122,7 @@ func TestPortableHasUnread(t *testing.T) {
 
 	a, b := tcp(t)
 	p = &portable{nc: a, mailbox: m, reading: true} // which is late
-	p.turn.L = &p.mu
+	p.mayRead.L = &p.mu
 	require.False(t, p.HasUnread())
 	_, err = b.Write([]byte("x"))
 	require.NoError(t, err)

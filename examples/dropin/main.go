@@ -32,7 +32,7 @@ func serve(addr string) error {
 	system := sockets.NewSystem()
 	chat := system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor {
 		return &room{members: map[string]*actor.PID{}}
-	}, sockets.Crew(system)))
+	}, sockets.Dispatcher(system)))
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "open a WebSocket at /chat") })

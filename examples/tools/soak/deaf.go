@@ -43,7 +43,7 @@ func deaf(c config, peers deafen) error {
 	}
 	system := sockets.NewSystem()
 	crowd := &crowd{members: map[string]*member{}, all: make(chan struct{}), size: c.deaf}
-	handler := system.Root.Spawn(actor.PropsFromFunc(crowd.Receive, sockets.Crew(system)))
+	handler := system.Root.Spawn(actor.PropsFromFunc(crowd.Receive, sockets.Dispatcher(system)))
 	mux := http.NewServeMux()
 	for path, policy := range map[string]sockets.Policy{"/close": sockets.CloseSlow, "/newest": sockets.DropNewest, "/oldest": sockets.DropOldest} {
 		mux.Handle(path, &sockets.Handler{System: system, FrameHandler: handler, Options: &sockets.Options{

@@ -38,7 +38,7 @@ func start(c config) (*server, error) {
 		Compression:  &pipeline.Compression{},
 		Portable:     c.portable,
 	}
-	shared := system.Root.Spawn(actor.PropsFromFunc(echo, sockets.Crew(system)))
+	shared := system.Root.Spawn(actor.PropsFromFunc(echo, sockets.Dispatcher(system)))
 	mux := http.NewServeMux()
 	mux.Handle("/own", &sockets.Handler{System: system, Spawn: actor.PropsFromFunc(echo), Options: options})
 	mux.Handle("/shared", &sockets.Handler{System: system, FrameHandler: shared, Options: options})
@@ -96,7 +96,7 @@ func collect() {
 // settled waits until nothing is left of any connection, and until there is no
 // more of anything than there was before; a zero census asks for nothing.
 func (s *server) settled(before census, patience time.Duration) (now census, err error) {
-	for late := time.Now().Add(patience); ; time.Sleep(250 * time.Millisecond) { // the crew's workers leave after 200 ms
+	for late := time.Now().Add(patience); ; time.Sleep(250 * time.Millisecond) { // the dispatcher's workers leave after 200 ms
 		collect()
 		now = s.census()
 		if err = now.over(before, s.keeps()); err == nil || time.Now().After(late) {

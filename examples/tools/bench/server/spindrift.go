@@ -35,7 +35,7 @@ type spindriftSetup struct{ shared, portable bool }
 
 func serveSpindrift(ln net.Listener, s setup, how spindriftSetup) error {
 	system := sockets.NewSystem()
-	crew := actors.RuntimeOf(system).Dispatcher().Option()
+	dispatcher := actors.RuntimeOf(system).Dispatcher().Option()
 	const longest = 64 << 20
 	options := &sockets.Options{MaxFrame: longest, MaxMessage: longest, Portable: how.portable}
 	if s.deflate {
@@ -43,11 +43,11 @@ func serveSpindrift(ln net.Listener, s setup, how spindriftSetup) error {
 	}
 	echo := &sockets.Handler{System: system, Options: options}
 	if how.shared {
-		echo.FrameHandler = system.Root.Spawn(actor.PropsFromFunc(echoFrame, crew))
+		echo.FrameHandler = system.Root.Spawn(actor.PropsFromFunc(echoFrame, dispatcher))
 	} else {
 		echo.Spawn = actor.PropsFromFunc(echoFrame)
 	}
-	everyone := system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return &frameRoom{members: map[*actor.PID]struct{}{}} }, crew))
+	everyone := system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return &frameRoom{members: map[*actor.PID]struct{}{}} }, dispatcher))
 	mux := plainMux()
 	mux.Handle("/", echo)
 	mux.Handle("/broadcast", &sockets.Handler{System: system, Options: options, FrameHandler: everyone})

@@ -2,8 +2,8 @@ package actors
 
 import "net/netip"
 
-// tickets count who was let in, where there is a cap.
-type tickets struct {
+// admission counts who was let in, where there is a cap.
+type admission struct {
 	total int
 	byIP  map[netip.Addr]int
 }
@@ -19,7 +19,7 @@ func (g *Group) Admit(ip netip.Addr, total, perIP int) (leave func(), ok bool) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	t := &g.tickets
+	t := &g.admitted
 	if total > 0 && t.total >= total || perIP > 0 && t.byIP[ip] >= perIP {
 		return nil, false
 	}
@@ -34,7 +34,7 @@ func (g *Group) Admit(ip netip.Addr, total, perIP int) (leave func(), ok bool) {
 func (g *Group) dismiss(ip netip.Addr) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	t := &g.tickets
+	t := &g.admitted
 	t.total--
 	if t.byIP[ip]--; t.byIP[ip] == 0 {
 		delete(t.byIP, ip)

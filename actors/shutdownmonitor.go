@@ -9,13 +9,13 @@ import (
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// glance is how often the sentinel looks, while there are connections.
-const glance = time.Second
+// pollInterval is how often the monitor looks, while there are connections.
+const pollInterval = time.Second
 
-// sentinel notices that the actor system was shut down, which proto.actor tells
+// shutdownMonitor notices that the actor system was shut down, which proto.actor tells
 // nobody, and has every connection leave; and that a handler has panicked and lives
 // on, which may have lost the answer to a Touch.
-type sentinel struct {
+type shutdownMonitor struct {
 	system  *actor.ActorSystem
 	stopped func() bool // the system's
 	mu      sync.Mutex
@@ -25,7 +25,7 @@ type sentinel struct {
 }
 
 // watch and forget are called with the group's lock held.
-func (w *sentinel) watch(g *Group) {
+func (w *shutdownMonitor) watch(g *Group) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.groups == nil {
@@ -37,13 +37,13 @@ func (w *sentinel) watch(g *Group) {
 	}
 	switch {
 	case w.timer == nil:
-		w.timer = time.AfterFunc(glance, w.look)
+		w.timer = time.AfterFunc(pollInterval, w.look)
 	case len(w.groups) == 1 || w.stopped(): // it does not run
-		w.timer.Reset(glance)
+		w.timer.Reset(pollInterval)
 	}
 }
 
-func (w *sentinel) forget(g *Group) {
+func (w *shutdownMonitor) forget(g *Group) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.groups, g)
@@ -55,7 +55,7 @@ func (w *sentinel) forget(g *Group) {
 }
 
 // panicked looks for the connections of an actor that a supervisor has judged.
-func (w *sentinel) panicked(event any) {
+func (w *shutdownMonitor) panicked(event any) {
 	e, ok := event.(*actor.SupervisorEvent)
 	if !ok {
 		return
@@ -68,7 +68,7 @@ func (w *sentinel) panicked(event any) {
 }
 
 // all is the groups that have connections.
-func (w *sentinel) all() (groups []*Group) {
+func (w *shutdownMonitor) all() (groups []*Group) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for g := range w.groups {
@@ -77,14 +77,14 @@ func (w *sentinel) all() (groups []*Group) {
 	return groups
 }
 
-func (w *sentinel) look() {
+func (w *shutdownMonitor) look() {
 	w.mu.Lock()
 	if len(w.groups) == 0 {
 		w.mu.Unlock()
 		return
 	}
 	if !w.stopped() {
-		w.timer.Reset(glance)
+		w.timer.Reset(pollInterval)
 		w.mu.Unlock()
 		return
 	}

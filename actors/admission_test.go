@@ -15,7 +15,7 @@ import (
 )
 
 // Whoever comes is let in or not, and gives the ticket back in the end.
-func TestTickets(t *testing.T) {
+func TestAdmission(t *testing.T) {
 	for _, tt := range []struct {
 		name         string
 		total, perIP int
@@ -45,19 +45,19 @@ func TestTickets(t *testing.T) {
 						leave = append(leave, f)
 					}
 				}
-				assert.Equal(t, len(leave), g.tickets.total)
+				assert.Equal(t, len(leave), g.admitted.total)
 				for _, f := range leave {
 					f()
 				}
-				assert.Zero(t, g.tickets.total)
-				assert.Empty(t, g.tickets.byIP, "an address that has gone takes no memory")
+				assert.Zero(t, g.admitted.total)
+				assert.Empty(t, g.admitted.byIP, "an address that has gone takes no memory")
 			}
 		})
 	}
 }
 
 // From many goroutines the caps hold, and everything comes back.
-func TestTicketsConcurrently(t *testing.T) {
+func TestAdmissionConcurrently(t *testing.T) {
 	const total, perIP = 20, 6
 	g := new(Group)
 	var all sync.WaitGroup
@@ -93,8 +93,8 @@ func TestTicketsConcurrently(t *testing.T) {
 		})
 	}
 	all.Wait()
-	require.Zero(t, g.tickets.total)
-	require.Empty(t, g.tickets.byIP)
+	require.Zero(t, g.admitted.total)
+	require.Empty(t, g.admitted.byIP)
 }
 
 // tooLate is an upgrade that has its plan ready when nobody waits for it any more.
@@ -125,7 +125,7 @@ func TestPlanThatComesToNothing(t *testing.T) {
 		conn := w.rt.Spawn()
 		w.system.Root.Send(conn, ex)
 		await(t, back, "the ticket")
-		assert.Zero(t, g.tickets.total)
+		assert.Zero(t, g.admitted.total)
 		w.eventually(func() bool { _, alive := w.system.ProcessRegistry.GetLocal(conn.Id); return !alive })
 	}
 }

@@ -17,18 +17,18 @@ import (
 // the end of other tests.
 func (w *world) shutdown() (now func()) {
 	var stopped atomic.Bool
-	w.rt.sentinel.stopped = stopped.Load
+	w.rt.shutdown.stopped = stopped.Load
 	return func() { stopped.Store(true) }
 }
 
-// timed reports whether the sentinel's timer runs.
-func (w *sentinel) timed() bool {
+// timed reports whether the monitor's timer runs.
+func (w *shutdownMonitor) timed() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.timer == nil || !w.timer.Stop() {
 		return false
 	}
-	w.timer.Reset(glance)
+	w.timer.Reset(pollInterval)
 	return true
 }
 
@@ -52,9 +52,9 @@ func TestSystemShutdown(t *testing.T) {
 			peers = append(peers, w.link(plan))
 			h.greeted()
 		}
-		time.Sleep(10*glance + glance/2)
+		time.Sleep(10*pollInterval + pollInterval/2)
 		assert.Zero(t, told[*pipeline.Closed](h), "nothing has happened")
-		assert.True(t, w.rt.sentinel.timed())
+		assert.True(t, w.rt.shutdown.timed())
 
 		shutdown()
 		for _, p := range peers {
@@ -66,9 +66,9 @@ func TestSystemShutdown(t *testing.T) {
 			assert.Equal(t, pipeline.Local, c.By)
 			assert.True(t, c.Clean, "%+v", c)
 		}
-		w.eventually(func() bool { return servers[0].Len()+servers[1].Len()+w.rt.loose.Len() == 0 })
-		assert.False(t, w.rt.sentinel.timed(), "a timer for nobody")
-		assert.Empty(t, w.rt.sentinel.groups)
+		w.eventually(func() bool { return servers[0].Len()+servers[1].Len()+w.rt.defaultGroup.Len() == 0 })
+		assert.False(t, w.rt.shutdown.timed(), "a timer for nobody")
+		assert.Empty(t, w.rt.shutdown.groups)
 	})
 }
 
@@ -111,23 +111,23 @@ func TestJoinAfterShutdown(t *testing.T) {
 		last := join(nil) // when all had left
 		last.farewell()
 		expect[*pipeline.Closed](h)
-		w.eventually(func() bool { return !w.rt.sentinel.timed() }, "a timer for nobody")
+		w.eventually(func() bool { return !w.rt.shutdown.timed() }, "a timer for nobody")
 	})
 }
 
 // The timer runs while there are connections, and only then.
-func TestSentinelSleeps(t *testing.T) {
+func TestShutdownMonitorSleeps(t *testing.T) {
 	virtually(t, func(w *world) {
 		w.shutdown()
 		h := w.handler()
-		assert.False(t, w.rt.sentinel.timed())
+		assert.False(t, w.rt.shutdown.timed())
 		for range 3 {
 			one, two := w.link(w.plan(h)), w.link(w.plan(h))
-			assert.True(t, w.rt.sentinel.timed())
+			assert.True(t, w.rt.shutdown.timed())
 			for i, p := range []*peer{one, two} {
 				p.Close()
 				w.eventually(p.ended)
-				assert.Equal(t, i == 0, w.rt.sentinel.timed())
+				assert.Equal(t, i == 0, w.rt.shutdown.timed())
 			}
 		}
 	})
@@ -137,7 +137,7 @@ func TestSentinelSleeps(t *testing.T) {
 func TestActorSystemShutdown(t *testing.T) {
 	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))
 	rt := RuntimeOf(system)
-	require.False(t, rt.sentinel.stopped())
+	require.False(t, rt.shutdown.stopped())
 	system.Shutdown()
-	require.True(t, rt.sentinel.stopped())
+	require.True(t, rt.shutdown.stopped())
 }
