@@ -52,7 +52,7 @@ thorough: ## every test without the race detector: thousands of connections too
 LATE = { grep -q '^    context deadline exceeded' fuzz.log && ! grep -q 'Failing input' fuzz.log; }
 
 fuzz: ## every fuzz target for FUZZTIME each: make fuzz FUZZTIME=10m
-	@set -e; for package in frame pipeline sockets examples/tools/differential; do \
+	@set -e; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
 	  for target in $$(cd $$package && go test -list '^Fuzz' | grep '^Fuzz'); do \
 	    echo "== fuzz $$package $$target $(FUZZTIME)"; \
 	    (cd $$package && go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x) > fuzz.log 2>&1 || $(LATE) || { cat fuzz.log; exit 1; }; \

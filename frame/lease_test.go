@@ -3,6 +3,7 @@ package frame
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"sync"
 	"testing"
 	"unsafe"
@@ -30,7 +31,7 @@ func TestClass(t *testing.T) {
 		require.Equal(t, room, same)
 		last = k
 	}
-	k, _ := class(1 << 62)
+	k, _ := class(math.MaxInt/2 + 1)
 	assert.Less(t, k, len(leases))
 }
 
@@ -131,8 +132,8 @@ func TestGrow(t *testing.T) {
 		{"as asked", 0, 200, 0, 200, 200},
 		{"doubles", 1000, 1001, 0, 2000, 2048},
 		{"what is wanted", 10, 100, 180, 180, 192},
-		{"what is wanted is too much", 10, 100, 1 << 40, 200, 208},
-		{"just under a lease", 10, leased - 1, 1 << 40, 2*leased - 2, 2 * leased},
+		{"what is wanted is too much", 10, 100, math.MaxInt, 200, 208},
+		{"just under a lease", 10, leased - 1, math.MaxInt, 2*leased - 2, 2 * leased},
 		{"into a lease", 100, 5 * k, 0, 5 * k, 5 * k},
 		{"of a lease", 5 * k, 6 * k, 0, 10 * k, 10 * k},
 		{"wanted, of a lease", 64 * k, 128 * k, 1 << 20, 512 * k, 512 * k},
