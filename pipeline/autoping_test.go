@@ -154,3 +154,11 @@ func TestAutoPingTimeoutChanges(t *testing.T) {
 	require.True(t, ok)
 	assert.Equal(t, frame.OpClose, f.Opcode)
 }
+
+// One that never pings asks for no time either.
+func TestAutoPingOff(t *testing.T) {
+	r := newRigOf(t, AutoPing{}.Stage(), terms{}.core())
+	assert.Empty(t, r.timers)
+	r.down(&Limits{PingTimeout: time.Second})
+	assert.Empty(t, r.timers)
+}
