@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"testing"
 	"time"
 
@@ -55,4 +56,24 @@ func TestStubbornConn(t *testing.T) {
 	_, err = DialActor(t.Context(), w.system, "ws://localhost", u)
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 	close(over)
+}
+
+// A dial that is given up lets go of its socket at once.
+func TestDialGivenUpCloses(t *testing.T) {
+	w := newWorld(t, bare)
+	ended := make(chan struct{})
+	addr, _ := w.script(func(p *peer) {
+		defer close(ended)
+		http.ReadRequest(p.in)
+		p.in.ReadByte()
+	})
+	u := w.client(w.handler())
+	u.Dialer.Timeout = soon
+	_, err := DialActor(t.Context(), w.system, w.url(addr), u)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	select {
+	case <-ended:
+	case <-time.After(patience / 2): // the peer's own time is longer
+		t.Fatal("the socket is still open")
+	}
 }
