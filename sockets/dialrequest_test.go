@@ -69,7 +69,7 @@ func TestDialActorRequestMistakes(t *testing.T) {
 			return get(), &http.Client{Transport: &http.Transport{DialTLSContext: (&net.Dialer{}).DialContext}}
 		},
 		"connection refused": func() (*http.Request, *http.Client) { return get(), nil },
-		"context canceled": func() (*http.Request, *http.Client) {
+		"canceled": func() (*http.Request, *http.Client) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			return get().WithContext(ctx), nil
