@@ -9,7 +9,7 @@ import (
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// pollInterval is how often the monitor looks, while there are connections.
+// pollInterval is how often the monitor looks while there are connections.
 const pollInterval = time.Second
 
 // shutdownMonitor notices that the actor system was shut down, which proto.actor tells
@@ -67,7 +67,7 @@ func (w *shutdownMonitor) panicked(event any) {
 	}
 }
 
-// all is the groups that have connections.
+// all returns the groups that have connections.
 func (w *shutdownMonitor) all() (groups []*Group) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

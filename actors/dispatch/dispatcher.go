@@ -42,7 +42,7 @@ type worker struct {
 	dedicated  *Mailbox      //Mailbox      // run this one's turns, rather than the queue's
 	turn       any           // what it runs now
 	strikes    int           // looks of the watch that found it in this turn
-	at         int           // its place among the active, or -1
+	at         int           // its place in active, or -1
 	since      time.Time     // when it was parked
 }
 
@@ -102,8 +102,8 @@ func (d *Dispatcher) queue(turn any) {
 	d.ready.push(turn)
 }
 
-// hire makes one more worker active if turns wait and there is room; its caller rouses it without the lock. One at a time: each
-// hires the next when it begins, so that a lone turn does not wake every core.
+// hire makes one more worker active if turns wait and there is room. Its caller wakes it, without the lock. Workers are hired one at a
+// time: each hires the next when it begins, so that a single turn does not wake every core.
 func (d *Dispatcher) hire() *worker {
 	if d.hiring != nil || d.ready.count.Load() == 0 || len(d.active) >= d.room {
 		return nil
@@ -139,7 +139,7 @@ func (d *Dispatcher) dismiss(w *worker) {
 	w.at = -1
 }
 
-// again ends the turn of a mailbox that needs another. The worker has none then, so that the watch does not blame it for waiting.
+// again ends the turn of a mailbox that needs another. The worker has no turn while it waits, so that the watch does not blame it.
 func (d *Dispatcher) again(w *worker, m *Mailbox) {
 	d.mu.Lock()
 	w.turn = nil
@@ -149,8 +149,8 @@ func (d *Dispatcher) again(w *worker, m *Mailbox) {
 	next.wake()
 }
 
-// take ends the worker's turn and finds it the next. Without one it is parked and must wait to be woken; so is a worker that was
-// written off meanwhile, or for which there is no room any more.
+// take ends the worker's turn and finds it the next. It returns false if there is none, if the worker was written off meanwhile, or if
+// there is no room for it any more: then the worker is parked, and must wait to be woken.
 func (d *Dispatcher) take(w *worker) bool {
 	d.mu.Lock()
 	if d.hiring == w {
@@ -175,7 +175,7 @@ func (d *Dispatcher) take(w *worker) bool {
 	return false
 }
 
-// wake sets a worker to work. It may be nil.
+// wake sets a worker to work. w may be nil.
 func (w *worker) wake() {
 	switch {
 	case w == nil:
@@ -234,7 +234,7 @@ func (d *Dispatcher) forgives(m *Mailbox, took time.Duration) bool {
 	return m.slowPenalty == 0
 }
 
-// leave is the end of the goroutine: dismissed, or in the middle of a turn that has called runtime.Goexit, whose mailbox goes on.
+// leave is the end of the goroutine. It was dismissed, or its turn has called runtime.Goexit: then the mailbox goes on elsewhere.
 func (w *worker) leave() {
 	d := w.dispatcher
 	d.mu.Lock()

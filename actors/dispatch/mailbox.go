@@ -31,10 +31,10 @@ type Mailbox struct {
 	user           inbox
 	system         queue
 	signals        atomic.Uint32
-	yieldRequested atomic.Bool // the watch asks for the end of the turnBudget
+	yieldRequested atomic.Bool // the turn is to end after the present message
 
 	held        bool  // whoever starts it runs its first turn, by RunFirst
-	slowPenalty uint8 // under the dispatcher's lock: quick turns owed before the dispatcher forgives it for having blocked
+	slowPenalty uint8 // under the dispatcher's lock: how many quick turns it takes until a mailbox that has blocked runs among the others again
 
 	mu        sync.Mutex // the producers' lock of both queues; what follows changes under it
 	started   bool       // nothing runs before: Started comes first
@@ -65,7 +65,7 @@ func (m *Mailbox) PostUserMessage(message any) {
 	m.posted()
 }
 
-// batchIn is the batch that message is or brings, or nil.
+// batchIn returns the batch that message is, or that it wraps, or nil.
 func batchIn(message any) actor.MessageBatch {
 	if env, ok := message.(*actor.MessageEnvelope); ok {
 		message = env.Message
@@ -170,7 +170,7 @@ func (m *Mailbox) pending() bool {
 	return m.system.count.Load() > 0 || !m.suspended && (m.user.count.Load() > 0 || m.signals.Load() != 0)
 }
 
-// rest ends the turns for now, unless something has come in. Once it has said true another worker may be running the mailbox.
+// rest ends the turns for now, unless something has come in. Once it has returned true, another worker may be running the mailbox.
 func (m *Mailbox) rest() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -33,8 +33,9 @@ func (w *watch) arm(d *Dispatcher, in time.Duration) {
 	w.every = in
 }
 
-// look asks a turn that it finds for the second time to end after the present message, and writes its worker off at the third: one
-// look that comes late, because the process was not running, proves nothing.
+// look finds turns that last too long. It asks a turn that it sees for the second time to end after the present message, and writes
+// off the worker of one that it sees for the third: a single look that comes late, because the process was not running, proves
+// nothing.
 func (d *Dispatcher) look() {
 	d.mu.Lock()
 	stuck := 0

@@ -32,7 +32,7 @@ type portable struct {
 	readErr error
 	closed  bool
 	gone    atomic.Bool // the connection is closed, or about to be
-	late    *time.Timer // that ends the last write
+	late    *time.Timer // ends the last write; nil: none is under way
 
 	out         []byte // what the writer writes next
 	writing     int    // bytes that it writes now
@@ -56,8 +56,8 @@ func newPortable(nc net.Conn, m *dispatch.Mailbox) *portable {
 	return p
 }
 
-// The reader's buffer is what an idle connection holds, so it is small where what
-// does not fit can be read by the actor.
+// The reader's buffer is what an idle connection holds. It is small where the actor can
+// read what does not fit.
 const (
 	idleBuffer     = 1 << 10
 	readBufferSize = 8 << 10
@@ -79,7 +79,7 @@ func (p *portable) reader() {
 	}
 }
 
-// begin waits until the reader is to read; false: there is nothing more to read.
+// begin waits until the reader is to read. It returns false if there will be nothing more.
 func (p *portable) begin() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,8 +90,8 @@ func (p *portable) begin() bool {
 	return p.reading
 }
 
-// With thousands of other readers, or on a busy machine, it takes the reader a while
-// to get to what has arrived.
+// HasUnread: with thousands of other readers, or on a busy machine, it takes the reader a
+// while to get to what has arrived.
 func (p *portable) HasUnread() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -187,11 +187,11 @@ func (p *portable) Buffered() int {
 	return len(p.out) + p.writing
 }
 
-// failure is not known before it is read: a peer that resets a connection whose
+// Failure is not known before it is read: a peer that resets a connection whose
 // handler has no credit left is noticed when the handler gives some.
 func (p *portable) Failure() error { return nil }
 
-// writev joins head and what body has room beside it: a copy in the cache costs less
+// Writev joins head and as much of body as fits beside it: a copy in the cache costs less
 // than a write and a segment for the header alone (make bench ROWS=echo8k).
 func (p *portable) Writev(head, body []byte) (int, error) {
 	buf := GetReadBuffer()
