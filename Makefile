@@ -4,7 +4,7 @@ FUZZTIME ?= 3s
 # Modules of their own, so that what they need never enters go.mod.
 MODULES = $(patsubst ./%/go.mod,%,$(sort $(shell find . -mindepth 2 -name go.mod)))
 # What must compile besides the machine's own system.
-SYSTEMS = linux/arm64 darwin/arm64 windows/amd64 freebsd/amd64
+SYSTEMS = linux/386 linux/arm64 darwin/arm64 windows/amd64 freebsd/amd64
 # The steps of make check, the quick ones first.
 CHECKS = tidy lint modules thorough fuzz cross vulnerabilities
 

@@ -29,7 +29,6 @@ type inflating struct {
 	*link          // of the stage
 	ratio  int     // 0: no limit
 	window *window // of a peer that takes it over from message to message; nil: it does not
-	held   *holding
 
 	compressed bool             // inside a compressed message
 	head       frame.Header     // of the next piece up

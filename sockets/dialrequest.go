@@ -73,7 +73,7 @@ func (d *Dialer) like(c *http.Client) error {
 	switch {
 	case !ok:
 		return fmt.Errorf("the client's Transport is a %T: a WebSocket needs an *http.Transport", over)
-	case t.DialTLSContext != nil || t.DialTLS != nil:
+	case t.DialTLSContext != nil || t.DialTLS != nil: //lint:ignore SA1019 it is refused
 		return errors.New("the client's Transport sets up TLS by itself: give its TLSClientConfig")
 	}
 	if d.Proxy = t.Proxy; d.Proxy == nil {
@@ -85,7 +85,8 @@ func (d *Dialer) like(c *http.Client) error {
 	switch {
 	case t.DialContext != nil:
 		d.NetDial = t.DialContext
-	case t.Dial != nil:
+	case t.Dial != nil: //lint:ignore SA1019 net/http honours it too
+		//lint:ignore SA1019 net/http honours it too
 		d.NetDial = func(_ context.Context, network, addr string) (net.Conn, error) { return t.Dial(network, addr) }
 	}
 	return nil

@@ -54,7 +54,7 @@ func (e *HandshakeError) location(from *url.URL) (*url.URL, error) {
 	}
 	ref, err := from.Parse(to)
 	if err != nil {
-		return nil, errors.New("Location is not a URL")
+		return nil, errors.New("the Location is not a URL")
 	}
 	next, err := parse(ref.String())
 	switch {

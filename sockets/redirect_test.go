@@ -139,10 +139,10 @@ func TestRedirectThereAndBack(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle("/end", w.upgrading(&UpgradeServer{FrameHandler: h.pid}))
 	other := w.dropIn(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		http.Redirect(rw, r, <-back, 302)
+		http.Redirect(rw, r, <-back, http.StatusFound)
 	}))
 	mux.HandleFunc("/start", func(rw http.ResponseWriter, r *http.Request) {
-		http.Redirect(rw, r, "http://"+other+"/", 302)
+		http.Redirect(rw, r, "http://"+other+"/", http.StatusFound)
 	})
 	addr := w.dropIn(mux)
 	back <- "ws://" + addr + "/end"

@@ -111,7 +111,6 @@ type strangers struct {
 	answers  atomic.Int64
 	leaks    atomic.Int64
 	mistaken atomic.Int64 // good ones that were ended
-	over     atomic.Bool
 }
 
 // compressions are all terms on which a message may be compressed.
