@@ -29,8 +29,12 @@ func TestConnContextThatBlocks(t *testing.T) {
 	for name, portable := range map[string]bool{"polled": false, "portable": true} {
 		t.Run(name, func(t *testing.T) {
 			system := sockets.NewSystem()
+			upgrade := &sockets.Handler{System: system, Spawn: echo, Options: &sockets.Options{Portable: portable}}
 			server := &sockets.Server{System: system, Server: http.Server{
-				Handler:  &sockets.Handler{System: system, Spawn: echo, Options: &sockets.Options{Portable: portable}},
+				Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					time.Sleep(50 * time.Millisecond) // so that net/http waits in a read for the client to leave, which a Hijack must end
+					upgrade.ServeHTTP(w, r)
+				}),
 				ErrorLog: log.New(io.Discard, "", 0),
 				ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 					f, err := c.(*net.TCPConn).File()
