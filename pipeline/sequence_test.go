@@ -138,7 +138,7 @@ func TestSequenceReleases(t *testing.T) {
 			}
 			w.onUp(&Closed{})
 			for i, f := range given {
-				assert.Nil(t, f.Payload, "%d", i)
+				assert.True(t, givenBack(f), "%d", i)
 			}
 		})
 	}
