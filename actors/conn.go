@@ -90,6 +90,8 @@ func (c *conn) Receive(ctx actor.Context) {
 	case *actor.Restarting:
 	case *Connect:
 		c.side = newClient(c, m)
+	case *handlerPanicked:
+		c.handlerPanicked(m)
 	default:
 		c.side.receive(ctx)
 	}

@@ -1,17 +1,26 @@
 package actors
 
 import (
+	"errors"
+	"time"
+
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// credit counts what the handler was given and has not worked through. Any
-// proto.actor actor, here or on another node, answers a Touch by itself when it
-// has worked through what came before: so one is sent every half credit.
+// ErrNoCredit is in Closed when the frame handler has worked through nothing of what it
+// has for Limits.CreditTimeout.
+var ErrNoCredit = errors.New("frame handler gives no credit: it hangs, or its mailbox, a middleware or a router loses *actor.Touch")
+
+// credit counts what the handler was given and has not worked through. Any proto.actor
+// actor, here or on another node, answers a Touch by itself when it has worked through
+// what came before: so one is sent every half credit.
 type credit struct {
-	load          // handed over and unanswered
-	recent load   // of that, since the last Touch
-	marks  []mark // a Touch each that is on its way, oldest first
+	load                  // handed over and unanswered
+	recent  load          // of that, since the last Touch
+	marks   []mark        // a Touch each that is on its way, oldest first
+	since   time.Duration // when the last credit came back, or the oldest mark was made after that
+	watched bool          // a creditCheck is on its way
 }
 
 type load struct{ frames, bytes int }
@@ -46,23 +55,19 @@ func (s *stream) charge(weight int) {
 	if c.spent(l) {
 		s.input.Pause = true
 	}
-}
-
-// recount applies limits that have changed. What was handed over may be more than
-// they allow and yet too little for a Touch so far.
-func (s *stream) recount() {
-	c := &s.credit
-	if c.spent(s.limits) && len(c.marks) == 0 {
-		s.touch(false)
+	if !c.watched {
+		s.watchCredit()
 	}
-	s.resume()
 }
 
 func (s *stream) touch(settle bool) {
 	c := &s.credit
+	if len(c.marks) == 0 {
+		c.since = s.rt.now()
+	}
 	c.marks = append(c.marks, mark{c.recent, settle})
 	c.recent = load{}
-	s.tell(s.handler, touch)
+	s.top.touch(s)
 }
 
 func (s *stream) touched() {
@@ -75,10 +80,40 @@ func (s *stream) touched() {
 		c.marks = nil
 	}
 	c.add(-m.frames, -m.bytes)
+	c.since = s.rt.now()
 	if m.settle {
 		s.pipeline.Up(&pipeline.Settled{})
 	}
 	s.resume()
+}
+
+// creditCheck looks whether the handler still works through what it has.
+type creditCheck struct{}
+
+// watchCredit has the handler looked after as long as it owes something: twice in the time
+// that it has.
+func (s *stream) watchCredit() {
+	if c := &s.credit; c.frames > 0 && !c.watched && s.limits.CreditTimeout > 0 && s.top.impatient() {
+		c.watched = true
+		s.after(s.limits.CreditTimeout/2, &creditCheck{})
+	}
+}
+
+// checkCredit asks a handler that has too little for a Touch, and ends the connection of
+// one that has not answered any for too long.
+func (s *stream) checkCredit() {
+	c := &s.credit
+	c.watched = false
+	switch {
+	case s.handlerGone || c.frames == 0:
+		return
+	case len(c.marks) == 0:
+		s.touch(false)
+	case s.limits.CreditTimeout > 0 && s.rt.now()-c.since >= s.limits.CreditTimeout:
+		s.pipeline.Up(&pipeline.HandlerGone{Err: ErrNoCredit})
+		return
+	}
+	s.watchCredit()
 }
 
 // forgive tells a connection that its handler has panicked and lives on.

@@ -137,7 +137,7 @@ func (q *quick) Writev(head, body []byte) (int, error) { return transport.WriteB
 func TestFloodStarvesNobody(t *testing.T) {
 	const size, a = 4000, 4 // a few
 	t.Run("with credit", func(t *testing.T) { starve(t, usual, "x", a*usual.CreditFrames) })
-	t.Run("without", func(t *testing.T) { starve(t, Limits{}, strings.Repeat("x", size), a*chunksATurn*readBuffer/size) })
+	t.Run("without", func(t *testing.T) { starve(t, Limits{}, strings.Repeat("x", size), a*readsATurn*readBuffer/size) })
 }
 
 func starve(t *testing.T, limits Limits, message string, bound int) {

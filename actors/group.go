@@ -62,7 +62,7 @@ func (g *Group) leave(s *stream) {
 	}
 	s.next, s.prev = nil, nil
 	g.working++
-	if g.leaving != nil && s.scratch != nil && s.account != nil &&
+	if g.leaving != nil && s.turnState != nil && s.account != nil &&
 		(errors.Is(s.account.Err, pipeline.ErrCloseTimeout) || errors.Is(s.account.Err, ErrStopped)) {
 		g.wasCut++
 	}
@@ -160,19 +160,7 @@ func (g *Group) abort() (stuck int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for s := g.first; s != nil; s = s.next {
-		s.wire.Abort()
+		s.transport.Abort()
 	}
 	return g.size + g.coming
-}
-
-// of is the connections of a handler.
-func (g *Group) of(handler *actor.PID) (pids []*actor.PID) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for s := g.first; s != nil; s = s.next {
-		if s.handler.Equal(handler) {
-			pids = append(pids, s.ctx.Self())
-		}
-	}
-	return pids
 }

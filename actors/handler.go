@@ -40,16 +40,38 @@ func (g *guardian) SendSystemMessage(_ *actor.PID, message any) {
 	switch m := message.(type) {
 	case *actor.Failure:
 		g.rt.system.Root.Stop(m.Who)
-		g.tell(m.Who, fmt.Errorf("frame handler panicked: %v", m.Reason))
+		g.tell(m.Who, &handlerPanic{m.Reason})
 	case *actor.Terminated:
-		g.tell(m.Who, errHandlerStopped)
+		g.tell(m.Who, ErrHandlerStopped)
 	}
 }
 
-var errHandlerStopped = errors.New("frame handler stopped")
+var (
+	// ErrHandlerStopped is in Closed when the frame handler has stopped.
+	ErrHandlerStopped = errors.New("frame handler stopped")
+	// ErrHandlerPanicked is in Closed when the frame handler has panicked.
+	ErrHandlerPanicked = errors.New("frame handler panicked")
+)
 
-// tell gives a handler's connection the news, unless that has ended before.
+// handlerPanic is an ErrHandlerPanicked that says why.
+type handlerPanic struct{ reason any }
+
+func (e *handlerPanic) Error() string        { return fmt.Sprintf("%v: %v", ErrHandlerPanicked, e.reason) }
+func (e *handlerPanic) Is(target error) bool { return target == ErrHandlerPanicked }
+
+// watch has Terminated sent here when the actor pid has ended, or if there is none.
+func (g *guardian) watch(pid *actor.PID) { g.about(pid, &actor.Watch{Watcher: g.root.Self()}) }
+
+func (g *guardian) unwatch(pid *actor.PID) { g.about(pid, &actor.Unwatch{Watcher: g.root.Self()}) }
+
+func (g *guardian) about(pid *actor.PID, message any) {
+	process, _ := g.rt.system.ProcessRegistry.Get(pid)
+	process.SendSystemMessage(pid, message)
+}
+
+// tell gives a handler's connections the news.
 func (g *guardian) tell(handler *actor.PID, news error) {
+	g.rt.shared.tell(handler, &handlerFailed{news})
 	conn, alive := g.rt.system.ProcessRegistry.GetLocal(strings.TrimSuffix(handler.Id, handlerName))
 	if alive {
 		conn.SendUserMessage(nil, &handlerFailed{news})

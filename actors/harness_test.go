@@ -202,9 +202,9 @@ func (w *world) drained() {
 		if s == nil {
 			continue
 		}
-		assert.Nil(w, s.held, "a read buffer")
+		assert.Nil(w, s.pending, "a read buffer")
 		assert.Nil(w, s.out.buf, "an out buffer")
-		assert.Nil(w, s.out.promised)
+		assert.Nil(w, s.out.waiters)
 	}
 	assert.Zero(w, w.rt.deadlines.Len(), "deadlines")
 	assert.Zero(w, w.rt.poller.Len(), "users of the poller")
@@ -395,11 +395,11 @@ func (h *handler) judge() {
 var usual = Limits{
 	CreditFrames: 64,
 	CreditBytes:  64 << 10,
-	Out:          1 << 20,
-	High:         64 << 10,
-	Low:          16 << 10,
-	Stall:        10 * time.Second,
-	Linger:       5 * time.Second,
+	Out:          1 << 20, Burst: 1 << 20,
+	High:   64 << 10,
+	Low:    16 << 10,
+	Stall:  10 * time.Second,
+	Linger: 5 * time.Second,
 }
 
 // core is what makes WebSocket of a server's end.

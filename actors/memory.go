@@ -22,13 +22,13 @@ func (s *stream) tally() {
 }
 
 func (s *stream) memory() (n int) {
-	if s.held != nil {
-		if n = cap(s.held.rest); s.held.buf != nil {
-			n = len(*s.held.buf)
+	if s.pending != nil {
+		if n = cap(s.pending.rest); s.pending.buf != nil {
+			n = len(*s.pending.buf)
 		}
 	}
 	if s.out.blocked {
-		n += s.wire.Buffered()
+		n += s.transport.Buffered()
 		if s.out.buf != nil {
 			n += cap(*s.out.buf)
 		}

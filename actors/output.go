@@ -1,40 +1,53 @@
 package actors
 
 import (
+	"time"
+
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors/transport"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// fill is how much output a burst may make before some of it is written.
-const fill = transport.MaxWriteBuffer
+const (
+	// flushThreshold is how much output a burst may make before some of it is written.
+	flushThreshold = transport.MaxWriteBuffer
 
-// direct is the size from which output is written from where it lies: a copy
-// into the out buffer would be one more of all its bytes (make bench ROWS=echo8k).
-const direct = 4 << 10
+	// directWriteMin is the size from which output is written from where it lies: a copy
+	// into the out buffer would be one more of all its bytes (make bench ROWS=echo8k).
+	directWriteMin = 4 << 10
 
-// pongRoom is how much may wait on a wire that takes nothing before it counts as
-// blocked for those who have a choice.
-const pongRoom = 4 << 10
+	// pongRoom is how much may wait for a socket that takes nothing before it counts as
+	// blocked for those who have a choice.
+	pongRoom = 4 << 10
+)
 
 // output is what waits to be written. An idle connection has no buffer.
 type output struct {
-	buf      *[]byte  // nil: nothing waits
-	start    int      // what lies before was written
-	urgent   int      // bytes that were taken beyond the limit
-	blocked  bool     // the wire did not take all: writable will be signalled
-	asked    bool     // a stage knows that output waits: it will be told Flushed
-	shut     bool     // our half is closed
-	over     bool     // more waits than may, and the pipeline will hear of it: but for what is urgent nothing follows
-	pressed  bool     // Backpressure was told, Drained not yet
-	watched  bool     // a stallCheck is on its way
-	promised *promise // the latest; nil: none
+	buf      *[]byte      // nil: nothing waits
+	start    int          // what lies before was written
+	urgent   int          // bytes that were taken beyond the limit
+	waiters  *flushWaiter // the latest; nil: none
+	behind   progress     // since when the socket has not taken all
+	blocked  bool         // the transport did not take all: Writable will be signalled
+	asked    bool         // a stage knows that output waits: it will be told Flushed
+	shut     bool         // our half is closed
+	over     bool         // more waits than may, and the pipeline will hear of it: but for what is urgent nothing follows
+	pressed  bool         // Backpressure was told, Drained not yet
+	watched  bool         // a stallCheck is on its way
+	slowness bool         // a slowCheck is
 }
 
-// promise is of a Flushed.
-type promise struct {
+// progress is what the socket had taken at some time.
+type progress struct {
+	at      time.Duration // 0: not known
+	written int64
+}
+
+// flushWaiter waits for a Flushed.
+type flushWaiter struct {
 	to      *actor.PID
-	earlier *promise
+	done    func(error) // in place of to
+	earlier *flushWaiter
 }
 
 func (o *output) waiting() int {
@@ -44,23 +57,16 @@ func (o *output) waiting() int {
 	return len(*o.buf) - o.start
 }
 
-// waiting is all that the socket has not taken: a wire keeps some of it.
-func (s *stream) waiting() int {
+// outstanding is all that the socket has not taken: a transport buffers some of it.
+func (s *stream) outstanding() int {
 	n := s.out.waiting()
 	if s.out.blocked {
-		n += s.wire.Buffered()
+		n += s.transport.Buffered()
 	}
 	return n
 }
 
-// full reports whether there is no room for m. One that is larger than the limit
-// itself finds room when nothing waits but what the wire keeps.
-func (s *stream) full(m pipeline.Appender) bool {
-	limit, size := s.limits.Out, m.Size()
-	return limit > 0 && s.waiting()+size > limit && (size <= limit || s.out.waiting() > 0)
-}
-
-func (o *output) take() *[]byte {
+func (o *output) buffer() *[]byte {
 	if o.buf == nil {
 		o.buf = transport.GetWriteBuffer()
 	}
@@ -68,7 +74,7 @@ func (o *output) take() *[]byte {
 }
 
 func (o *output) add(p []byte) {
-	b := o.take()
+	b := o.buffer()
 	*b = append(*b, p...)
 }
 
@@ -84,7 +90,7 @@ func (o *output) release() {
 // that is more than half of what waits: two bytes are moved for each that was
 // written, at most.
 func (o *output) compact() {
-	if o.start > direct && o.start > o.waiting()/2 {
+	if o.start > directWriteMin && o.start > o.waiting()/2 {
 		n := copy(*o.buf, (*o.buf)[o.start:])
 		*o.buf = (*o.buf)[:n]
 		o.start = 0
@@ -95,12 +101,12 @@ func (o *output) compact() {
 // instance, finds room when nothing else does.
 func (s *stream) write(m pipeline.Appender) {
 	o, l := &s.out, s.limits
-	if s.hung != nil || o.shut || o.over && !m.Urgent() {
+	if s.hangup != nil || o.shut || o.over && !m.Urgent() {
 		return
 	}
-	if s.full(m) {
-		if s.flush(); s.full(m) {
-			if !m.Urgent() || o.urgent+m.Size() > fill {
+	if s.overLimit(m) {
+		if s.flush(); s.overLimit(m) && !s.tolerates(m) {
+			if !m.Urgent() || o.urgent+m.Size() > flushThreshold {
 				o.urgent = 0 // for the Close that this brings
 				o.over = true
 				s.pipeline.Up(&pipeline.Overflow{})
@@ -110,32 +116,84 @@ func (s *stream) write(m pipeline.Appender) {
 		}
 	}
 	if !s.writeDirect(m) {
-		b := o.take()
+		b := o.buffer()
 		*b = m.Append(*b)
-		if o.waiting() >= fill && !o.blocked {
+		if o.waiting() >= flushThreshold && !o.blocked {
 			s.flush()
 		}
 	}
-	if !o.pressed && l.High > 0 && s.waiting() > l.High {
+	if !o.pressed && l.High > 0 && s.outstanding() > l.High {
 		o.pressed = true
-		s.pipeline.Up(&pipeline.Backpressure{Waiting: s.waiting()})
+		s.pipeline.Up(&pipeline.Backpressure{Waiting: s.outstanding()})
+	}
+}
+
+// overLimit reports whether there is no room for m. One that is larger than the limit
+// itself finds room when nothing waits but what the transport buffers.
+func (s *stream) overLimit(m pipeline.Appender) bool {
+	limit, size := s.limits.Out, m.Size()
+	return limit > 0 && s.outstanding()+size > limit && (size <= limit || s.out.waiting() > 0)
+}
+
+// tolerates reports whether m may wait although more waits than the limit: a burst is no
+// proof of a slow peer. One that is slow takes less than the limit in Limits.SlowAfter.
+func (s *stream) tolerates(m pipeline.Appender) bool {
+	l := s.limits
+	if l.Burst > 0 && s.outstanding()+m.Size() > l.Burst || s.slow() {
+		return false
+	}
+	if l.SlowAfter > 0 && !s.out.slowness {
+		s.out.slowness = true
+		s.after(l.SlowAfter, &slowCheck{})
+	}
+	return true
+}
+
+// slow reports whether the peer has had its time, since the socket was first full or the
+// last time that it had, and has taken less than the limit in it.
+func (s *stream) slow() bool {
+	now := progress{s.rt.now(), s.transport.Written()}
+	then := s.out.behind
+	switch {
+	case s.limits.SlowAfter <= 0, then.at > 0 && now.at-then.at < s.limits.SlowAfter:
+		return false
+	case then.at > 0 && now.written-then.written < int64(s.limits.Out):
+		return true
+	}
+	s.out.behind = now
+	return false
+}
+
+// slowCheck looks whether a peer for which more waits than the limit is slow.
+type slowCheck struct{}
+
+func (s *stream) checkSlow() {
+	s.out.slowness = false
+	switch limit := s.limits.Out; {
+	case limit <= 0 || s.outstanding() <= limit || s.out.shut:
+	case s.slow():
+		s.out.over = true
+		s.pipeline.Up(&pipeline.Overflow{})
+	default:
+		s.out.slowness = true
+		s.after(s.out.behind.at+s.limits.SlowAfter-s.rt.now(), &slowCheck{})
 	}
 }
 
 // writeDirect writes a large item, behind what waits already, without copying
-// more of it than the wire does not take.
+// more of it than the transport does not take.
 func (s *stream) writeDirect(m pipeline.Appender) (done bool) {
 	o := &s.out
 	large, ok := m.(pipeline.Splitter)
-	if !ok || o.blocked || m.Size() < direct {
+	if !ok || o.blocked || m.Size() < directWriteMin {
 		return false
 	}
-	b := o.take()
+	b := o.buffer()
 	head, body := large.Split(*b)
 	if body == nil {
 		return false
 	}
-	n, err := s.wire.Writev(head[o.start:], body)
+	n, err := s.transport.Writev(head[o.start:], body)
 	if err != nil && err != transport.ErrAgain {
 		s.writeFailed(err)
 		return true
@@ -157,7 +215,7 @@ func (s *stream) writeDirect(m pipeline.Appender) (done bool) {
 	return true
 }
 
-// flush writes as much as the wire takes.
+// flush writes as much as the transport takes.
 func (s *stream) flush() {
 	o := &s.out
 	if o.buf == nil && !o.blocked {
@@ -168,7 +226,7 @@ func (s *stream) flush() {
 		if o.buf != nil {
 			p = (*o.buf)[o.start:]
 		}
-		n, err := s.wire.Write(p)
+		n, err := s.transport.Write(p)
 		o.start += n
 		if err == transport.ErrAgain {
 			s.block()
@@ -184,19 +242,21 @@ func (s *stream) flush() {
 			}
 		}
 	}
-	if o.pressed && s.waiting() < max(s.limits.Low, 1) {
+	if o.pressed && s.outstanding() < max(s.limits.Low, 1) {
 		o.pressed = false
-		s.pipeline.Up(&pipeline.Drained{Waiting: s.waiting()})
+		s.pipeline.Up(&pipeline.Drained{Waiting: s.outstanding()})
 	}
 }
 
 func (s *stream) block() {
 	o := &s.out
-	o.blocked = true
-	if o.waiting() == 0 {
+	if o.blocked = true; o.waiting() == 0 {
 		o.release()
 	} else {
 		o.compact()
+	}
+	if o.behind.at == 0 {
+		o.behind = progress{s.rt.now(), s.transport.Written()}
 	}
 	s.watchStall()
 }
@@ -204,9 +264,10 @@ func (s *stream) block() {
 func (s *stream) unblock() {
 	o := &s.out
 	o.release()
+	o.behind = progress{}
 	if o.blocked || o.asked {
 		o.blocked, o.asked = false, false
-		s.pipeline.Up(&pipeline.Flushed{})
+		s.pipeline.Up(&pipeline.Written{})
 	}
 }
 
@@ -217,10 +278,14 @@ func (s *stream) writeFailed(err error) {
 	s.failed = err // the turn's end sees to it: this may be the middle of a read
 }
 
-// keepPromises answers those who wait for a Flush.
-func (s *stream) keepPromises(err error) {
-	for p := s.out.promised; p != nil; p = p.earlier {
-		s.ctx.Send(p.to, &Flushed{Err: err})
+// answerFlushes answers those who wait for a Flush.
+func (s *stream) answerFlushes(err error) {
+	for w := s.out.waiters; w != nil; w = w.earlier {
+		if w.done != nil {
+			w.done(err)
+		} else {
+			s.ctx.Send(w.to, &Flushed{Err: err})
+		}
 	}
-	s.out.promised = nil
+	s.out.waiters = nil
 }

@@ -51,7 +51,7 @@ func TestOutputOverTheLimit(t *testing.T) {
 				require.Greater(w, got.Waiting, usual.High)
 				require.LessOrEqual(w, got.Waiting, usual.High+1004)
 				require.Equal(w, 1, told[*pipeline.Backpressure](h))
-				require.LessOrEqual(w, p.waiting(), usual.Out+fill)
+				require.LessOrEqual(w, p.waiting(), usual.Out+flushThreshold)
 				fit := usual.Out / 1004
 				whole := strings.Repeat(unmasked(message), fit) + unmasked(frame.Close(frame.PolicyViolation, "slow consumer"))
 				if recovers {
@@ -185,7 +185,7 @@ func TestUrgentFlood(t *testing.T) {
 			p.tell(ping)
 		}
 		synctest.Wait()
-		require.LessOrEqual(w, p.waiting(), usual.Out+2*fill)
+		require.LessOrEqual(w, p.waiting(), usual.Out+2*flushThreshold)
 		f.accepts(-1)
 		synctest.Wait()
 		require.True(w, strings.HasSuffix(f.written(), unmasked(frame.Close(frame.PolicyViolation, "slow consumer"))))
@@ -329,7 +329,7 @@ func TestOutputInBits(t *testing.T) {
 			var want strings.Builder
 			for range 100 {
 				for range random.IntN(4) {
-					m := sized(2 + random.IntN([]int{100, direct, 3 * direct, 3 * fill}[random.IntN(4)]))
+					m := sized(2 + random.IntN([]int{100, directWriteMin, 3 * directWriteMin, 3 * flushThreshold}[random.IntN(4)]))
 					m.Payload[0] = byte('a' + random.IntN(26))
 					want.WriteString(unmasked(m))
 					p.tell(m)
@@ -337,7 +337,7 @@ func TestOutputInBits(t *testing.T) {
 				if random.IntN(2) == 0 {
 					synctest.Wait()
 				}
-				f.accepts(random.IntN([]int{10, direct, 3 * fill}[random.IntN(3)]))
+				f.accepts(random.IntN([]int{10, directWriteMin, 3 * flushThreshold}[random.IntN(3)]))
 				if random.IntN(2) == 0 {
 					synctest.Wait()
 				}

@@ -3,6 +3,7 @@ package actors
 import (
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -14,11 +15,11 @@ import (
 // panicWatcher knows what to do when a listener or a handler panics: whose request it was is
 // answered with 500 at once, and the program is told.
 type panicWatcher struct {
-	rt       *Runtime
-	mu       sync.Mutex
-	waiting  map[*Exchange]*actor.PID // whose listeners have been asked, and by whom
-	searches Log                      // bounds how often a connection is looked for
-	known    map[string]int           // panics on the dispatcher, by actor, whose SupervisorEvent is still to come
+	rt      *Runtime
+	mu      sync.Mutex
+	waiting map[*Exchange]*actor.PID // whose listeners have been asked, and by whom
+	stacks  Log                      // bounds how often one is taken
+	known   map[string]int           // panics on the dispatcher, by actor, whose SupervisorEvent is still to come
 }
 
 // listenerPanicked tells a connection that whom it has asked has panicked.
@@ -60,8 +61,14 @@ func (p *panicWatcher) onDispatcher(self *actor.PID, message, reason any) {
 		p.supervised(self)
 		conn = sender.Id
 	}
-	if _, ok := p.searches.admit(time.Now()); ok {
-		p.rt.originOf(conn).panicked("handler panicked", reason, "actor", self.Id, "message", fmt.Sprintf("%T", m))
+	if _, ok := p.stacks.admit(time.Now()); !ok {
+		return
+	}
+	args := []any{"actor", self.Id, "message", fmt.Sprintf("%T", m), "stack", string(debug.Stack())}
+	if to, alive := p.rt.system.ProcessRegistry.GetLocal(conn); alive {
+		to.SendUserMessage(nil, &handlerPanicked{reason, args})
+	} else {
+		fallback.Error("handler panicked", append(args, "reason", reason)...)
 	}
 }
 
@@ -86,7 +93,7 @@ func (p *panicWatcher) judged(e *actor.SupervisorEvent) {
 		p.rt.system.Root.Send(conn, &listenerPanicked{listener: ex.Listener})
 	}
 	if len(asked) == 0 {
-		if _, ok := p.searches.admit(time.Now()); ok {
+		if _, ok := p.stacks.admit(time.Now()); ok {
 			if o := p.rt.handled(e.Child); o != nil {
 				o.panicked("handler panicked", e.Reason, "actor", e.Child.Id)
 			}
@@ -151,41 +158,27 @@ func (s *server) listenerPanicked(m *listenerPanicked) {
 	}
 }
 
-// originOf looks for a connection by the name of its actor.
-func (rt *Runtime) originOf(conn string) (o *origin) {
-	for _, g := range rt.shutdown.all() {
-		g.each(func(s *stream) {
-			if s.ctx.Self().Id == conn {
-				o = s.origin
-			}
-		})
-	}
-	return o
+// handlerPanicked has a connection say that its handler has panicked: it knows where it came
+// from.
+type handlerPanicked struct {
+	reason any
+	args   []any
+}
+
+func (c *conn) handlerPanicked(m *handlerPanicked) {
+	c.origin.say("handler panicked", append(m.args, "reason", m.reason)...)
 }
 
 // handled is where to log what an actor does that is the handler of connections; nil: it
 // is none.
 func (rt *Runtime) handled(pid *actor.PID) (o *origin) {
-	for _, g := range rt.shutdown.all() {
-		g.each(func(s *stream) {
-			if o == nil && s.handler.Equal(pid) {
-				o = &origin{}
-				if s.origin != nil {
-					o.log = s.origin.log
-				}
-			}
-		})
-	}
+	rt.shared.first(pid, func(s *stream) {
+		o = &origin{}
+		if s.origin != nil {
+			o.log = s.origin.log
+		}
+	})
 	return o
-}
-
-// each calls f for every member.
-func (g *Group) each(f func(s *stream)) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for s := g.first; s != nil; s = s.next {
-		f(s)
-	}
 }
 
 // unknown tells the program that a connection was sent what it cannot send: a string, a

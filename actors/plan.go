@@ -58,7 +58,9 @@ type Plan struct {
 	Core     pipeline.Part    // next to the wire
 	Handler  *actor.PID       // who gets what leaves the top
 	Spawn    *actor.Props     // or whom to start for that; its mailbox will be the dispatcher's
+	Receiver Receiver         // or who gets it in their place
 	Hello    any              // goes up through the stages behind Start: the handler's first message, unless a stage says something before; nil: none
+	Again    Again            // told to a Handler that was restarted; nil: nothing is
 	Limits   *Limits          // of what the driver holds, which connections may share; nil: none
 	Portable bool             // do not use the poller
 	Group    *Group           // to join; nil: that of the connections without a server
@@ -69,12 +71,16 @@ type Plan struct {
 // Limits bound what a connection holds. All are taken as they are: a zero lifts
 // the limit.
 type Limits struct {
-	CreditFrames int           // handed over to the handler and not worked through
-	CreditBytes  int           // likewise; then the socket is not read
-	Out          int           // bytes of output that may wait; negative: a stage sees to that
-	High, Low    int           // bytes of waiting output: Backpressure above, Drained below
-	Stall        time.Duration // without progress while output waits
-	Linger       time.Duration // for the peer's end after ours
+	CreditFrames  int           // handed over to the handler and not worked through
+	CreditBytes   int           // likewise; then the socket is not read
+	CreditTimeout time.Duration // in which some of it must be, or the connection ends with 1011
+	EndOnRestart  bool          // of a Handler: the connection ends with 1011, in place of being announced again
+	Out           int           // bytes of output that may wait; negative: a stage sees to that
+	SlowAfter     time.Duration // more than Out may wait as long as the peer takes Out bytes in this time
+	Burst         int           // and no more than this
+	High, Low     int           // bytes of waiting output: Backpressure above, Drained below
+	Stall         time.Duration // without progress while output waits
+	Linger        time.Duration // for the peer's end after ours
 }
 
 var unlimited Limits

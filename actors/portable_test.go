@@ -221,7 +221,7 @@ func TestPortableKeepsToTheLimit(t *testing.T) {
 		h := w.handler()
 		nc := newScripted()
 		plan := w.plan(h)
-		plan.Limits.Out, plan.Limits.High = 32<<10, 8<<10
+		plan.Limits.Out, plan.Limits.Burst, plan.Limits.High = 32<<10, 32<<10, 8<<10
 		p := w.start(plan, func(m *dispatch.Mailbox) transport.Transport { return w.rt.poller.Open(nc, m, true) })
 		h.greeted()
 		var held, kept int
@@ -235,7 +235,7 @@ func TestPortableKeepsToTheLimit(t *testing.T) {
 			synctest.Wait()
 		}
 		require.Greater(w, expect[*pipeline.Backpressure](h).Waiting, 8<<10)
-		p.look(func(s *stream) { held, kept = s.out.waiting()+s.wire.Buffered(), s.wire.Buffered() })
+		p.look(func(s *stream) { held, kept = s.out.waiting()+s.transport.Buffered(), s.transport.Buffered() })
 		require.LessOrEqual(w, held, 33<<10)
 		require.Greater(w, kept, 7<<10)
 		for range 4 {

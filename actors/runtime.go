@@ -23,6 +23,7 @@ type Runtime struct {
 	shutdown     shutdownMonitor
 	panics       panicWatcher
 	defaultGroup Group // connections that belong to no server
+	shared       sharedHandlers
 	guardian     func() *guardian
 	adapted      atomic.Pointer[adapted]
 }
@@ -50,7 +51,7 @@ func RuntimeOf(system *actor.ActorSystem) *Runtime {
 func newRuntime(system *actor.ActorSystem) *Runtime {
 	d := dispatch.New()
 	rt := &Runtime{system: system, dispatcher: d, poller: transport.NewPoller(d), deadlines: dispatch.NewDeadlines()}
-	rt.shutdown.system, rt.shutdown.stopped = system, system.IsStopped
+	rt.shutdown.system, rt.shutdown.stopped, rt.shutdown.shared = system, system.IsStopped, &rt.shared
 	rt.panics.rt = rt
 	rt.dispatcher.OnPanic = rt.panics.onDispatcher
 	system.EventStream.Subscribe(rt.published)

@@ -19,6 +19,7 @@ type shutdownMonitor struct {
 	system  *actor.ActorSystem
 	stopped func() bool // the system's
 	mu      sync.Mutex
+	shared  *sharedHandlers
 	groups  map[*Group]struct{} // those that have connections
 	timer   *time.Timer
 	panics  *eventstream.Subscription // nil: there are no connections
@@ -54,17 +55,13 @@ func (w *shutdownMonitor) forget(g *Group) {
 	}
 }
 
-// panicked looks for the connections of an actor that a supervisor has judged.
+// panicked hears of any actor that a supervisor has judged.
 func (w *shutdownMonitor) panicked(event any) {
 	e, ok := event.(*actor.SupervisorEvent)
 	if !ok {
 		return
 	}
-	for _, g := range w.all() {
-		for _, pid := range g.of(e.Child) {
-			w.system.Root.Send(pid, &forgive{})
-		}
-	}
+	w.shared.panicked(e, time.Now())
 }
 
 // all returns the groups that have connections.

@@ -147,7 +147,7 @@ func TestTantrums(t *testing.T) {
 			w.system.Root.Stop(p.pid)
 		}, 0},
 		"at Start":       {isA[*pipeline.Start], func(w *world, p *peer, f *fake) {}, frame.InternalError},
-		"at Orphaned":    {isA[*pipeline.Orphaned], func(w *world, p *peer, f *fake) { w.system.Root.Stop(p.pid) }, 0},
+		"at Orphaned":    {isA[*pipeline.HandlerGone], func(w *world, p *peer, f *fake) { w.system.Root.Stop(p.pid) }, 0},
 		"at Overflow":    {isA[*pipeline.Overflow], func(w *world, p *peer, f *fake) { f.ends() }, 0},
 		"at everything":  {func(any) bool { return true }, func(w *world, p *peer, f *fake) {}, 0},
 		"after Start":    {afterStart, func(w *world, p *peer, f *fake) { f.ends() }, 0},

@@ -24,17 +24,14 @@ type timer struct {
 // eventsATurn is how many events a turn takes: others wait behind it.
 const eventsATurn = 64
 
-// The driver's own events.
-type (
-	lingered   struct{} // the peer did not end in time
-	stallCheck struct { // has output moved since?
-		moved  int64
-		nudged bool
-	}
-)
+// stallCheck looks whether output has moved since.
+type stallCheck struct {
+	written     int64
+	interrupted bool
+}
 
-// moment is how long a wire that was nudged has to tell what it has written.
-const moment = 100 * time.Millisecond
+// interruptTime is how long a write that was interrupted has to tell what it has written.
+const interruptTime = 100 * time.Millisecond
 
 // after asks for an event of the driver's own.
 func (s *stream) after(d time.Duration, event any) {
@@ -76,7 +73,7 @@ func (s *stream) fire() {
 	}()
 	last := s.lastRead
 	s.read()
-	s.late = s.lastRead > last || s.wire.HasUnread()
+	s.late = s.lastRead > last || s.transport.HasUnread()
 	now := s.rt.now()
 	for fired < min(len(t.list), eventsATurn) && t.list[fired].at <= now {
 		event := t.list[fired].event
@@ -84,7 +81,11 @@ func (s *stream) fire() {
 		fired++
 		switch m := event.(type) {
 		case *lingered:
-			s.cut = true
+			s.lingeredEnough()
+		case *slowCheck:
+			s.checkSlow()
+		case *creditCheck:
+			s.checkCredit()
 		case *stallCheck:
 			s.checkStall(m)
 		default:
@@ -119,16 +120,16 @@ func same(a, b any) bool {
 // has begun counts as far as it has come.
 func (s *stream) checkStall(m *stallCheck) {
 	s.out.watched = false
-	if s.out.blocked && s.wire.Written() == m.moved {
+	if s.out.blocked && s.transport.Written() == m.written {
 		s.flush()
 	}
 	switch {
 	case !s.out.blocked:
-	case s.wire.Written() != m.moved:
+	case s.transport.Written() != m.written:
 		s.watchStall()
-	case !m.nudged && s.wire.InterruptWrite():
+	case !m.interrupted && s.transport.InterruptWrite():
 		s.out.watched = true
-		s.after(moment, &stallCheck{m.moved, true})
+		s.after(interruptTime, &stallCheck{m.written, true})
 	default:
 		s.pipeline.Up(&pipeline.Stalled{})
 	}
@@ -138,6 +139,6 @@ func (s *stream) checkStall(m *stallCheck) {
 func (s *stream) watchStall() {
 	if s.limits.Stall > 0 && !s.out.watched {
 		s.out.watched = true
-		s.after(s.limits.Stall, &stallCheck{moved: s.wire.Written()})
+		s.after(s.limits.Stall, &stallCheck{written: s.transport.Written()})
 	}
 }

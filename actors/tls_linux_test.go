@@ -277,7 +277,7 @@ func TestSecureLargeBehindMany(t *testing.T) {
 				burst = append(burst, f)
 				waiting += len(frame.Append(nil, f))
 			}
-			burst = append(burst, frame.Text(strings.Repeat("L", 2*direct)))
+			burst = append(burst, frame.Text(strings.Repeat("L", 2*directWriteMin)))
 			plan := w.plan(h)
 			plan.Top = pipeline.Stage(func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
 				return func(item any) {

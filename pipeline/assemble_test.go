@@ -14,7 +14,7 @@ func data(op frame.Opcode, fin bool, length int64, payload []byte) *frame.Frame 
 	return &frame.Frame{Header: frame.Header{Opcode: op, Fin: fin, Length: length}, Payload: payload}
 }
 
-// Room is made for what the frame at hand declares: what an earlier one declared, or what
+// Space is made for what the frame at hand declares: what an earlier one declared, or what
 // has come of this one, counts no more.
 func TestAssembleGrowsByTheFrame(t *testing.T) {
 	a := new(assembler)
@@ -39,7 +39,7 @@ func TestRoomIsInTheMessage(t *testing.T) {
 	ends := &sinks{func(item any) { whole = item.(*frame.Frame) }, func(any) {}}
 	joinAll(ends, ends, a)
 	room := func(most int) []byte {
-		r := Room{Max: most}
+		r := Space{Max: most}
 		a.onUp(&r)
 		return r.Buf
 	}
@@ -68,7 +68,7 @@ func TestRoomIsNeverTooSmall(t *testing.T) {
 	a := new(assembler)
 	ends := &sinks{func(any) {}, func(any) {}}
 	joinAll(ends, ends, a)
-	r := Room{Max: length}
+	r := Space{Max: length}
 	a.onUp(data(frame.OpBinary, false, length, make([]byte, minDirectRead-1)))
 	a.onUp(&r)
 	require.Nil(t, r.Buf)

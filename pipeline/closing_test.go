@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -117,4 +118,15 @@ func TestHangupHeard(t *testing.T) {
 		require.NotNil(t, got, name)
 		assert.Equal(t, Hangup{Heard: test.heard}, *got, name)
 	}
+}
+
+// A handler that has paused the connection and closes it must get the peer's answer.
+func TestOurCloseEndsAPause(t *testing.T) {
+	var below []any
+	_, down := Closing{Timeout: time.Second}.Stage()(func(any) {}, func(item any) { below = append(below, item) })
+	down(&Pause{})
+	down(frame.Close(frame.Normal, ""))
+	require.IsType(t, &Pause{}, below[0])
+	resumed := slices.ContainsFunc(below[1:], func(item any) bool { _, ok := item.(*Resume); return ok })
+	require.True(t, resumed, "%T", below)
 }

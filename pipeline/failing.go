@@ -38,6 +38,7 @@ func (c *closer) weClose(f *frame.Frame) {
 		return
 	}
 	c.phase = closing
+	c.down(&Resume{}) // the answer has to be read
 	c.lookIn(c.Timeout, clock(c.status()))
 }
 

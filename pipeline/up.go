@@ -92,10 +92,3 @@ func Weight(item any) int {
 	}
 	return 0
 }
-
-// Names that package actors still uses.
-type (
-	Flushed  = Written
-	Orphaned = HandlerGone
-	Room     = Space
-)

@@ -55,7 +55,7 @@ func (s setting) kind() string {
 func deafen(w *world, policy Policy, peers int) {
 	h := w.handler()
 	terms := w.terms(&UpgradeServer{FrameHandler: h.pid, Options: &Options{
-		MaxOut: deafOut, HighWater: deafOut / 4, LowWater: deafOut / 8, WhenFull: policy,
+		MaxOut: deafOut, MaxBurst: deafOut, HighWater: deafOut / 4, LowWater: deafOut / 8, WhenFull: policy,
 		WriteStall: -1, CloseTimeout: -1, PingInterval: -1, // nothing happens before it is looked at
 	}})
 	s := &Server{Server: quiet(w.upgrading(terms)), System: w.system}

@@ -331,9 +331,11 @@ func (h *handler) judge() {
 	for _, story := range h.stories() {
 		opened, closed := 0, 0
 		for _, m := range story {
-			switch m.(type) {
+			switch m := m.(type) {
 			case *Upgraded:
-				opened++
+				if !m.Again {
+					opened++
+				}
 			case *Closed:
 				closed++
 			}

@@ -82,6 +82,7 @@ type Upgraded struct {
 	Subprotocol string         // agreed on; "" if none
 	Compressed  bool           // permessage-deflate was agreed on
 	Value       any            // UpgradeServer's
+	Again       bool           // a FrameHandler that was restarted is told of a connection that it knew; the request has what it had, but for the handshake's header
 }
 
 // Messages to a connection are those below. Anything else that is sent to one goes
@@ -91,6 +92,18 @@ type Upgraded struct {
 // Flush asks the connection to answer *Flushed when everything sent to it before has been
 // written to the socket.
 type Flush = actors.Flush
+
+// Pause asks the connection to hand over nothing more until Resume: for a handler whose work
+// goes on after it has returned. What the peer sends meanwhile waits with the peer; that it
+// is not read is not held against it. A Close from this side ends a Pause.
+//
+//	type Pause struct{}
+type Pause = pipeline.Pause
+
+// Resume ends a Pause.
+//
+//	type Resume struct{}
+type Resume = pipeline.Resume
 
 // Leave asks for a Close, as a Close frame does.
 //
@@ -111,7 +124,7 @@ func SetStages(options *Options, stages ...pipeline.Stage) any {
 
 // SetOptions changes limits and times of a living connection. Only these fields
 // of options count, and only if they are not zero: the Max fields, MessageTime,
-// ControlRate, PingInterval, PingTimeout, the Credit fields, HighWater, LowWater,
+// ControlRate, PingInterval, PingTimeout, the Credit fields, SlowAfter, HighWater, LowWater,
 // WriteStall and CloseTimeout. Negative lifts a limit.
 func SetOptions(options *Options) any {
 	o := *options

@@ -39,14 +39,18 @@ type Options struct {
 	MessageTimeout time.Duration // without a message in either direction, Pings and Pongs aside; then 1001. 0: never
 
 	// Of back-pressure.
-	CreditFrames int           // handed over and not worked through: 64; then the socket is not read
-	CreditBytes  int           // likewise: 64 KiB
-	MaxOut       int           // bytes of output that wait: 1 MiB; over it: 1008, past half of it the peer is not read. A message alone may be longer
-	WhenFull     Policy        // in place of 1008: CloseSlow; DropNewest and DropOldest bring Dropped
-	HighWater    int           // bytes of waiting output that bring Backpressure: 64 KiB
-	LowWater     int           // bytes below which Drained follows: 16 KiB
-	WriteStall   time.Duration // in which the socket takes not one byte of waiting output: 10 s; over it: 1008. TLS over what is not TCP: 4 KiB
-	CloseTimeout time.Duration // for each step of closing: 5 s; then the connection is cut
+	CreditFrames  int           // handed over and not worked through: 64; then the socket is not read
+	CreditBytes   int           // likewise: 64 KiB
+	CreditTimeout time.Duration // in which a handler that owes some must have worked through something: 2 min, or 1011
+	MaxOut        int           // bytes of output that wait: 1 MiB; past half of it the peer is not read, over it see SlowAfter. A message alone may be longer
+	SlowAfter     time.Duration // over MaxOut a peer is slow if it has taken less than MaxOut in this time: 5 s, then 1008; so a burst is no offence
+	MaxBurst      int           // bytes of output that wait, for a peer that is not slow: 64 MiB; over it: 1008
+	WhenFull      Policy        // in place of 1008: CloseSlow; DropNewest and DropOldest bring Dropped
+	HighWater     int           // bytes of waiting output that bring Backpressure: 64 KiB
+	LowWater      int           // bytes below which Drained follows: 16 KiB
+	WriteStall    time.Duration // in which the socket takes not one byte of waiting output: 10 s; over it: 1008. TLS over what is not TCP: 4 KiB
+	EndOnRestart  bool          // of a FrameHandler: its connections end with 1011; else they are announced to it again
+	CloseTimeout  time.Duration // for each step of closing: 5 s; then the connection is cut
 
 	Budget *pipeline.Budget // of memory that is held on behalf of peers, shared by connections; nil: none
 
@@ -75,20 +79,23 @@ func or[T ~int | ~int64](v, def T) T {
 
 // The defaults.
 const (
-	defaultMaxFrame     = 1 << 20
-	defaultMaxMessage   = 1 << 20
-	defaultMaxFragments = 4096
-	defaultMessageTime  = 60 * time.Second
-	defaultControlRate  = 200
-	defaultPingInterval = 30 * time.Second
-	defaultPingTimeout  = 20 * time.Second
-	defaultCreditFrames = 64
-	defaultCreditBytes  = 64 << 10
-	defaultMaxOut       = 1 << 20
-	defaultHighWater    = 64 << 10
-	defaultLowWater     = 16 << 10
-	defaultWriteStall   = 10 * time.Second
-	defaultCloseTimeout = 5 * time.Second
+	defaultMaxFrame      = 1 << 20
+	defaultMaxMessage    = 1 << 20
+	defaultMaxFragments  = 4096
+	defaultMessageTime   = 60 * time.Second
+	defaultControlRate   = 200
+	defaultPingInterval  = 30 * time.Second
+	defaultPingTimeout   = 20 * time.Second
+	defaultCreditFrames  = 64
+	defaultCreditBytes   = 64 << 10
+	defaultCreditTimeout = 2 * time.Minute
+	defaultMaxOut        = 1 << 20
+	defaultSlowAfter     = 5 * time.Second
+	defaultMaxBurst      = 64 << 20
+	defaultHighWater     = 64 << 10
+	defaultLowWater      = 16 << 10
+	defaultWriteStall    = 10 * time.Second
+	defaultCloseTimeout  = 5 * time.Second
 )
 
 // top is the stages that may be replaced while a connection lives.
@@ -151,13 +158,17 @@ func (o *Options) core(client bool, params *pipeline.DeflateParams, shared *pipe
 // limits is what the driver of the pipeline holds at most.
 func (o *Options) limits() *actors.Limits {
 	l := &actors.Limits{
-		CreditFrames: or(o.CreditFrames, defaultCreditFrames),
-		CreditBytes:  or(o.CreditBytes, defaultCreditBytes),
-		Out:          or(o.MaxOut, defaultMaxOut),
-		High:         or(o.HighWater, defaultHighWater),
-		Low:          or(o.LowWater, defaultLowWater),
-		Stall:        or(o.WriteStall, defaultWriteStall),
-		Linger:       or(o.CloseTimeout, defaultCloseTimeout),
+		CreditFrames:  or(o.CreditFrames, defaultCreditFrames),
+		CreditBytes:   or(o.CreditBytes, defaultCreditBytes),
+		CreditTimeout: or(o.CreditTimeout, defaultCreditTimeout),
+		EndOnRestart:  o.EndOnRestart,
+		Out:           or(o.MaxOut, defaultMaxOut),
+		SlowAfter:     or(o.SlowAfter, defaultSlowAfter),
+		Burst:         or(o.MaxBurst, defaultMaxBurst),
+		High:          or(o.HighWater, defaultHighWater),
+		Low:           or(o.LowWater, defaultLowWater),
+		Stall:         or(o.WriteStall, defaultWriteStall),
+		Linger:        or(o.CloseTimeout, defaultCloseTimeout),
 	}
 	if o.WhenFull != CloseSlow {
 		l.Out = -1 // for good: the outbox has the limit
@@ -169,9 +180,12 @@ func (o *Options) limits() *actors.Limits {
 func (o *Options) change(l *actors.Limits) {
 	l.CreditFrames = or(o.CreditFrames, l.CreditFrames)
 	l.CreditBytes = or(o.CreditBytes, l.CreditBytes)
+	l.CreditTimeout = or(o.CreditTimeout, l.CreditTimeout)
 	if l.Out >= 0 {
 		l.Out = or(o.MaxOut, l.Out)
 	}
+	l.SlowAfter = or(o.SlowAfter, l.SlowAfter)
+	l.Burst = or(o.MaxBurst, l.Burst)
 	l.High = or(o.HighWater, l.High)
 	l.Low = or(o.LowWater, l.Low)
 	l.Stall = or(o.WriteStall, l.Stall)

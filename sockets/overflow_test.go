@@ -198,7 +198,7 @@ func TestWhenFullAtTheEnd(t *testing.T) {
 func TestCloseSlow(t *testing.T) {
 	everywhere(t, func(w *world) {
 		h := w.handler()
-		p, conn := w.deaf(h, &Options{MaxOut: 512 << 10})
+		p, conn := w.deaf(h, &Options{MaxOut: 512 << 10, MaxBurst: 512 << 10})
 		passed, all := 0, make(chan struct{})
 		w.system.Root.Send(conn, SetStages(nil, pipeline.Tap(nil, func(item any) {
 			if f, ok := item.(*frame.Frame); ok && f.Opcode == frame.OpBinary {

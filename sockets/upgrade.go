@@ -113,6 +113,9 @@ func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 		Portable: o.Portable,
 		Life:     tenant,
 	}
+	if u.terms.FrameHandler != nil {
+		u.plan.Again = introduce(&hello.Upgraded, hello.connContext)
+	}
 	if u.set != nil {
 		u.plan.Group = &u.set.group
 	}

@@ -64,7 +64,7 @@ func tell(p []byte, n int, stages pipeline.Stage) (s story) {
 		if n > 0 {
 			k = min(n, k)
 		}
-		var room pipeline.Room
+		var room pipeline.Space
 		if n&1 != 0 {
 			onUp(&room)
 		}

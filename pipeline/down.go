@@ -58,6 +58,13 @@ type (
 	// was given until now and what it answered has come down.
 	Settle struct{}
 
+	// Pause asks the driver to read no more until Resume: the handler has work in hand that
+	// goes on after it has returned. A Close from this side ends a Pause.
+	Pause struct{}
+
+	// Resume ends a Pause.
+	Resume struct{}
+
 	// Leave asks Closing for an end from this side, with a Close of Code (see
 	// frame.Code.Sendable) and Reason; a zero Code is frame.GoingAway.
 	Leave struct {

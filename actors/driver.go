@@ -1,0 +1,70 @@
+package actors
+
+import "github.com/spindrift-go/spindrift/pipeline"
+
+// A stream is the pipeline.Driver of its pipeline.
+
+// Deliver takes what leaves the top, as a pipeline.Driver does: it is the handler's.
+func (s *stream) Deliver(item any) {
+	switch item.(type) {
+	case *pipeline.Start, *pipeline.Written, *pipeline.Settled, *pipeline.Input, *pipeline.Space, *pipeline.Ended, *pipeline.Lost, *pipeline.Hold:
+		return // meant for stages
+	}
+	if m, ok := item.(*pipeline.RoundTripTime); ok && m.Unasked {
+		return
+	}
+	if s.told || s.handlerGone || s.firing(item) {
+		return
+	}
+	_, s.told = item.(*pipeline.Closed)
+	weight := pipeline.Weight(item) // before the handler may release it
+	s.top.deliver(s, item)
+	if s.hello == nil { // what comes with it costs no credit
+		s.charge(weight)
+	} else if sameType(item, s.hello) { // a stage may have made another of it
+		s.hello = nil
+	}
+}
+
+// Emit takes what leaves the bottom, as a pipeline.Driver does.
+func (s *stream) Emit(item any) {
+	switch m := item.(type) {
+	case pipeline.Appender:
+		s.write(m)
+	case *pipeline.Status:
+		s.report(m)
+	case *pipeline.After:
+		s.await(m)
+	case *pipeline.Settle:
+		s.settleHandler()
+	case *pipeline.Hangup:
+		s.hangUp(m)
+	case *pipeline.Pause:
+		s.onHold = true
+		s.pause()
+	case *pipeline.Resume:
+		s.onHold = false // the turn's end goes on reading
+	default:
+		s.unknown(item, s.ctx.Sender())
+	}
+}
+
+// Accounted keeps the account that says how the connection ended, as a
+// pipeline.Driver does.
+func (s *stream) Accounted(c *pipeline.Closed) { s.account = c }
+
+func (s *stream) report(m *pipeline.Status) {
+	now := s.rt.now()
+	m.Now = s.rt.deadlines.Time(now)
+	m.LastRead = s.rt.deadlines.Time(s.lastRead)
+	if s.paused || s.late {
+		m.LastRead = m.Now
+	}
+	m.Unread = s.exemptFor
+	if s.exempt {
+		m.Unread += now - s.exemptSince
+	}
+	m.Waiting = s.outstanding()
+	m.Blocked = s.out.blocked && m.Waiting >= pongRoom
+	s.out.asked = s.out.asked || m.Waiting > 0
+}

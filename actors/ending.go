@@ -1,0 +1,243 @@
+package actors
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/pipeline"
+)
+
+// How a connection ends.
+//
+//	asked for     the pipeline emits Hangup: what waits is written, our half closed, the
+//	              peer's end or a timer awaited, then finish. What is read is dropped.
+//	a read fails  after what the peer sent before it: finish.
+//	a write fails nothing is written any more. What the peer sent before is read, as the
+//	              handler's credit allows; then finish.
+//	a panic       of a stage: as asked for, if the pipeline still works. Else finish.
+//	stopped       from outside: finish.
+//
+// finish is the one road out: Closed is handed over, the socket closed, nothing kept. Then
+// the connection is departing until its handler has worked through Closed.
+
+// hangUp is asked for by the pipeline.
+func (s *stream) hangUp(m *pipeline.Hangup) {
+	if m.Cut {
+		s.cut = true
+	}
+	if s.hangup == nil {
+		s.hangup = m
+		s.dropPending()
+		s.linger()
+	}
+}
+
+// lingered: what was waited for at the end has not come in time.
+type lingered struct{}
+
+func (s *stream) linger() {
+	if s.limits.Linger > 0 {
+		s.after(s.limits.Linger, &lingered{})
+	}
+}
+
+// lingeredEnough ends the connection, unless it is our handler that is waited for.
+func (s *stream) lingeredEnough() {
+	if s.hangup == nil && s.paused {
+		s.linger()
+		return
+	}
+	s.cut = true
+}
+
+// abort marks the end of a connection that no longer works.
+func (s *stream) abort(err error) {
+	s.cut = true
+	if s.cause == nil {
+		s.cause = err
+	}
+}
+
+// conclude does at the end of a turn what may not be done in the middle of one.
+func (s *stream) conclude() {
+	s.endBurst()
+	if s.hangup != nil && !s.cut {
+		s.closeInSteps()
+	}
+	if s.paused {
+		s.resume()
+	}
+	if s.failed != nil && !s.cut {
+		s.readTheRest()
+	}
+	s.tally()
+	if s.cut {
+		s.finish(s.cause)
+		return
+	}
+	s.endBurst()
+}
+
+// closeInSteps writes what waits, closes our half, and waits for the peer's end.
+func (s *stream) closeInSteps() {
+	if s.out.waiting() > 0 && !s.out.blocked {
+		s.flush()
+	}
+	if s.out.waiting() > 0 || s.out.blocked || s.out.shut {
+		return
+	}
+	if !s.hangup.Wait || s.eof {
+		s.out.shut = true
+		if !s.transport.CloseWrite() {
+			s.endWithoutHalfClose()
+		}
+	}
+	if s.eof {
+		s.cut = true
+	}
+}
+
+// readOn is how long we go on reading where our half cannot be closed: closing a
+// connection with unread input resets it, which destroys the Close frame in flight.
+const readOn = time.Second
+
+// endWithoutHalfClose: the peer learns of our end when the connection is closed. There is
+// nothing to read for if its Close has come.
+func (s *stream) endWithoutHalfClose() {
+	if s.hangup.Heard {
+		s.cut = true
+	} else {
+		s.after(readOn, &lingered{})
+	}
+}
+
+// readTheRest reads on after a write has failed: the peer may have sent much before it
+// ended, and it waits for credit as ever. Where a goroutine reads for us it has its time.
+func (s *stream) readTheRest() {
+	if s.hangup != nil {
+		s.abort(s.failed)
+		return
+	}
+	if s.read(); s.cut || s.paused {
+		return
+	}
+	if !s.transport.HasUnread() {
+		s.abort(s.failed)
+	} else if !s.waiting {
+		s.waiting = true
+		s.linger()
+	}
+}
+
+// finish is the one road out: Closed to the handler, the socket closed, nothing kept.
+func (s *stream) finish(err error) {
+	if s.side != side(s) {
+		return
+	}
+	d := &departing{stream: s}
+	s.side = d
+	s.tellClosed(err)
+	s.dropPending()
+	s.transport.Close()
+	s.out.release()
+	s.answerFlushes(net.ErrClosed)
+	s.rt.deadlines.Set(&s.timers.deadline, 0)
+	if s.group != nil {
+		s.group.leave(s)
+	}
+	if s.life != nil {
+		s.life.Ended()
+	}
+	d.begin()
+	s.endTurn()
+	s.pipeline = nil
+}
+
+// tellClosed has the pipeline close its account. A stage that panics, or keeps
+// Closed to itself, cannot keep it from the handler.
+func (s *stream) tellClosed(err error) {
+	defer func() {
+		if reason := recover(); reason != nil && err == nil {
+			err = fmt.Errorf("panic: %v", reason)
+		}
+		if s.account == nil {
+			s.account = pipeline.Crashed(err)
+		}
+		s.Deliver(s.account)
+		s.endBurst()
+	}()
+	s.flush()
+	unsent := s.failed != nil || s.out.blocked || s.out.waiting() > 0
+	s.pipeline.Up(&pipeline.Lost{Err: cmp.Or(err, s.failed), Unsent: unsent})
+}
+
+// departing is the side of a connection that has ended, until its handler has worked
+// through Closed and what came before, or its credit's time is over: as long its place is
+// taken, for what waits in the handler's mailbox is bounded by nothing else.
+type departing struct {
+	*stream
+	awaited int // answers to a Touch
+}
+
+func (d *departing) begin() {
+	d.awaited = len(d.credit.marks) + 1
+	if d.handlerGone || !d.top.end(d.stream) {
+		d.depart()
+		return
+	}
+	if t := d.limits.CreditTimeout; t > 0 {
+		d.rt.deadlines.Set(&d.timers.deadline, d.rt.now()+t)
+	}
+}
+
+func (d *departing) receive(ctx actor.Context) {
+	switch ctx.Message().(type) {
+	case *actor.Touched:
+		d.passed(1)
+	case *handlerFailed, *actor.DeadLetterResponse:
+		d.depart()
+	default:
+		d.refuse(ctx.Message(), ctx.Sender())
+	}
+}
+
+func (d *departing) signalled(bits uint32) {
+	if l, ok := d.top.(*local); ok && bits&workedThrough != 0 {
+		d.passed(int(l.Handle.passed.Swap(0)))
+	}
+	if bits&dispatch.Due != 0 {
+		d.depart()
+	}
+}
+
+func (d *departing) passed(n int) {
+	if d.awaited -= n; d.awaited <= 0 {
+		d.depart()
+	}
+}
+
+// depart gives the connection's place to others.
+func (d *departing) depart() {
+	if d.side != side(d) {
+		return
+	}
+	d.side = gone{d.conn}
+	d.rt.deadlines.Set(&d.timers.deadline, 0)
+	d.top.detach(d.stream)
+	if d.group != nil {
+		d.group.released()
+	}
+	if d.life != nil {
+		d.life.Released()
+	}
+	d.end()
+}
+
+func (d *departing) item(any)      {}
+func (d *departing) settle()       {}
+func (d *departing) stop()         { d.depart() }
+func (d *departing) crashed(error) { d.depart() }

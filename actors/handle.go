@@ -1,0 +1,146 @@
+package actors
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Receiver is who is on top of a connection where that is no actor. It is called in turns
+// of the connection, and must not block.
+type Receiver interface {
+	// Attached is called once, before anything else, in the turn of the upgrade.
+	Attached(h *Handle)
+	// Deliver takes all that a turn has, in order: items, the last of which is Closed, and
+	// Marks. The slice is the connection's again when it returns.
+	Deliver(items []any)
+}
+
+// Mark asks a Receiver to call WorkedThrough when what was delivered before it has been
+// worked through: that is the connection's credit.
+type Mark struct{}
+
+// Handle is a connection as its Receiver sees it. All may be called from any goroutine.
+type Handle struct {
+	conn   *conn
+	passed atomic.Int32 // marks, since the connection last looked
+
+	high, low int64
+	reserved  atomic.Int64 // bytes that were not on the wire when the connection last looked, and those since
+	wanted    atomic.Bool  // somebody waits for room
+	mu        sync.Mutex
+	room      chan struct{} // closed when there is room; nil: nobody waits
+}
+
+// workedThrough is the signal that a Receiver has passed marks.
+const workedThrough uint32 = 1 << 31
+
+// The output that senders do not wait for, where the limits name none.
+const (
+	defaultHigh = 64 << 10
+	defaultLow  = 16 << 10
+)
+
+// PID returns the connection's actor.
+func (h *Handle) PID() *actor.PID { return h.conn.ctx.Self() }
+
+// Post sends a message to the connection. Once that has ended it goes nowhere.
+func (h *Handle) Post(message any) { h.conn.mailbox.PostUserMessage(message) }
+
+// Stop ends the connection without waiting for the peer.
+func (h *Handle) Stop() { h.conn.rt.system.Root.Stop(h.PID()) }
+
+// WorkedThrough tells the connection that n marks have been passed.
+func (h *Handle) WorkedThrough(n int) {
+	if n > 0 {
+		h.passed.Add(int32(n))
+		h.conn.mailbox.Signal(workedThrough)
+	}
+}
+
+// Reserve takes room for size bytes of output, which are then to be posted. It takes them
+// if there is any room: a message may be larger than all of it.
+func (h *Handle) Reserve(size int) bool {
+	if h.reserved.Load() > h.high {
+		return false
+	}
+	h.reserved.Add(int64(size))
+	return true
+}
+
+// Room returns a channel that is closed when there is room again. Reserve must be tried
+// after the call, and before it is waited for.
+func (h *Handle) Room() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.room == nil {
+		h.room = make(chan struct{})
+	}
+	h.wanted.Store(true)
+	return h.room
+}
+
+// Flush has done called when all that was posted before has been written to the socket, or
+// the connection has ended.
+func (h *Handle) Flush(done func(error)) { h.Post(&flushCall{done}) }
+
+// flushCall is a Flush that does not come from an actor.
+type flushCall struct{ done func(error) }
+
+// local is a Receiver on top.
+type local struct {
+	Handle
+	receiver Receiver
+}
+
+func newLocal(s *stream, r Receiver) *local {
+	l := &local{receiver: r}
+	l.conn, l.high, l.low = s.conn, defaultHigh, defaultLow
+	if s.limits.High > 0 {
+		l.high, l.low = int64(s.limits.High), int64(s.limits.Low)
+	}
+	return l
+}
+
+func (l *local) deliver(s *stream, item any) { s.items = append(s.items, item) }
+func (l *local) touch(s *stream)             { s.items = append(s.items, Mark{}) }
+func (l *local) impatient() bool             { return false }
+func (l *local) detach(*stream)              {}
+
+func (l *local) flush(s *stream) {
+	if len(s.items) > 0 {
+		l.receiver.Deliver(s.items)
+		clear(s.items)
+		s.items = s.items[:0]
+	}
+}
+
+func (l *local) end(s *stream) (awaited bool) {
+	l.touch(s)
+	l.flush(s)
+	return true
+}
+
+// workedThrough counts the marks that were passed.
+func (s *stream) workedThrough() {
+	if l, ok := s.top.(*local); ok {
+		for range l.passed.Swap(0) {
+			s.touched()
+		}
+	}
+}
+
+// settle is told how much output waits at the end of a burst.
+func (l *local) settle(waiting int) {
+	l.reserved.Store(int64(waiting))
+	if int64(waiting) <= l.low && l.wanted.Load() {
+		l.mu.Lock()
+		l.wanted.Store(false)
+		if l.room != nil {
+			close(l.room)
+			l.room = nil
+		}
+		l.mu.Unlock()
+	}
+}

@@ -1,0 +1,207 @@
+package actors
+
+import (
+	"io"
+
+	"github.com/spindrift-go/spindrift/actors/transport"
+	"github.com/spindrift-go/spindrift/pipeline"
+)
+
+const (
+	readsATurn   = 16      // how many read buffers a turn may fill
+	worthReading = 8 << 10 // bytes: where there is less room is read elsewhere, and less input is kept elsewhere
+)
+
+// pauseReason is why the socket may not be read. Several may hold at once.
+type pauseReason uint8
+
+const (
+	noCredit   pauseReason = 1 << iota // the handler has not worked through what it has
+	asked                              // it has said Pause
+	overloaded                         // the peer does not take half of what may wait for it: it would only be answered
+)
+
+// pauseReasons is why the socket may not be read now. Nothing keeps us from seeing the
+// peer's end once nobody is told what it says.
+func (s *stream) pauseReasons() (why pauseReason) {
+	if s.hangup != nil || s.handlerGone {
+		return 0
+	}
+	if s.credit.spent(s.limits) {
+		why |= noCredit
+	}
+	if s.onHold {
+		why |= asked
+	}
+	if s.out.blocked && s.limits.Out > 0 && s.outstanding() > s.limits.Out/2 {
+		why |= overloaded
+	}
+	return why
+}
+
+// pause stops reading. Time in which that is not the peer's doing is not held against it.
+func (s *stream) pause() {
+	s.paused, s.input.Pause = true, true
+	s.countExempt(s.pauseReasons())
+}
+
+func (s *stream) countExempt(why pauseReason) {
+	switch exempt := why&(noCredit|asked) != 0; {
+	case exempt && !s.exempt:
+		s.exempt, s.exemptSince = true, s.rt.now()
+	case !exempt && s.exempt:
+		s.exempt = false
+		s.exemptFor += s.rt.now() - s.exemptSince
+	}
+}
+
+// resume goes on reading if nothing speaks against it any more.
+func (s *stream) resume() {
+	if !s.paused {
+		return
+	}
+	why := s.pauseReasons()
+	s.countExempt(why)
+	if why != 0 {
+		return
+	}
+	s.paused = false
+	if p := s.pending; p != nil {
+		s.pending = nil
+		s.feedPending(p)
+	}
+	s.read()
+}
+
+// read takes what the socket has, as long as there is credit for it.
+func (s *stream) read() {
+	if s.eof || s.paused {
+		return
+	}
+	if s.pauseReasons() != 0 {
+		s.pause()
+		return
+	}
+	buf := transport.GetReadBuffer()
+	defer func() { transport.PutReadBuffer(buf) }() // also if a stage panics
+	defer s.answered()
+	for i := 0; !s.paused && !s.cut; i++ {
+		if i == readsATurn { // let others have theirs
+			s.mailbox.Signal(transport.Readable)
+			s.mailbox.Yield()
+			break
+		}
+		p, holder := s.spaceFor(buf)
+		n, err := s.transport.Read(p)
+		if n > 0 {
+			s.lastRead = s.rt.now()
+			if s.feed(p[:n], holder) {
+				buf = transport.GetReadBuffer()
+			}
+		}
+		if err == transport.ErrAgain {
+			if n > 0 && s.endSeen { // the end comes right behind
+				continue
+			}
+			break
+		}
+		if err != nil {
+			s.readEnded(err)
+			break
+		}
+	}
+}
+
+// answered: what TLS has answered by itself while it read, to a peer that asks for new keys
+// and does not read for instance, is output that waits.
+func (s *stream) answered() {
+	if !s.out.blocked && s.transport.Buffered() > 0 {
+		s.block()
+	}
+}
+
+// spaceFor is where to read to: into the message that a stage is assembling if that has
+// space worth a system call, else into buf.
+func (s *stream) spaceFor(buf *transport.ReadBuffer) (p []byte, holder *transport.ReadBuffer) {
+	if s.hangup == nil {
+		s.space = pipeline.Space{}
+		s.pipeline.Up(&s.space)
+		if p = s.space.Buf; len(p) >= worthReading {
+			s.space.Buf = nil
+			return p, nil
+		}
+	}
+	return buf[:], buf
+}
+
+// feed sends bytes up. What the pipeline leaves for want of credit waits; then it keeps
+// the buffer if there is one and it is worth it, and copies p otherwise.
+func (s *stream) feed(p []byte, buf *transport.ReadBuffer) (kept bool) {
+	if s.hangup != nil { // nobody listens any more
+		return false
+	}
+	in := &s.input
+	in.Data, in.Pause = p, s.pauseReasons() != 0
+	s.pipeline.Up(in)
+	rest := in.Data
+	in.Data = nil
+	if in.Pause {
+		s.pause()
+	}
+	if len(rest) == 0 || s.hangup != nil {
+		return false
+	}
+	if len(rest) < worthReading {
+		buf = nil
+	}
+	if buf == nil {
+		rest = append([]byte(nil), rest...)
+	}
+	s.pending = &pendingInput{rest, buf}
+	return buf != nil
+}
+
+// pendingInput is input that was read and not yet decoded: the credit ran out.
+type pendingInput struct {
+	rest []byte
+	buf  *transport.ReadBuffer // that rest lies in; nil: it has memory of its own
+}
+
+func (p *pendingInput) release() {
+	if p.buf != nil {
+		transport.PutReadBuffer(p.buf)
+	}
+}
+
+func (s *stream) feedPending(p *pendingInput) {
+	kept := false
+	defer func() { // also if a stage panics
+		if !kept {
+			p.release()
+		}
+	}()
+	kept = s.feed(p.rest, p.buf)
+}
+
+// dropPending forgets what was read and will not be decoded.
+func (s *stream) dropPending() {
+	if s.pending != nil {
+		s.pending.release()
+		s.pending = nil
+	}
+}
+
+// readEnded: the peer has closed its half, or the connection is broken.
+func (s *stream) readEnded(err error) {
+	s.eof = true
+	switch {
+	case err != io.EOF:
+		s.abort(err)
+	case s.hangup != nil:
+		s.cut = s.out.waiting() == 0 && !s.out.blocked
+	case s.failed != nil:
+		s.abort(s.failed)
+	default:
+		s.pipeline.Up(&pipeline.Ended{})
+	}
+}

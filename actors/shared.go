@@ -1,0 +1,182 @@
+package actors
+
+import (
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// sharedHandlers finds the connections of a frame handler that was named, not spawned: when
+// it panics or stops, its connections pay for that and no others.
+type sharedHandlers struct {
+	mu   sync.Mutex
+	byID map[string]*sharedHandler
+
+	watching sync.Mutex // whoever changes who is watched; before mu
+}
+
+// sharedHandler is an actor on top of all the connections that name it. The guardian watches
+// it for them: a watch for each would cost its watchers' set 100 bytes and it a message.
+type sharedHandler struct {
+	rt  *Runtime
+	pid *actor.PID
+
+	// Under the lock of sharedHandlers.
+	first     *stream // of its connections
+	restarts  int     // in a row
+	restarted time.Time
+	announced time.Time   // when its connections last were
+	announce  *time.Timer // nil: no announcement waits
+}
+
+const (
+	announceEvery = time.Second      // at most
+	restartsInRow = 5                // one more ends the connections
+	inRow         = 10 * time.Second // between two restarts at most
+)
+
+var (
+	errKeepsRestarting = &handlerPanic{"it was restarted again and again"}
+	errRestarted       = &handlerPanic{"it was restarted"}
+)
+
+// join makes s a connection of the handler pid.
+func (d *sharedHandlers) join(s *stream, pid *actor.PID) *sharedHandler {
+	h, fresh := d.add(s, pid)
+	if fresh {
+		d.watch(h)
+	}
+	return h
+}
+
+func (d *sharedHandlers) add(s *stream, pid *actor.PID) (h *sharedHandler, fresh bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if h = d.byID[pid.Id]; h == nil {
+		h, fresh = &sharedHandler{rt: s.rt, pid: pid}, true
+		if d.byID == nil {
+			d.byID = make(map[string]*sharedHandler)
+		}
+		d.byID[pid.Id] = h
+	}
+	if s.nextOfTop = h.first; s.nextOfTop != nil {
+		s.nextOfTop.prevOfTop = s
+	}
+	h.first = s
+	return h, fresh
+}
+
+// watch has the guardian watch h as long as it has connections. It is told of a handler
+// that does not exist within the call, so mu is not held.
+func (d *sharedHandlers) watch(h *sharedHandler) {
+	d.watching.Lock()
+	defer d.watching.Unlock()
+	d.mu.Lock()
+	wanted := d.byID[h.pid.Id] != nil
+	d.mu.Unlock()
+	if wanted {
+		h.rt.guardian().watch(h.pid)
+	} else {
+		h.rt.guardian().unwatch(h.pid)
+	}
+}
+
+// leave takes s out of the connections of its handler.
+func (d *sharedHandlers) leave(s *stream, h *sharedHandler) {
+	if d.remove(s, h) {
+		d.watch(h)
+	}
+}
+
+func (d *sharedHandlers) remove(s *stream, h *sharedHandler) (last bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s.prevOfTop != nil {
+		s.prevOfTop.nextOfTop = s.nextOfTop
+	} else {
+		h.first = s.nextOfTop
+	}
+	if s.nextOfTop != nil {
+		s.nextOfTop.prevOfTop = s.prevOfTop
+	}
+	s.nextOfTop, s.prevOfTop = nil, nil
+	if h.first != nil {
+		return false
+	}
+	delete(d.byID, h.pid.Id)
+	if h.announce != nil {
+		h.announce.Stop()
+	}
+	return true
+}
+
+// tell sends message to the connections of the actor pid, if it is a handler of any.
+func (d *sharedHandlers) tell(pid *actor.PID, message any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if h := d.byID[pid.Id]; h != nil {
+		h.tell(message)
+	}
+}
+
+// first calls f for one of the connections of the actor pid, if it is a handler of any.
+func (d *sharedHandlers) first(pid *actor.PID, f func(s *stream)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if h := d.byID[pid.Id]; h != nil {
+		f(h.first)
+	}
+}
+
+func (h *sharedHandler) tell(message any) {
+	for s := h.first; s != nil; s = s.nextOfTop {
+		s.mailbox.PostUserMessage(message)
+	}
+}
+
+// panicked is what a supervisor has decided about a handler's panic. One that lives on may
+// have lost the answer to a Touch; one that was restarted has forgotten who is there.
+func (d *sharedHandlers) panicked(e *actor.SupervisorEvent, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	h := d.byID[e.Child.Id]
+	if h == nil {
+		return
+	}
+	h.tell(&forgive{})
+	if e.Directive != actor.RestartDirective {
+		return
+	}
+	if now.Sub(h.restarted) > inRow {
+		h.restarts = 0
+	}
+	h.restarted = now
+	if h.restarts++; h.restarts > restartsInRow {
+		h.tell(&handlerFailed{errKeepsRestarting})
+		return
+	}
+	if h.announce != nil {
+		return
+	}
+	h.announce = time.AfterFunc(max(h.announced.Add(announceEvery).Sub(now), 0), func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		h.announce, h.announced = nil, time.Now()
+		h.tell(&handlerRestarted{})
+	})
+}
+
+// handlerRestarted tells a connection that its handler was, and knows of nobody.
+type handlerRestarted struct{}
+
+func (h *sharedHandler) deliver(s *stream, item any) { s.send(h.pid, item) }
+func (h *sharedHandler) touch(s *stream)             { s.tell(h.pid, touch) }
+func (h *sharedHandler) flush(*stream)               {}
+func (h *sharedHandler) impatient() bool             { return true }
+func (h *sharedHandler) detach(s *stream)            { s.rt.shared.leave(s, h) }
+
+func (h *sharedHandler) end(s *stream) (awaited bool) {
+	h.touch(s)
+	return true
+}

@@ -1,0 +1,123 @@
+package actors
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/pipeline"
+)
+
+// top is who is on top of a connection: it takes what leaves the pipeline. It is an actor
+// that others may share, an actor of the connection's own, or a Receiver. All is called in
+// turns of the connection.
+type top interface {
+	// deliver hands an item over, behind those before it.
+	deliver(s *stream, item any)
+	// touch has touched called when what was delivered before has been worked through.
+	touch(s *stream)
+	// flush lets what was delivered in this turn be seen, if deliver did not.
+	flush(s *stream)
+	// impatient reports whether one that takes nothing for too long ends the connection.
+	impatient() bool
+	// end is called when Closed was delivered. It reports whether the top will be heard of
+	// once more, by touched or loseHandler, when it has worked through that.
+	end(s *stream) (awaited bool)
+	// detach is called when that is over, or is not waited for: the top knows s no more.
+	detach(s *stream)
+}
+
+// Again is a Hello that can be told once more, to a handler that was restarted and has
+// forgotten it.
+type Again interface{ Again() any }
+
+// attach finds out who is on top.
+func (s *stream) attach(p *Plan) {
+	switch {
+	case p.Receiver != nil:
+		l := newLocal(s, p.Receiver)
+		s.top = l
+		p.Receiver.Attached(&l.Handle)
+	case p.Spawn != nil:
+		s.top = spawned{s.rt.spawnHandler(s.ctx.Self(), p.Spawn)}
+	default:
+		s.again = p.Again
+		s.top = s.rt.shared.join(s, p.Handler)
+	}
+}
+
+// nobody is on top while a connection begins.
+type nobody struct{}
+
+func (nobody) deliver(*stream, any) {}
+func (nobody) touch(*stream)        {}
+func (nobody) flush(*stream)        {}
+func (nobody) impatient() bool      { return false }
+func (nobody) end(*stream) bool     { return false }
+func (nobody) detach(*stream)       {}
+
+// spawned is a handler that was spawned for one connection, and ends with it.
+type spawned struct{ pid *actor.PID }
+
+func (h spawned) deliver(s *stream, item any) { s.send(h.pid, item) }
+func (h spawned) touch(s *stream)             { s.tell(h.pid, touch) }
+func (h spawned) flush(*stream)               {}
+func (h spawned) impatient() bool             { return true }
+func (h spawned) detach(*stream)              {}
+
+func (h spawned) end(s *stream) (awaited bool) {
+	s.ctx.Poison(h.pid) // after Closed; the guardian will tell
+	return !s.handlerGone
+}
+
+// envelopes are made in slabs, the first of a turn of as many as the last turn took:
+// one allocation for a burst of 32 messages, and nobody keeps one for long.
+type envelopes struct {
+	slab  []actor.MessageEnvelope
+	taken int // in this turn
+}
+
+const maxSlab = 32
+
+func (e *envelopes) next(last int) *actor.MessageEnvelope {
+	if len(e.slab) == 0 {
+		e.slab = make([]actor.MessageEnvelope, min(max(last-e.taken, e.taken, 1), maxSlab))
+	}
+	e.taken++
+	env := &e.slab[0]
+	e.slab = e.slab[1:]
+	return env
+}
+
+// send gives an item to an actor, with the connection as sender.
+func (s *stream) send(to *actor.PID, item any) {
+	env := s.envelopes.next(int(s.lastBurst))
+	env.Message, env.Sender = item, s.ctx.Self()
+	s.ctx.Send(to, env)
+}
+
+// endBurst lets what this turn has delivered be seen.
+func (s *stream) endBurst() {
+	s.top.flush(s)
+	if n := s.envelopes.taken; n > 0 {
+		s.lastBurst = uint8(min(n, maxSlab))
+		s.envelopes = envelopes{}
+	}
+}
+
+// loseHandler: nobody is told anything any more.
+func (s *stream) loseHandler(err error) {
+	if !s.handlerGone {
+		s.handlerGone = true
+		s.pipeline.Up(&pipeline.HandlerGone{Err: err})
+		s.resume() // nobody will give credit any more
+	}
+}
+
+// announceAgain tells a handler that was restarted that the connection is there.
+func (s *stream) announceAgain() {
+	if s.limits.EndOnRestart {
+		s.pipeline.Up(&pipeline.HandlerGone{Err: errRestarted})
+		return
+	}
+	if s.again != nil && !s.told {
+		s.top.deliver(s, s.again.Again())
+	}
+}
