@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -73,6 +74,9 @@ func (rt *Runtime) finish(ex *Exchange) {
 // ask hands ex to the connection actor conn and waits until it is decided.
 func (rt *Runtime) ask(conn *actor.PID, ex *Exchange) {
 	ex.done = make(chan struct{})
+	if t, ok := ex.Conn.(*tls.Conn); ok { // while it is ours: an upgrade replaces what it runs over
+		ex.Conn = t.NetConn()
+	}
 	rt.system.Root.Send(conn, ex)
 	if _, alive := rt.system.ProcessRegistry.GetLocal(conn.Id); !alive {
 		ex.answer(plain(http.StatusServiceUnavailable, "shutting down"))

@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"crypto/tls"
 	"encoding/binary"
 	"net"
 	"syscall"
@@ -10,9 +9,6 @@ import (
 // isReset reports whether the peer has reset nc, as against one that is there, or that
 // has closed its sending half.
 func isReset(nc net.Conn) (yes bool) {
-	if t, ok := nc.(*tls.Conn); ok {
-		nc = t.NetConn()
-	}
 	sc, ok := nc.(syscall.Conn)
 	if !ok {
 		return false
