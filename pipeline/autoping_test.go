@@ -162,3 +162,22 @@ func TestAutoPingOff(t *testing.T) {
 	r.down(&Limits{PingTimeout: time.Second})
 	assert.Empty(t, r.timers)
 }
+
+// A Ping without a payload has a round trip like any other.
+func TestEmptyPingHasARoundTrip(t *testing.T) {
+	r := newRig(t, terms{pingPayload: func() []byte { return nil }}.chain())
+	pong := frame.AppendMasked(nil, frame.Pong(nil), [4]byte{1, 2, 3, 4})
+	r.wait(30 * time.Second)
+	f, ok := r.sent(false)
+	require.True(t, ok)
+	require.Empty(t, f.Payload)
+	r.wait(time.Second)
+	r.read(pong)
+	r.down(frame.Ping(nil))
+	r.wait(2 * time.Second)
+	r.read(pong)
+	r.read(pong) // answers nothing
+	require.Len(t, r.ups, 2)
+	assert.Equal(t, time.Second, r.ups[0].(*RoundTripTime).Duration)
+	assert.Equal(t, 2*time.Second, r.ups[1].(*RoundTripTime).Duration)
+}

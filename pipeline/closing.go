@@ -143,6 +143,8 @@ func (c *closer) onDown(item any) {
 		if c.phase < closing {
 			c.weClose(m.frame())
 		}
+	case *Cut:
+		c.weCut()
 	case *Limits:
 		own := *c.Closing
 		c.Closing = &own

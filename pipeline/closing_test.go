@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"io"
 	"slices"
 	"testing"
 	"time"
@@ -129,4 +130,36 @@ func TestOurCloseEndsAPause(t *testing.T) {
 	require.IsType(t, &Pause{}, below[0])
 	resumed := slices.ContainsFunc(below[1:], func(item any) bool { _, ok := item.(*Resume); return ok })
 	require.True(t, resumed, "%T", below)
+}
+
+// A Cut ends a connection in any phase, without a Close and without waiting; what went
+// wrong before is still why it ended.
+func TestCut(t *testing.T) {
+	mistake := frame.Failure(frame.ProtocolError, "wrong")
+	for name, test := range map[string]struct {
+		before func(r *rig)
+		want   Closed
+	}{
+		"open":          {func(*rig) {}, Closed{Code: frame.Abnormal, By: Local, Err: ErrCut}},
+		"the peer's":    {func(r *rig) { r.holding = true; r.read(masked("\x88\x02\x03\xe8")) }, Closed{Code: frame.Normal, By: Peer, Err: ErrCut}},
+		"ours":          {func(r *rig) { r.down(frame.Close(frame.Normal, "bye")) }, Closed{Code: frame.Normal, Reason: "bye", By: Local, Err: ErrCut}},
+		"mistake":       {func(r *rig) { r.holding = true; r.up(mistake) }, Closed{Code: frame.Abnormal, By: Local, Err: mistake}},
+		"failure":       {func(r *rig) { r.down(mistake) }, Closed{Code: frame.ProtocolError, Reason: "wrong", By: Local, Err: mistake}},
+		"both":          {func(r *rig) { r.read(masked("\x88\x02\x03\xe8")) }, Closed{Code: frame.Normal, By: Peer, Clean: true}},
+		"it was lost":   {func(r *rig) { r.up(&Lost{}) }, Closed{Code: frame.Abnormal, By: Nobody, Err: io.ErrUnexpectedEOF}},
+		"message timed": {func(r *rig) { r.down(&Limits{MessageTimeout: time.Second}); r.wait(time.Second) }, Closed{Code: frame.GoingAway, Reason: "no message for 1s", By: Local, Err: ErrMessageTimeout}},
+	} {
+		r := newRig(t, terms{}.chain())
+		test.before(r)
+		sent := len(r.out)
+		r.down(&Cut{})
+		require.NotNil(t, r.closed, name)
+		assert.Equal(t, test.want, *r.closed, name)
+		assert.Len(t, r.out, sent, name)
+	}
+}
+
+// masked is a client's frame of up to 125 bytes, with key 0.
+func masked(s string) []byte {
+	return append([]byte{s[0], s[1] | 0x80, 0, 0, 0, 0}, s[2:]...)
 }

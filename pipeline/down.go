@@ -72,6 +72,10 @@ type (
 		Reason string
 	}
 
+	// Cut asks Closing for the end at once: no Close is sent, and nothing waited for.
+	// Closed tells ErrCut then, if nothing went wrong before.
+	Cut struct{}
+
 	// Hangup asks for the end of the connection. The driver writes what waits,
 	// half-closes, and waits a while for the peer's end; with Wait the peer may
 	// end first; with Heard its Close has come, so that it will send nothing more;

@@ -14,6 +14,9 @@ var (
 	// ErrSlowConsumer says that the peer does not take what this side sends: too much
 	// waits, or it took nothing for too long. It has the *frame.Error of our Close.
 	ErrSlowConsumer = errors.New("slow consumer")
+
+	// ErrCut says that this side has cut the connection: it was sent a Cut.
+	ErrCut = errors.New("connection was cut")
 )
 
 // weClose sends a Close, the handler's or our own: f may be anything a handler made.
@@ -73,6 +76,23 @@ func (c *closer) failBecause(e *frame.Error, why error) {
 	}
 	c.outcome.Err = why
 	c.hangup()
+}
+
+// weCut ends the connection at once. What has gone wrong before is still why it ended.
+func (c *closer) weCut() {
+	if c.phase == reported {
+		return
+	}
+	if c.outcome == nil {
+		c.outcome = &Closed{Code: frame.Abnormal, By: Local}
+		if c.mistake != nil {
+			c.outcome.Err = c.mistake
+		}
+	}
+	if c.outcome.Err == nil && !c.outcome.Clean {
+		c.outcome.Err = ErrCut
+	}
+	c.cut()
 }
 
 func (c *closer) overflow() {

@@ -152,7 +152,11 @@ func (z *chaos) move(m byte) int {
 	case 6:
 		z.down(frame.Failure(frame.Code(1000+int(m)), "stage"))
 	case 7:
-		z.down(&Leave{})
+		if m < 128 {
+			z.down(&Leave{})
+		} else {
+			z.down(&Cut{})
+		}
 	case 8:
 		z.down(&Limits{Frame: int64(m), Message: int64(m) - 100, MessageTime: time.Second, PingInterval: 10 * time.Second, CloseTimeout: time.Second, InflateRatio: 2})
 	case 9, 10, 11:

@@ -199,6 +199,40 @@ var endings = []ending{
 		want: Closed{Code: frame.Normal, Clean: true, By: Peer},
 	},
 	{
+		name: "handler cuts",
+		play: func(l *link) {
+			l.tell(&Cut{})
+			l.tell(frame.Text("not sent"))
+			l.eof()
+		},
+		want: Closed{Code: frame.Abnormal, By: Local},
+		err:  ErrCut,
+	},
+	{
+		name: "handler closes, and cuts before the answer comes",
+		play: func(l *link) {
+			l.tell(frame.Close(frame.Normal, "bye"))
+			l.closes(frame.Normal)
+			l.tell(&Cut{})
+			l.eof()
+		},
+		want: Closed{Code: frame.Normal, Reason: "bye", By: Local},
+		err:  ErrCut,
+	},
+	{
+		name:  "handler cuts a peer that does not read",
+		terms: terms{options: Options{MaxOut: -1}},
+		play: func(l *link) {
+			for range 64 {
+				l.tell(frame.Binary(make([]byte, 1<<20)))
+			}
+			l.tell(&Cut{})
+			awaitClosed(l)
+		},
+		want: Closed{Code: frame.Abnormal, By: Local},
+		err:  ErrCut,
+	},
+	{
 		name: "connection is stopped",
 		play: func(l *link) {
 			l.system.Root.Stop(l.conn)

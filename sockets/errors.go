@@ -12,6 +12,8 @@ var (
 	ErrCloseTimeout = pipeline.ErrCloseTimeout
 	// ErrSlowConsumer: the peer did not take what this side sent, see Options.MaxOut.
 	ErrSlowConsumer = pipeline.ErrSlowConsumer
+	// ErrCut: this side has sent the connection a Cut.
+	ErrCut = pipeline.ErrCut
 	// ErrNoCredit: the frame handler worked through nothing in Options.CreditTimeout.
 	ErrNoCredit = actors.ErrNoCredit
 	// ErrHandlerStopped: the frame handler has stopped.

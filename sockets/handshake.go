@@ -34,6 +34,10 @@ func IsUpgrade(r *http.Request) bool {
 	return hasToken(r.Header["Upgrade"], "websocket")
 }
 
+// Subprotocols lists what r offers in Sec-WebSocket-Protocol, in the client's order of
+// preference: for a Handler.New that chooses by the request.
+func Subprotocols(r *http.Request) []string { return tokens(r.Header["Sec-Websocket-Protocol"]) }
+
 // Check returns nil if r is an opening handshake as RFC 6455 4.2.1 has it, and else a
 // *Refusal, which is how an upgrade would answer. What depends on Options (the origin,
 // the host, the subprotocol) and on caps is not looked at.

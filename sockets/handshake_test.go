@@ -480,3 +480,10 @@ func TestIsUpgrade(t *testing.T) {
 		}
 	}
 }
+
+func TestSubprotocols(t *testing.T) {
+	r := &http.Request{Header: http.Header{}}
+	assert.Empty(t, Subprotocols(r))
+	r.Header["Sec-Websocket-Protocol"] = []string{"b, a", " c,,b "}
+	assert.Equal(t, []string{"b", "a", "c", "b"}, Subprotocols(r))
+}

@@ -436,3 +436,17 @@ func running(of string) (n int) {
 	}
 	return n
 }
+
+// The Ping of a handler that says nothing is answered like any other.
+func TestEmptyPingHasARoundTrip(t *testing.T) {
+	bothRoles(t, func(w *world, ours role) {
+		h := w.handler()
+		l := w.connect(ours, h, terms{})
+		l.tell(frame.Ping(nil))
+		require.Equal(w, frame.OpPing, l.frame().Opcode)
+		l.write(frame.Pong(nil))
+		assert.Empty(w, expect[*RoundTripTime](h).Payload)
+		l.Close()
+		h.untilClosed()
+	})
+}

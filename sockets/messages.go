@@ -115,6 +115,13 @@ type Resume = pipeline.Resume
 // A zero Code is frame.GoingAway.
 type Leave = pipeline.Leave
 
+// Cut ends the connection at once: no Close is sent, nothing that waits is waited for, and
+// Closed has ErrCut if nothing went wrong before. For a peer that is to have no say in how
+// long its end takes; a Close frame, or Leave, ends a connection as RFC 6455 7 asks for.
+//
+//	type Cut struct{}
+type Cut = pipeline.Cut
+
 // SetStages replaces the stages of a living connection that were given as
 // Stages, between two frames. The state of those that leave is lost. AutoPong
 // and AutoPing stay as they are in Options.
