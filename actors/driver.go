@@ -49,9 +49,9 @@ func (s *stream) Emit(item any) {
 	}
 }
 
-// Accounted keeps the account that says how the connection ended, as a
-// pipeline.Driver does.
-func (s *stream) Accounted(c *pipeline.Closed) { s.account = c }
+// Outcome keeps how the connection ended, as the core of the pipeline knows it. It makes
+// stream a pipeline.Driver.
+func (s *stream) Outcome(c *pipeline.Closed) { s.outcome = c }
 
 func (s *stream) report(m *pipeline.Status) {
 	now := s.rt.now()

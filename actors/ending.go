@@ -157,17 +157,17 @@ func (s *stream) finish(err error) {
 	s.pipeline = nil
 }
 
-// tellClosed has the pipeline close its account. A stage that panics, or keeps
-// Closed to itself, cannot keep it from the handler.
+// tellClosed sends Lost up the pipeline, whose core answers with Closed. A stage that panics,
+// or keeps Closed to itself, cannot keep it from the handler.
 func (s *stream) tellClosed(err error) {
 	defer func() {
 		if reason := recover(); reason != nil && err == nil {
 			err = fmt.Errorf("panic: %v", reason)
 		}
-		if s.account == nil {
-			s.account = pipeline.Crashed(err)
+		if s.outcome == nil {
+			s.outcome = pipeline.Crashed(err)
 		}
-		s.Deliver(s.account)
+		s.Deliver(s.outcome)
 		s.endBurst()
 	}()
 	s.flush()

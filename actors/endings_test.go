@@ -269,11 +269,11 @@ func TestHandlerEnds(t *testing.T) {
 					h.pid = w.system.Root.Spawn(h.props)
 				}
 				plan := w.plan(h)
-				var account *pipeline.Closed
+				var outcome *pipeline.Closed
 				told := make(chan struct{})
 				plan.Core = pipeline.Chain(pipeline.Tap(func(item any) {
 					if c, ok := item.(*pipeline.Closed); ok {
-						account = c
+						outcome = c
 						close(told)
 					}
 				}, nil), plan.Core.Stage())
@@ -288,10 +288,10 @@ func TestHandlerEnds(t *testing.T) {
 				p.eof()
 				p.half()
 				await(t, told, "Closed")
-				assert.Equal(t, frame.InternalError, account.Code)
-				assert.Equal(t, pipeline.Local, account.By)
-				assert.False(t, account.Clean)
-				require.EqualError(t, account.Err, test.err)
+				assert.Equal(t, frame.InternalError, outcome.Code)
+				assert.Equal(t, pipeline.Local, outcome.By)
+				assert.False(t, outcome.Clean)
+				require.EqualError(t, outcome.Err, test.err)
 			})
 		})
 	}

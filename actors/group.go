@@ -62,8 +62,8 @@ func (g *Group) leave(s *stream) {
 	}
 	s.next, s.prev = nil, nil
 	g.working++
-	if g.leaving != nil && s.turnState != nil && s.account != nil &&
-		(errors.Is(s.account.Err, pipeline.ErrCloseTimeout) || errors.Is(s.account.Err, ErrStopped)) {
+	if g.leaving != nil && s.turnState != nil && s.outcome != nil &&
+		(errors.Is(s.outcome.Err, pipeline.ErrCloseTimeout) || errors.Is(s.outcome.Err, ErrStopped)) {
 		g.wasCut++
 	}
 	if g.size--; g.size == 0 {

@@ -70,7 +70,7 @@ type turnState struct {
 	hello     any              // of the Plan, until it has gone up; nil: none
 	fired     any              // the timer's event that is on its way up
 	late      bool             // something waited to be read when it was due
-	account   *pipeline.Closed // nil until the pipeline has closed it
+	outcome   *pipeline.Closed // how the connection ended, as the core of the pipeline knows it; nil: not yet
 }
 
 var turnStates = pool.New("turn states", func() any { return new(turnState) })

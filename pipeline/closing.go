@@ -261,7 +261,7 @@ func (c *closer) cut() {
 	c.down(&Hangup{Cut: true})
 }
 
-// lost is the last thing to happen: the account is closed and handed over.
+// lost is the last thing to happen: it sends Closed up.
 func (c *closer) lost(m *Lost) {
 	if c.phase == reported {
 		return

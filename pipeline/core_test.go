@@ -61,6 +61,6 @@ func BenchmarkBuild(b *testing.B) {
 
 type nobody struct{}
 
-func (nobody) Deliver(any)       {}
-func (nobody) Emit(any)          {}
-func (nobody) Accounted(*Closed) {}
+func (nobody) Deliver(any)     {}
+func (nobody) Emit(any)        {}
+func (nobody) Outcome(*Closed) {}

@@ -38,7 +38,7 @@ func newSlowWireUnder(t *testing.T, high int, core Part) *slowWire {
 	return w
 }
 
-func (w *slowWire) Accounted(*Closed) {}
+func (w *slowWire) Outcome(*Closed) {}
 
 func (w *slowWire) Deliver(item any) {
 	switch m := item.(type) {

@@ -10,9 +10,9 @@ import (
 // Deliver it may call Up, and what it has to say goes up when the item that is under way
 // is through.
 type Driver interface {
-	Deliver(item any)    // what leaves the top is the frame handler's
-	Emit(item any)       // what leaves the bottom is for the wire, or a request to the driver
-	Accounted(c *Closed) // the core has closed its account: what is above may keep that from the handler, or change it
+	Deliver(item any)  // what leaves the top is the frame handler's
+	Emit(item any)     // what leaves the bottom is for the wire, or a request to the driver
+	Outcome(c *Closed) // how the connection ended, as the core knows it: a stage above may change it, or keep it from the handler
 }
 
 // Part is a piece of a pipeline: a Stage, an Outbox, or a *KeepAlive or *Core, which lie
@@ -141,7 +141,7 @@ type middle Pipeline
 func (m *middle) onUp(item any) {
 	c, last := item.(*Closed)
 	if last {
-		m.driver.Accounted(c)
+		m.driver.Outcome(c)
 	}
 	m.low.onUp(item)
 	if last && frame.Debug {

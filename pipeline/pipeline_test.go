@@ -19,8 +19,8 @@ type talker struct {
 	panicsAt string
 }
 
-func (d *talker) Deliver(item any)  { d.log = append(d.log, fmt.Sprint("top ", item)) }
-func (d *talker) Accounted(*Closed) {}
+func (d *talker) Deliver(item any) { d.log = append(d.log, fmt.Sprint("top ", item)) }
+func (d *talker) Outcome(*Closed)  {}
 
 func (d *talker) Emit(item any) {
 	d.log = append(d.log, fmt.Sprint("wire ", item))
@@ -120,8 +120,8 @@ func (d *settler) Deliver(item any) {
 		d.settled++
 	}
 }
-func (d *settler) Emit(any)          { d.pipeline.Up(&Settled{}) }
-func (d *settler) Accounted(*Closed) {}
+func (d *settler) Emit(any)        { d.pipeline.Up(&Settled{}) }
+func (d *settler) Outcome(*Closed) {}
 
 // echoing is a driver that sends what it is given back at once, and writes to nowhere.
 type echoing struct {
@@ -141,7 +141,7 @@ func (e *echoing) Emit(item any) {
 	}
 }
 
-func (e *echoing) Accounted(*Closed) {}
+func (e *echoing) Outcome(*Closed) {}
 
 // BenchmarkEcho is what a message of 64 bytes and its answer cost a Pipeline.
 func BenchmarkEcho(b *testing.B) {

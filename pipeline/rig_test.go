@@ -144,9 +144,9 @@ func newRigOf(t testing.TB, top, core Part) *rig {
 	return r
 }
 
-func (r *rig) Deliver(item any)  { r.top(item) }
-func (r *rig) Emit(item any)     { r.bottom(item) }
-func (r *rig) Accounted(*Closed) {}
+func (r *rig) Deliver(item any) { r.top(item) }
+func (r *rig) Emit(item any)    { r.bottom(item) }
+func (r *rig) Outcome(*Closed)  {}
 
 // top takes what is for the handler.
 func (r *rig) top(item any) {
