@@ -146,8 +146,8 @@ func (g gone) receive(ctx actor.Context) { g.refuse(ctx.Message(), ctx.Sender())
 func (c *conn) refuse(message any, sender *actor.PID) {
 	var answer any
 	switch m := message.(type) {
-	case *Flush:
-		answer = &Flushed{Err: net.ErrClosed}
+	case Flush:
+		answer = m.Flushed(net.ErrClosed)
 	case *http.Request:
 		answer = fmt.Errorf("connection ended: %w", net.ErrClosed)
 	case *Exchange:

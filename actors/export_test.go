@@ -7,8 +7,16 @@ import "github.com/spindrift-go/spindrift/internal/pool"
 // Lent is what was taken from pools and not given back.
 func (rt *Runtime) Lent() (c census) {
 	n := pool.Outstanding()
-	c.chunks, c.buffers, c.scratches, c.segments = n["read buffers"], n["write buffers"], n["scratches"], n["segments"]
+	c.chunks, c.buffers, c.turnStates, c.segments = n["read buffers"], n["write buffers"], n["turn states"], n["segments"]
 	return c
 }
 
 func (c census) More(than census) bool { return c.more(than) }
+
+// flush is a Flush, and flushed the answer to it.
+type (
+	flush   struct{}
+	flushed struct{ Err error }
+)
+
+func (*flush) Flushed(err error) any { return &flushed{err} }

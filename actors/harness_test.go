@@ -110,11 +110,11 @@ func newWorld(t *testing.T, s setting) *world {
 }
 
 // census is what a leak would add to.
-type census struct{ goroutines, descriptors, actors, chunks, buffers, segments, scratches int }
+type census struct{ goroutines, descriptors, actors, chunks, buffers, segments, turnStates int }
 
 func (c census) more(than census) bool {
 	return c.goroutines > than.goroutines || c.descriptors > than.descriptors || c.actors > than.actors ||
-		c.chunks > than.chunks || c.buffers > than.buffers || c.scratches > than.scratches || c.segments > than.segments
+		c.chunks > than.chunks || c.buffers > than.buffers || c.turnStates > than.turnStates || c.segments > than.segments
 }
 
 func init() { pool.CountAll() }

@@ -43,10 +43,11 @@ type progress struct {
 	written int64
 }
 
-// flushWaiter waits for a Flushed.
+// flushWaiter is who waits for the answer to a Flush.
 type flushWaiter struct {
-	to      *actor.PID
-	done    func(error) // in place of to
+	flush   Flush       // makes the answer to an actor
+	to      *actor.PID  // that actor
+	done    func(error) // called in place of that; nil: an actor waits
 	earlier *flushWaiter
 }
 
@@ -284,7 +285,7 @@ func (s *stream) answerFlushes(err error) {
 		if w.done != nil {
 			w.done(err)
 		} else {
-			s.ctx.Send(w.to, &Flushed{Err: err})
+			s.ctx.Send(w.to, w.flush.Flushed(err))
 		}
 	}
 	s.out.waiters = nil

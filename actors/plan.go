@@ -66,6 +66,7 @@ type Plan struct {
 	Group    *Group           // to join; nil: that of the connections without a server
 	Life     Lifetime         // hears of the end; nil: nobody does
 	Options  *pipeline.Limits // sent down at the start; nil: none
+	Changer  Changer          // is asked what a message to the connection changes; nil: no message does but SetTop and SetLimits
 }
 
 // Limits bound what a connection holds. All are taken as they are: a zero lifts
@@ -94,9 +95,16 @@ type SetLimits struct {
 	Options *pipeline.Limits
 }
 
-// Flush asks to be answered with a *Flushed when all that was sent to the
-// connection before has been written to the socket, or the connection has ended.
-type Flush struct{}
+// Changer knows the messages by which a program changes a living connection.
+type Changer interface {
+	// Change returns the *SetTop or *SetLimits that message stands for, and who is asked about
+	// the next message; nil: message changes nothing, and goes down the pipeline.
+	Change(message any) (change any, next Changer)
+}
 
-// Flushed answers a Flush.
-type Flushed struct{ Err error }
+// Flush asks for an answer when all that was sent to the connection before has been written
+// to the socket, or the connection has ended.
+type Flush interface {
+	// Flushed makes the answer. err is nil if all has been written.
+	Flushed(err error) any
+}

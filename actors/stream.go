@@ -25,6 +25,7 @@ type stream struct {
 	transport  transport.Transport
 	pipeline   *pipeline.Pipeline
 	limits     *Limits // shared: replaced, not changed
+	changer    Changer // nil: no message changes anything
 	timers     timers
 
 	group *Group
@@ -94,7 +95,7 @@ func (s *stream) endTurn() {
 // become makes c the driver of p over t, whose first bytes were read already,
 // within the present turn.
 func (c *conn) become(p *Plan, t transport.Transport, first []byte) {
-	s := &stream{conn: c, transport: t, top: nobody{}, limits: cmp.Or(p.Limits, &unlimited), life: p.Life, lastRead: c.rt.now()}
+	s := &stream{conn: c, transport: t, top: nobody{}, limits: cmp.Or(p.Limits, &unlimited), life: p.Life, changer: p.Changer, lastRead: c.rt.now()}
 	s.beginTurn()
 	s.timers.deadline.Init(&c.mailbox)
 	c.side = s
@@ -134,9 +135,9 @@ func (s *stream) receive(ctx actor.Context) {
 		s.setTop(m.Top)
 	case *SetLimits:
 		s.setLimits(m)
-	case *Flush:
+	case Flush:
 		if who := ctx.Sender(); who != nil {
-			s.out.waiters = &flushWaiter{to: who, earlier: s.out.waiters}
+			s.out.waiters = &flushWaiter{flush: m, to: who, earlier: s.out.waiters}
 		}
 	case *flushCall:
 		s.out.waiters = &flushWaiter{done: m.done, earlier: s.out.waiters}
@@ -144,7 +145,9 @@ func (s *stream) receive(ctx actor.Context) {
 	case *Exchange, *abandoned, *hijacked, *noListener, *actor.DeadLetterResponse, *actor.Terminated:
 		// of the HTTP side that was
 	default:
-		s.pipeline.Down(m)
+		if !s.changedBy(m) {
+			s.pipeline.Down(m)
+		}
 	}
 	s.conclude()
 }
@@ -226,6 +229,24 @@ func (s *stream) crashed(err error) {
 	}
 	s.flush()
 	s.conclude()
+}
+
+// changedBy applies what a message of the program changes, if it is one that changes something.
+func (s *stream) changedBy(message any) bool {
+	if s.changer == nil {
+		return false
+	}
+	change, next := s.changer.Change(message)
+	switch c := change.(type) {
+	case *SetTop:
+		s.setTop(c.Top)
+	case *SetLimits:
+		s.setLimits(c)
+	default:
+		return false
+	}
+	s.changer = next
+	return true
 }
 
 // setLimits applies limits that have changed. What was handed over may be more than they

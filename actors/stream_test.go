@@ -356,16 +356,16 @@ func TestFlush(t *testing.T) {
 		answers := w.handler()
 		answers.bystander = true
 		p, f := w.startFake(w.plan(h))
-		ask := func() { w.system.Root.RequestWithCustomSender(p.pid, &Flush{}, answers.pid) }
+		ask := func() { w.system.Root.RequestWithCustomSender(p.pid, &flush{}, answers.pid) }
 		ask()
-		require.NoError(w, expect[*Flushed](answers).Err, "nothing waits")
+		require.NoError(w, expect[*flushed](answers).Err, "nothing waits")
 		f.accepts(3)
 		p.tell(frame.Text("hello"))
 		ask()
 		synctest.Wait()
-		require.Equal(w, 1, told[*Flushed](answers), "two bytes of a header are not all")
+		require.Equal(w, 1, told[*flushed](answers), "two bytes of a header are not all")
 		f.accepts(-1)
-		require.NoError(w, expect[*Flushed](answers).Err)
+		require.NoError(w, expect[*flushed](answers).Err)
 		require.Equal(w, "\x81\x05hello", f.written())
 		f.accepts(0)
 		p.tell(frame.Text("lost"))
@@ -373,8 +373,8 @@ func TestFlush(t *testing.T) {
 		ask()
 		synctest.Wait()
 		w.system.Root.Stop(p.pid)
-		require.Error(w, expect[*Flushed](answers).Err)
-		require.Error(w, expect[*Flushed](answers).Err)
+		require.Error(w, expect[*flushed](answers).Err)
+		require.Error(w, expect[*flushed](answers).Err)
 	})
 }
 

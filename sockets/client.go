@@ -115,6 +115,7 @@ func (u *UpgradeClient) plan(a *agreement) *actors.Plan {
 			Compressed:  a.params != nil,
 		},
 		Limits:   o.limits,
+		Changer:  o,
 		Portable: o.Portable,
 		Life:     life,
 	}

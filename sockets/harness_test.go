@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -447,7 +448,7 @@ func (w *world) upgrading(u *UpgradeServer) http.Handler {
 
 // terms makes u's options those of the setting.
 func (w *world) terms(u *UpgradeServer) *UpgradeServer {
-	v, o := *u, *u.Options.orDefault()
+	v, o := *u, *cmp.Or(u.Options, &Options{})
 	o.Portable = w.portable
 	v.Options = &o
 	return &v

@@ -41,7 +41,7 @@ func TestSetStages(t *testing.T) {
 		l := w.connect(ours, h, terms{stages: []pipeline.Stage{prefix("a")}})
 		l.write(frame.Text("1"))
 		h.text("a1")
-		l.tell(SetStages(nil, prefix("b"), prefix("c")))
+		l.tell(&SetStages{[]pipeline.Stage{prefix("b"), prefix("c")}})
 		l.tell(frame.Text("2"))
 		require.Equal(w, "cb2", l.frame().String())
 		l.write(frame.Text("3"))
@@ -49,7 +49,7 @@ func TestSetStages(t *testing.T) {
 		l.pong("b")
 		// In the middle of a message, which was begun below them.
 		l.write(frame.Fragment(frame.OpText, false, []byte("4")))
-		l.tell(SetStages(nil))
+		l.tell(&SetStages{})
 		l.tell(frame.Text("5"))
 		require.Equal(w, "5", l.frame().String())
 		l.write(frame.Fragment(frame.OpContinuation, true, []byte("6")))
@@ -70,14 +70,53 @@ func TestStagesDoNotRemoveAutoPong(t *testing.T) {
 			pipeline.Tap(nil, nil),
 		}})
 		l.pong("x")
-		l.tell(SetStages(&Options{NoAutoPong: true}))
-		l.tell(frame.Text("now"))
-		require.Equal(w, "now", l.frame().String())
-		l.write(frame.Ping([]byte("y")))
-		assert.Equal(w, frame.OpPing, expect[*frame.Frame](h).Opcode, "the handler's to answer")
 		l.Close()
 		expect[*Closed](h)
 	})
+}
+
+// SetStages changes the extra stages and nothing else: what Options and SetOptions have asked
+// of AutoPong and AutoPing stays.
+func TestSetStagesKeepsOptions(t *testing.T) {
+	bothRoles(t, func(w *world, ours role) {
+		h := w.handler()
+		l := w.connect(ours, h, terms{options: Options{NoAutoPong: true, PingInterval: -1, PingPayload: func() []byte { return []byte("ours") }}})
+		l.tell(&SetStages{[]pipeline.Stage{prefix("a")}})
+		l.tell(frame.Text("1"))
+		require.Equal(w, "a1", l.frame().String(), "nothing was sent before: it answers no Ping, and sends none")
+		l.write(frame.Ping([]byte("x")))
+		assert.Equal(w, frame.OpPing, expect[*frame.Frame](h).Opcode, "the handler's to answer")
+		l.tell(&SetOptions{PingInterval: soon, PingTimeout: -1})
+		l.tell(&SetStages{})
+		for range 2 {
+			f := l.frame()
+			require.Equal(w, "ping ours", f.Opcode.String()+" "+f.String())
+		}
+		l.tell(&SetOptions{PingInterval: -1})
+		l.Close()
+		h.untilClosed()
+	})
+}
+
+// A nil message changes nothing, and is told like one that nobody knows.
+func TestChangeOfNothing(t *testing.T) {
+	w := newWorld(t, bare)
+	h := w.handler()
+	l := w.connect(asServer, h, terms{})
+	unknown := make(chan any, 2)
+	s := w.system.EventStream.Subscribe(func(e any) {
+		if d, ok := e.(*actor.DeadLetterEvent); ok {
+			unknown <- d.Message
+		}
+	})
+	defer w.system.EventStream.Unsubscribe(s)
+	l.tell((*SetOptions)(nil))
+	l.tell((*SetStages)(nil))
+	assert.Equal(t, (*SetOptions)(nil), <-unknown)
+	assert.Equal(t, (*SetStages)(nil), <-unknown)
+	l.pong("x")
+	l.Close()
+	expect[*Closed](h)
 }
 
 func TestSetOptions(t *testing.T) {
@@ -88,20 +127,20 @@ func TestSetOptions(t *testing.T) {
 		require.Equal(w, "12345678", l.frame().String())
 		h.text("12345678")
 		long := strings.Repeat("x", 100_000)
-		l.tell(SetOptions(&Options{MaxMessage: -1, MaxFrame: 1 << 20}))
+		l.tell((&SetOptions{MaxMessage: -1, MaxFrame: 1 << 20}))
 		l.tell(frame.Text("set"))
 		require.Equal(w, "set", l.frame().String())
 		l.write(frame.Text(long))
 		require.Equal(w, long, l.frame().String())
 		h.text(long)
-		l.tell(SetOptions(&Options{PingInterval: soon, PingTimeout: 10 * soon}))
+		l.tell((&SetOptions{PingInterval: soon, PingTimeout: 10 * soon}))
 		for range 2 {
 			f := l.frame()
 			require.Equal(w, frame.OpPing, f.Opcode)
 			l.write(frame.Pong(f.Payload))
 			expect[*RoundTripTime](h)
 		}
-		l.tell(SetOptions(&Options{PingInterval: -1, MaxMessage: 4}))
+		l.tell((&SetOptions{PingInterval: -1, MaxMessage: 4}))
 		l.tell(frame.Close(frame.Normal, ""))
 		for f := l.frame(); f.Opcode != frame.OpClose; f = l.frame() {
 			require.Equal(w, frame.OpPing, f.Opcode)

@@ -3,7 +3,6 @@ package sockets
 import (
 	"net/http"
 
-	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -46,7 +45,9 @@ type Drained = pipeline.Drained
 type Dropped = pipeline.Dropped
 
 // Flushed answers a Flush.
-type Flushed = actors.Flushed
+type Flushed struct {
+	Err error // net.ErrClosed if the connection ended before all was written; nil: it was
+}
 
 // Policy is what happens when a peer takes its messages too slowly.
 type Policy = pipeline.Policy
@@ -91,7 +92,10 @@ type Upgraded struct {
 
 // Flush asks the connection to answer *Flushed when everything sent to it before has been
 // written to the socket.
-type Flush = actors.Flush
+type Flush struct{}
+
+// Flushed makes the answer. The connection calls it.
+func (*Flush) Flushed(err error) any { return &Flushed{err} }
 
 // Pause asks the connection to hand over nothing more until Resume: for a handler whose work
 // goes on after it has returned. What the peer sends meanwhile waits with the peer; that it
@@ -121,19 +125,3 @@ type Leave = pipeline.Leave
 //
 //	type Cut struct{}
 type Cut = pipeline.Cut
-
-// SetStages replaces the stages of a living connection that were given as
-// Stages, between two frames. The state of those that leave is lost. AutoPong
-// and AutoPing stay as they are in Options.
-func SetStages(options *Options, stages ...pipeline.Stage) any {
-	return &actors.SetTop{Top: options.orDefault().top(stages)}
-}
-
-// SetOptions changes limits and times of a living connection. Only these fields
-// of options count, and only if they are not zero: the Max fields, MessageTime,
-// ControlRate, PingInterval, PingTimeout, the Credit fields, SlowAfter, HighWater, LowWater,
-// WriteStall and CloseTimeout. Negative lifts a limit.
-func SetOptions(options *Options) any {
-	o := *options
-	return &actors.SetLimits{Options: o.changes(), Limits: o.change}
-}

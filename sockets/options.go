@@ -10,7 +10,9 @@ import (
 
 // Options are the terms on which connections are accepted or opened. The zero
 // value of each field is the default that its comment states; a negative number
-// means "no limit" or "never".
+// means "no limit" or "never". Where a comment ends with (live), SetOptions can change that
+// while a connection lives; all else stays as it was at the upgrade. Options must not be
+// changed once they are in use.
 type Options struct {
 	// Of the handshake.
 	Subprotocols       []string              // served or offered, in order of preference
@@ -21,48 +23,41 @@ type Options struct {
 	Compression        *pipeline.Compression // permessage-deflate; nil: off
 
 	// Of what the peer may send.
-	MaxFrame     int64         // bytes of a frame: 1 MiB; over it: 1009
-	MaxMessage   int64         // bytes of a message, inflated: 1 MiB; over it: 1009
-	MaxFragments int           // frames of a message: 4,096; over it: 1008
-	MessageTime  time.Duration // from a message's first to its last byte: 60 s; over it: 1008
-	ControlRate  int           // control frames a second, sustained: 200; over it: 1008
+	MaxFrame     int64         // bytes of a frame: 1 MiB; over it: 1009 (live)
+	MaxMessage   int64         // bytes of a message, inflated: 1 MiB; over it: 1009 (live)
+	MaxFragments int           // frames of a message: 4,096; over it: 1008 (live)
+	MessageTime  time.Duration // from a message's first to its last byte: 60 s; over it: 1008 (live)
+	ControlRate  int           // control frames a second, sustained: 200; over it: 1008 (live)
 	Stream       bool          // hand over the pieces of messages as they arrive, instead of whole messages
 
 	// Of Pings and Pongs, and of silence.
 	NoAutoPong     bool          // leave it to the handler, or a stage, to answer Pings
 	ShowControl    bool          // hand Pings and Pongs to the handler as well
-	PingInterval   time.Duration // of the peer's silence before a Ping: 30 s
-	PingTimeout    time.Duration // of further silence before the end: 20 s
+	PingInterval   time.Duration // of the peer's silence before a Ping: 30 s (live)
+	PingTimeout    time.Duration // of silence after that Ping, before the end: 20 s (live)
 	PingPayload    func() []byte // of Pings, at most 125 bytes; nil: a counter
 	OneWayPing     bool          // send Pongs, which nobody answers, in place of Pings
-	ReportRTT      bool          // hand the handler the RoundTripTime of these Pings as well; it resets a SetReceiveTimeout. Of its own Pings it always hears
-	MessageTimeout time.Duration // without a message in either direction, Pings and Pongs aside; then 1001. 0: never
+	ReportRTT      bool          // hand the handler the RoundTripTime of the library's Pings as well; it resets a SetReceiveTimeout. Of its own Pings a handler always hears
+	MessageTimeout time.Duration // without a message in either direction, Pings and Pongs aside; then 1001. 0: never (live)
 
 	// Of back-pressure.
-	CreditFrames  int           // handed over and not worked through: 64; then the socket is not read
-	CreditBytes   int           // likewise: 64 KiB
-	CreditTimeout time.Duration // in which a handler that owes some must have worked through something: 2 min, or 1011
-	MaxOut        int           // bytes of output that wait: 1 MiB; past half of it the peer is not read, over it see SlowAfter. A message alone may be longer
-	SlowAfter     time.Duration // over MaxOut a peer is slow if it has taken less than MaxOut in this time: 5 s, then 1008; so a burst is no offence
-	MaxBurst      int           // bytes of output that wait, for a peer that is not slow: 64 MiB; over it: 1008
+	CreditFrames  int           // messages handed over and not worked through: 64; then the socket is not read (live)
+	CreditBytes   int           // bytes handed over and not worked through: 64 KiB; then the socket is not read (live)
+	CreditTimeout time.Duration // in which a handler that owes some must have worked through something: 2 min, or 1011 (live)
+	MaxOut        int           // bytes of output that wait: 1 MiB; past half of it the peer is not read, over it see SlowAfter. A message alone may be longer (live)
+	SlowAfter     time.Duration // over MaxOut a peer is slow if it has taken less than MaxOut in this time: 5 s, then 1008; so a burst is no offence (live)
+	MaxBurst      int           // bytes of output that wait, for a peer that is not slow: 64 MiB; over it: 1008 (live)
 	WhenFull      Policy        // in place of 1008: CloseSlow; DropNewest and DropOldest bring Dropped
-	HighWater     int           // bytes of waiting output that bring Backpressure: 64 KiB
-	LowWater      int           // bytes below which Drained follows: 16 KiB
-	WriteStall    time.Duration // in which the socket takes not one byte of waiting output: 10 s; over it: 1008. TLS over what is not TCP: 4 KiB
+	HighWater     int           // bytes of waiting output that bring Backpressure: 64 KiB (live)
+	LowWater      int           // bytes of waiting output below which Drained follows Backpressure: 16 KiB (live)
+	WriteStall    time.Duration // in which the socket takes not one byte of waiting output: 10 s; over it: 1008. TLS over what is not TCP: 4 KiB (live)
 	EndOnRestart  bool          // of a FrameHandler: its connections end with 1011; else they are announced to it again
-	CloseTimeout  time.Duration // for each step of closing: 5 s; then the connection is cut
+	CloseTimeout  time.Duration // for each step of closing: 5 s; then the connection is cut (live)
 
 	Budget *pipeline.Budget // of memory that is held on behalf of peers, shared by connections; nil: none
 
 	MaskGen  func() [4]byte // client: keys for its frames, for tests; nil: crypto/rand
 	Portable bool           // a goroutine for each connection instead of the system's poller
-}
-
-func (o *Options) orDefault() *Options {
-	if o == nil {
-		return new(Options)
-	}
-	return o
 }
 
 // or returns v, def in place of 0 and 0, which the layers below read as "no
@@ -174,36 +169,4 @@ func (o *Options) limits() *actors.Limits {
 		l.Out = -1 // for good: the outbox has the limit
 	}
 	return l
-}
-
-// change is the driver's part of SetOptions.
-func (o *Options) change(l *actors.Limits) {
-	l.CreditFrames = or(o.CreditFrames, l.CreditFrames)
-	l.CreditBytes = or(o.CreditBytes, l.CreditBytes)
-	l.CreditTimeout = or(o.CreditTimeout, l.CreditTimeout)
-	if l.Out >= 0 {
-		l.Out = or(o.MaxOut, l.Out)
-	}
-	l.SlowAfter = or(o.SlowAfter, l.SlowAfter)
-	l.Burst = or(o.MaxBurst, l.Burst)
-	l.High = or(o.HighWater, l.High)
-	l.Low = or(o.LowWater, l.Low)
-	l.Stall = or(o.WriteStall, l.Stall)
-	l.Linger = or(o.CloseTimeout, l.Linger)
-}
-
-// changes is the stages' part of SetOptions.
-func (o *Options) changes() *pipeline.Limits {
-	return &pipeline.Limits{
-		Frame:          o.MaxFrame,
-		Message:        o.MaxMessage,
-		Fragments:      o.MaxFragments,
-		MessageTime:    o.MessageTime,
-		ControlRate:    o.ControlRate,
-		Out:            o.MaxOut,
-		CloseTimeout:   o.CloseTimeout,
-		MessageTimeout: o.MessageTimeout,
-		PingInterval:   o.PingInterval,
-		PingTimeout:    o.PingTimeout,
-	}
 }

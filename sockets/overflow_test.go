@@ -200,13 +200,13 @@ func TestCloseSlow(t *testing.T) {
 		h := w.handler()
 		p, conn := w.deaf(h, &Options{MaxOut: 512 << 10, MaxBurst: 512 << 10})
 		passed, all := 0, make(chan struct{})
-		w.system.Root.Send(conn, SetStages(nil, pipeline.Tap(nil, func(item any) {
+		w.system.Root.Send(conn, &SetStages{[]pipeline.Stage{pipeline.Tap(nil, func(item any) {
 			if f, ok := item.(*frame.Frame); ok && f.Opcode == frame.OpBinary {
 				if passed++; passed == floods {
 					close(all)
 				}
 			}
-		})))
+		})}})
 		flood(w, conn)
 		expect[*Backpressure](h)
 		<-all // before the peer reads
@@ -231,7 +231,7 @@ func TestSetOptionsWhenFull(t *testing.T) {
 	w := newWorld(t, bare)
 	h := w.handler()
 	p, conn := w.deaf(h, &Options{WhenFull: DropOldest})
-	w.system.Root.Send(conn, SetOptions(&Options{MaxOut: 64 << 10, HighWater: 1 << 10}))
+	w.system.Root.Send(conn, &SetOptions{MaxOut: 64 << 10, HighWater: 1 << 10})
 	flood(w, conn)
 	w.system.Root.Send(conn, frame.Close(frame.Normal, ""))
 	got := p.readAll()

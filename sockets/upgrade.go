@@ -110,6 +110,7 @@ func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 		Spawn:    u.terms.Spawn,
 		Hello:    &hello.Upgraded,
 		Limits:   o.limits,
+		Changer:  o,
 		Portable: o.Portable,
 		Life:     tenant,
 	}

@@ -1,0 +1,115 @@
+package sockets
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/pipeline"
+)
+
+// SetOptions, sent to a connection, changes limits and times while it lives. They are those of
+// [Options]. A field that is 0 changes nothing, a negative one lifts the limit.
+type SetOptions struct {
+	MaxFrame     int64
+	MaxMessage   int64
+	MaxFragments int
+	MessageTime  time.Duration
+	ControlRate  int
+
+	PingInterval   time.Duration
+	PingTimeout    time.Duration
+	MessageTimeout time.Duration
+
+	CreditFrames  int
+	CreditBytes   int
+	CreditTimeout time.Duration
+
+	MaxOut       int
+	SlowAfter    time.Duration
+	MaxBurst     int
+	HighWater    int // of what waits for the socket; what a stage keeps back has the mark that it began with
+	LowWater     int
+	WriteStall   time.Duration
+	CloseTimeout time.Duration
+}
+
+// SetStages, sent to a connection, puts Stages in the place of the extra stages that it has,
+// between two frames. The state of those that leave is lost; the new ones get a Start. All
+// else stays as it is, AutoPong and AutoPing with what SetOptions has asked of them; a Ping
+// that waits for its Pong is forgotten. The message must not change once it is sent.
+type SetStages struct {
+	Stages []pipeline.Stage // from handler to wire, below AutoPong and AutoPing; none: the extra ones go
+}
+
+// changer is what the messages above change of one connection, as an actors.Changer.
+type changer struct {
+	*recipe
+	pingInterval time.Duration // as SetOptions has asked for; 0: the recipe's
+	pingTimeout  time.Duration
+}
+
+// Change makes recipe the actors.Changer of a connection that nobody has changed.
+func (r *recipe) Change(message any) (change any, next actors.Changer) {
+	return changer{recipe: r}.Change(message)
+}
+
+// Change makes changer an actors.Changer.
+func (c changer) Change(message any) (change any, next actors.Changer) {
+	switch m := message.(type) {
+	case *SetOptions:
+		if m != nil {
+			c.pingInterval = cmp.Or(m.PingInterval, c.pingInterval)
+			c.pingTimeout = cmp.Or(m.PingTimeout, c.pingTimeout)
+			return &actors.SetLimits{Limits: m.drivers, Options: m.stages()}, c
+		}
+	case *SetStages:
+		if m != nil {
+			return &actors.SetTop{Top: c.top(m.Stages)}, c
+		}
+	}
+	return nil, nil
+}
+
+// top is the top of the pipeline with extra stages.
+func (c changer) top(extra []pipeline.Stage) pipeline.Part {
+	if c.pingInterval == 0 && c.pingTimeout == 0 {
+		return c.topOf(extra)
+	}
+	o := c.Options
+	o.PingInterval = cmp.Or(c.pingInterval, o.PingInterval)
+	o.PingTimeout = cmp.Or(c.pingTimeout, o.PingTimeout)
+	return o.top(extra)
+}
+
+// drivers changes what the driver of the pipeline allows.
+func (m *SetOptions) drivers(l *actors.Limits) {
+	l.CreditFrames = or(m.CreditFrames, l.CreditFrames)
+	l.CreditBytes = or(m.CreditBytes, l.CreditBytes)
+	l.CreditTimeout = or(m.CreditTimeout, l.CreditTimeout)
+	if l.Out >= 0 {
+		l.Out = or(m.MaxOut, l.Out)
+	}
+	l.SlowAfter = or(m.SlowAfter, l.SlowAfter)
+	l.Burst = or(m.MaxBurst, l.Burst)
+	l.High = or(m.HighWater, l.High)
+	l.Low = or(m.LowWater, l.Low)
+	l.Stall = or(m.WriteStall, l.Stall)
+	l.Linger = or(m.CloseTimeout, l.Linger)
+}
+
+// stages is what the stages are told to change.
+func (m *SetOptions) stages() *pipeline.Limits {
+	return &pipeline.Limits{
+		Frame:          m.MaxFrame,
+		Message:        m.MaxMessage,
+		Fragments:      m.MaxFragments,
+		MessageTime:    m.MessageTime,
+		ControlRate:    m.ControlRate,
+		Out:            m.MaxOut,
+		CloseTimeout:   m.CloseTimeout,
+		MessageTimeout: m.MessageTimeout,
+		PingInterval:   m.PingInterval,
+		PingTimeout:    m.PingTimeout,
+	}
+}
