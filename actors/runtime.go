@@ -52,6 +52,7 @@ func newRuntime(system *actor.ActorSystem) *Runtime {
 	d := dispatch.New()
 	rt := &Runtime{system: system, dispatcher: d, poller: transport.NewPoller(d), deadlines: dispatch.NewDeadlines()}
 	rt.shutdown.system, rt.shutdown.stopped, rt.shutdown.shared = system, system.IsStopped, &rt.shared
+	rt.shutdown.keep = d.Keep
 	rt.panics.rt = rt
 	rt.dispatcher.OnPanic = rt.panics.onDispatcher
 	system.EventStream.Subscribe(rt.published)
@@ -62,9 +63,15 @@ func newRuntime(system *actor.ActorSystem) *Runtime {
 // Dispatcher returns the dispatcher of the connections, for actors of the user's own.
 func (rt *Runtime) Dispatcher() *dispatch.Dispatcher { return rt.dispatcher }
 
-// Hold keeps the poller running between connections until the returned function
-// is called: a server's concern.
-func (rt *Runtime) Hold() (release func()) { return rt.poller.Hold() }
+// Hold keeps the poller and the dispatcher's idle workers between connections until the
+// returned function is called: a server's concern.
+func (rt *Runtime) Hold() (release func()) {
+	poller, dispatcher := rt.poller.Hold(), rt.dispatcher.Keep()
+	return func() {
+		poller()
+		dispatcher()
+	}
+}
 
 // now is a cheap clock: one reading, eight bytes.
 func (rt *Runtime) now() time.Duration { return rt.deadlines.Now() }

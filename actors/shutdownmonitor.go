@@ -14,7 +14,8 @@ const pollInterval = time.Second
 
 // shutdownMonitor notices that the actor system was shut down, which proto.actor tells
 // nobody, and has every connection leave; and that a handler has panicked and lives
-// on, which may have lost the answer to a Touch.
+// on, which may have lost the answer to a Touch. It knows whether there are connections,
+// and keeps the dispatcher's idle workers while there are.
 type shutdownMonitor struct {
 	system  *actor.ActorSystem
 	stopped func() bool // the system's
@@ -23,6 +24,8 @@ type shutdownMonitor struct {
 	groups  map[*Group]struct{} // those that have connections
 	timer   *time.Timer
 	panics  *eventstream.Subscription // nil: there are no connections
+	keep    func() (release func())   // the dispatcher's
+	release func()                    // nil: there are no connections
 }
 
 // watch and forget are called with the group's lock held.
@@ -35,6 +38,7 @@ func (w *shutdownMonitor) watch(g *Group) {
 	w.groups[g] = struct{}{}
 	if w.panics == nil {
 		w.panics = w.system.EventStream.Subscribe(w.panicked)
+		w.release = w.keep()
 	}
 	switch {
 	case w.timer == nil:
@@ -52,6 +56,8 @@ func (w *shutdownMonitor) forget(g *Group) {
 		w.timer.Stop()
 		w.system.EventStream.Unsubscribe(w.panics)
 		w.panics = nil
+		w.release()
+		w.release = nil
 	}
 }
 

@@ -1,8 +1,11 @@
 package sockets_test
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,4 +92,58 @@ func footprint() (bytes uint64, goroutines int) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc + m.StackInuse, runtime.NumGoroutine()
+}
+
+// Dead letters are told and logged as proto.actor does it.
+func TestDeadLetters(t *testing.T) {
+	for name, start := range map[string]func(...actor.ConfigOption) *actor.ActorSystem{
+		"ours": sockets.NewSystem, "proto.actor's": actor.NewActorSystem,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var lines bytes.Buffer
+			system := start(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
+				return slog.New(slog.NewTextHandler(&lines, nil))
+			}), actor.WithDeadLetterThrottleCount(3), actor.WithDeadLetterThrottleInterval(time.Hour))
+			defer system.Shutdown()
+			published := 0
+			system.EventStream.Subscribe(func(event any) {
+				if _, ok := event.(*actor.DeadLetterEvent); ok {
+					published++
+				}
+			})
+			nobody := system.NewLocalPID("nobody")
+			for i := range 5 {
+				system.Root.Send(nobody, i)
+			}
+			assert.Equal(t, 5, published)
+			assert.Equal(t, 2, strings.Count(lines.String(), "[DeadLetter]"), lines.String())
+			system.Root.Send(nobody, ignored{})
+			assert.Equal(t, 2, strings.Count(lines.String(), "[DeadLetter]"), lines.String())
+
+			_, err := system.Root.RequestFuture(nobody, 1, time.Hour).Result()
+			assert.ErrorIs(t, err, actor.ErrDeadLetter)
+			ended := system.Root.Spawn(actor.PropsFromFunc(func(actor.Context) {}))
+			require.NoError(t, system.Root.StopFuture(ended).Wait())
+			told := watch(system, ended)
+			assert.Equal(t, actor.TerminatedReason_NotFound, (<-told).Why)
+		})
+	}
+}
+
+type ignored struct{}
+
+func (ignored) IgnoreDeadLetterLogging() {}
+
+// watch returns what a new actor that watches pid is told of its end.
+func watch(system *actor.ActorSystem, pid *actor.PID) <-chan *actor.Terminated {
+	told := make(chan *actor.Terminated, 1)
+	system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+		switch m := ctx.Message().(type) {
+		case *actor.Started:
+			ctx.Watch(pid)
+		case *actor.Terminated:
+			told <- m
+		}
+	}))
+	return told
 }

@@ -26,6 +26,7 @@ type Dispatcher struct {
 	hiring *worker   // the active one that has not begun yet: it hires the next if there is need
 	room   int       // how many may be active
 	live   int       // goroutines, parked or not
+	keeps  int       // who wants idle workers to be kept
 	watch  watch
 }
 
@@ -39,14 +40,14 @@ type worker struct {
 	dispatcher *Dispatcher
 	woken      chan struct{} // closed: leave
 	begun      bool          // it has a goroutine
-	dedicated  *Mailbox      //Mailbox      // run this one's turns, rather than the queue's
+	dedicated  *Mailbox      // run this one's turns, rather than the queue's
 	turn       any           // what it runs now
 	strikes    int           // looks of the watch that found it in this turn
 	at         int           // its place in active, or -1
 	since      time.Time     // when it was parked
 }
 
-// New returns a dispatcher without workers. They come with the work, and leave when there has been none for a while.
+// New returns a dispatcher without workers. They come with the work and leave with it, unless Keep is called.
 func New() *Dispatcher {
 	return &Dispatcher{room: runtime.GOMAXPROCS(0)}
 }
@@ -64,7 +65,28 @@ func (d *Dispatcher) Schedule(turn func()) { d.admit(job(turn)) }
 // Throughput is the number of messages that a turn may handle before it should let others have theirs.
 func (d *Dispatcher) Throughput() int { return turnBudget }
 
-// Workers is the number of the dispatcher's goroutines, those that wait for work included. It falls to 0 when there has been none for 200 ms.
+// Keep has workers that find no more work wait for some, for 200 ms: a goroutine that is still there has its stack grown already. It
+// holds until release is called; when nobody keeps them any more, those that wait leave at once, and so does every other when its
+// work is done.
+func (d *Dispatcher) Keep() (release func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.keeps++
+	return sync.OnceFunc(d.releaseKeep)
+}
+
+func (d *Dispatcher) releaseKeep() {
+	d.mu.Lock()
+	var gone []*worker
+	if d.keeps--; d.keeps == 0 {
+		gone, d.parked = d.parked, nil
+	}
+	d.mu.Unlock()
+	dismissAll(gone)
+}
+
+// Workers is the number of the dispatcher's goroutines, those that wait for work included. It falls to 0 when there has been none for
+// 200 ms, or at once if nobody calls Keep.
 func (d *Dispatcher) Workers() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -150,7 +172,7 @@ func (d *Dispatcher) again(w *worker, m *Mailbox) {
 }
 
 // take ends the worker's turn and finds it the next. It returns false if there is none, if the worker was written off meanwhile, or if
-// there is no room for it any more: then the worker is parked, and must wait to be woken.
+// there is no room for it any more: then the worker is parked, and must wait to be woken, or it is told to leave.
 func (d *Dispatcher) take(w *worker) bool {
 	d.mu.Lock()
 	if d.hiring == w {
@@ -168,6 +190,11 @@ func (d *Dispatcher) take(w *worker) bool {
 	}
 	d.ready.release()
 	d.dismiss(w)
+	if d.keeps == 0 {
+		d.mu.Unlock()
+		close(w.woken) // nobody else knows it now
+		return false
+	}
 	w.since = time.Now()
 	d.parked = append(d.parked, w)
 	d.watch.arm(d, linger)

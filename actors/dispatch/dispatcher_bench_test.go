@@ -13,11 +13,13 @@ import (
 func kinds(b *testing.B, run func(b *testing.B, system *actor.ActorSystem, option actor.PropsOption)) {
 	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))
 	defer system.Shutdown()
+	ours := New()
+	defer ours.Keep()()
 	for _, kind := range []struct {
 		name   string
 		option actor.PropsOption
 	}{
-		{"ours", New().Option()},
+		{"ours", ours.Option()},
 		{"proto", actor.WithMailbox(actor.Unbounded())},
 	} {
 		b.Run(kind.name, func(b *testing.B) {
@@ -129,6 +131,7 @@ func BenchmarkSignal(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			d := New()
+			defer d.Keep()()
 			var wait sync.WaitGroup
 			ms := make([]*Mailbox, many)
 			for i := range ms {

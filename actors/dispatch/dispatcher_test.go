@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -184,6 +185,49 @@ func TestGoexitLosesNoWorker(t *testing.T) {
 	})
 }
 
+// Workers wait for more work while somebody keeps them, for a while, and not otherwise.
+func TestKeep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := New()
+		m := box(d, func(any) {})
+		work := func(want int, why string) {
+			m.PostUserMessage(1)
+			synctest.Wait()
+			require.Equal(t, want, d.Workers(), why)
+		}
+		work(0, "nobody keeps it")
+		one, other := d.Keep(), d.Keep()
+		work(1, "kept")
+		one()
+		one()
+		work(1, "kept by another")
+		time.Sleep(2 * linger)
+		synctest.Wait()
+		require.Zero(t, d.Workers(), "not for ever")
+		work(1, "kept")
+		busy := box(d, func(message any) { <-message.(chan struct{}) })
+		open := make(chan struct{})
+		busy.PostUserMessage(open)
+		synctest.Wait()
+		other()
+		synctest.Wait()
+		require.Equal(t, 1, d.Workers(), "the one at work")
+		close(open)
+		synctest.Wait()
+		require.Zero(t, d.Workers())
+		var asleep sync.WaitGroup
+		for range 10 { // turns that are many, blocked, or not those of mailboxes
+			m.PostUserMessage(1)
+			busy.slowPenalty = 1
+			busy.PostUserMessage(open)
+			asleep.Add(1)
+			d.Schedule(func() { defer asleep.Done(); time.Sleep(10 * tick) })
+			d.Schedule(runtime.Goexit)
+		}
+		asleep.Wait()
+	}) // which could not end with workers left
+}
+
 func TestPostAdmitsAll(t *testing.T) {
 	bubble(t, func(t *testing.T, d *Dispatcher) {
 		var signals atomic.Int32
@@ -213,6 +257,7 @@ func (counter) Settle()            {}
 func TestCrewIsADispatcher(t *testing.T) {
 	system := quietSystem(t)
 	d := New()
+	defer d.Keep()()
 	props := actor.PropsFromFunc(func(ctx actor.Context) {
 		if ctx.Message() == "ask" {
 			ctx.Respond("answer")

@@ -68,14 +68,16 @@ func (s *script) withHooks(d *Dispatcher) *Mailbox {
 	return m
 }
 
-// bubble runs a test in fake time, in which a turn takes none, and lets the dispatcher's workers leave at the end.
+// bubble runs a test in fake time, in which a turn takes none. At the end the dispatcher's workers leave.
 func bubble(t *testing.T, test func(t *testing.T, d *Dispatcher)) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New()
+		release := d.Keep()
 		test(t, d)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		require.Zero(t, d.Workers(), "workers that stayed")
+		release()
 	})
 }
 

@@ -69,6 +69,11 @@ func (d *Dispatcher) look() {
 	}
 	d.mu.Unlock()
 	next.wake()
+	dismissAll(gone)
+}
+
+// dismissAll has workers that were parked leave.
+func dismissAll(gone []*worker) {
 	for _, w := range gone {
 		close(w.woken)
 	}

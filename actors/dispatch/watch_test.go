@@ -61,6 +61,7 @@ func TestWorkersLeaveWhenTheRoomShrinks(t *testing.T) {
 
 func TestWorkerThatWasWrittenOffParks(t *testing.T) {
 	d := New()
+	d.Keep()
 	d.ready.push(job(func() {}))
 	require.False(t, d.take(&worker{dispatcher: d, woken: make(chan struct{}, 1), at: -1}), "the queue is for the active ones")
 	d.mu.Lock()

@@ -15,7 +15,8 @@ type Poller struct {
 
 	mu    sync.Mutex
 	epoll *epoll // nil: nobody uses it
-	users int
+	users int    // transports
+	holds int    // who wants it to go on running
 }
 
 // NewPoller returns a poller whose mailboxes take their turns on d.
@@ -62,15 +63,22 @@ func (p *Poller) pollable(nc net.Conn, m *dispatch.Mailbox) Transport {
 func (p *Poller) Len() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.users
+	return p.users + p.holds
 }
 
-// Hold keeps the system's poller running, also while no transport uses it, until the returned function is called.
+// Hold keeps the system's poller running, once a transport has started it, also while none uses it, until the returned function is
+// called. It does not start it: where all connections are of another kind, in memory say, there is none, and no goroutine that waits
+// for the operating system.
 func (p *Poller) Hold() (release func()) {
-	if _, err := p.hold(); err != nil {
-		return func() {} // the transports will be portable
-	}
-	return sync.OnceFunc(p.release)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.holds++
+	return sync.OnceFunc(func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.holds--
+		p.stopUnused()
+	})
 }
 
 // hold returns the system's poller, started if it was not, until as many calls of release.
@@ -91,7 +99,13 @@ func (p *Poller) hold() (*epoll, error) {
 func (p *Poller) release() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.users--; p.users == 0 {
+	p.users--
+	p.stopUnused()
+}
+
+// stopUnused stops the system's poller if nobody needs it any more. The lock must be held.
+func (p *Poller) stopUnused() {
+	if p.users+p.holds == 0 && p.epoll != nil {
 		p.epoll.stop()
 		p.epoll = nil
 	}
