@@ -152,6 +152,9 @@ func (s *stream) finish(err error) {
 	if s.life != nil {
 		s.life.Ended()
 	}
+	if l, ok := s.top.(*local); ok {
+		l.receiver.Ended()
+	}
 	d.begin()
 	s.endTurn()
 	s.pipeline = nil

@@ -15,6 +15,8 @@ type Receiver interface {
 	// Deliver takes all that a turn has, in order: items, the last of which is Closed, and
 	// Marks. The slice is the connection's again when it returns.
 	Deliver(items []any)
+	// Ended is called once, behind Closed, when the socket is closed.
+	Ended()
 }
 
 // Mark asks a Receiver to call WorkedThrough when what was delivered before it has been
@@ -131,9 +133,13 @@ func (s *stream) workedThrough() {
 	}
 }
 
-// settle is told how much output waits at the end of a burst.
+// settle is told how much output waits at the end of a burst. What was reserved meanwhile
+// and is still to be sent counts until the next one.
 func (l *local) settle(waiting int) {
-	l.reserved.Store(int64(waiting))
+	reserved := l.reserved.Load()
+	if l.conn.mailbox.UserMessageCount() > 0 || !l.reserved.CompareAndSwap(reserved, int64(waiting)) {
+		return // another turn follows
+	}
 	if int64(waiting) <= l.low && l.wanted.Load() {
 		l.mu.Lock()
 		l.wanted.Store(false)

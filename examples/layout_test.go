@@ -53,6 +53,8 @@ var sleepers = map[string]string{
 	"sockets/blocking_unix_test.go":            "net/http waits in a read meanwhile, which nothing shows",
 	"sockets/clientanswer_test.go":             "a server that trickles its answer",
 	"sockets/clientexchange_test.go":           "a server that answers late",
+	"sockets/callbacks_test.go":                "lets a goroutine begin to wait, which nothing shows",
+	"sockets/conn_test.go":                     "readers and peers that take their time",
 	"sockets/delivery_test.go":                 "a handler that takes its time",
 	"autobahn/judge/trial_test.go":             "waits for a file of another process",
 	"sockets/answers_test.go":                  "listeners that answer late; time limits of net/http, which are real time",

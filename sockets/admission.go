@@ -18,6 +18,7 @@ type connInfo struct {
 	upgraded *connSet    // of its server
 	asked    bool        // a listener, in the name of pid
 	log      *actors.Log // of its server
+	system   *actor.ActorSystem
 }
 
 type connInfoKey struct{}

@@ -22,6 +22,8 @@ type UpgradeClient struct {
 	Options      *Options         // nil: the defaults
 
 	Dialer Dialer // how DialActor connects
+
+	receiver actors.Receiver // in place of a handler; nil: none
 }
 
 // DialActor opens a WebSocket to a ws or wss URL and returns the connection's actor.
@@ -54,6 +56,9 @@ func dial(ctx context.Context, system *actor.ActorSystem, address string, u *Upg
 func (u *UpgradeClient) valid(system *actor.ActorSystem) error {
 	if u == nil {
 		u = new(UpgradeClient) // which has no handler
+	}
+	if u.receiver != nil {
+		return nil
 	}
 	return checkHandler(system, u.FrameHandler, u.Spawn)
 }
@@ -104,10 +109,11 @@ func (u *UpgradeClient) over(ctx context.Context, nc net.Conn, request *http.Req
 func (u *UpgradeClient) plan(a *agreement) *actors.Plan {
 	o, r, life := u.Options.recipe(), a.response.Request, new(life)
 	return &actors.Plan{
-		Top:     o.topOf(u.Stages),
-		Core:    o.coreOf(true, a.params),
-		Handler: u.FrameHandler,
-		Spawn:   u.Spawn,
+		Top:      o.topOf(u.Stages),
+		Core:     o.coreOf(true, a.params),
+		Handler:  u.FrameHandler,
+		Spawn:    u.Spawn,
+		Receiver: u.receiver,
 		Hello: &Upgraded{
 			Request:     r.WithContext(&connContext{context.WithoutCancel(r.Context()), life}),
 			Response:    a.response,

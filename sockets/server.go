@@ -89,7 +89,7 @@ func (s *Server) dropIn() {
 			connState(c, state)
 		}
 	}
-	here := &connInfo{upgraded: &s.upgraded, log: &s.log}
+	here := &connInfo{upgraded: &s.upgraded, log: &s.log, system: s.System}
 	if connContext := s.ConnContext; connContext != nil {
 		s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 			ctx = connContext(ctx, c)

@@ -28,10 +28,11 @@ type UpgradeServer struct {
 // negotiate what comes of it, and Greet, which is all that versions of HTTP differ in,
 // does it.
 type upgrade struct {
-	system *actor.ActorSystem
-	terms  *UpgradeServer // nil: the handler's
-	of     *Handler       // nil: terms count
-	own    UpgradeServer  // the handler's terms are made here
+	system   *actor.ActorSystem
+	terms    *UpgradeServer  // nil: the handler's
+	receiver actors.Receiver // in place of a handler; nil: none
+	of       *Handler        // nil: terms count
+	own      UpgradeServer   // the handler's terms are made here
 
 	plan    actors.Plan
 	life    *life // of the connection, which keeps nothing else of this
@@ -67,8 +68,10 @@ func (u *upgrade) judge() (key string, o *recipe, err error) {
 			return "", nil, err
 		}
 	}
-	if err := checkHandler(u.system, u.terms.FrameHandler, u.terms.Spawn); err != nil {
-		return "", nil, err
+	if u.receiver == nil {
+		if err := checkHandler(u.system, u.terms.FrameHandler, u.terms.Spawn); err != nil {
+			return "", nil, err
+		}
 	}
 	o = u.terms.Options.recipe()
 	if !HostAllowed(u.request, o.AllowedHosts) {
@@ -108,6 +111,7 @@ func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 		Core:     o.coreOf(false, params),
 		Handler:  u.terms.FrameHandler,
 		Spawn:    u.terms.Spawn,
+		Receiver: u.receiver,
 		Hello:    &hello.Upgraded,
 		Limits:   o.limits,
 		Changer:  o,

@@ -1,0 +1,160 @@
+package sockets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/frame"
+)
+
+// Conn is a WebSocket connection that ordinary code reads and writes: no actor in sight.
+// [Accept] makes one of a request, [Dial] opens one, [Session] runs a function with one.
+//
+// All methods may be called from any goroutine. A context bounds a wait and nothing else:
+// when it ends the connection is as usable as before. Send and its relatives wait for room
+// when the peer is slow; a slow reader slows its peer down in turn, for what is received
+// and not read is bounded by Options.CreditFrames and CreditBytes. Pings are answered
+// whether or not anybody receives.
+//
+// When the connection has ended, every method returns a *[CloseError] that says how;
+// messages that came before the end are received first.
+type Conn struct {
+	handle   *actors.Handle // set, like upgraded, before opened is closed
+	upgraded *Upgraded
+	opened   chan struct{}
+	done     chan struct{}
+	end      *Closed // set before done is closed
+
+	wake chan struct{} // holds a token while somebody who waits for input should look
+
+	mu        sync.Mutex
+	queue     []received     // handed over and not received yet
+	ended     bool           // Closed was handed over: nothing more comes
+	discard   bool           // nobody receives any more
+	reading   bool           // a message is being received in pieces
+	suspended *messageReader // one that was, and goes on with the next call
+	pings     map[string]chan time.Duration
+	writing   chan struct{} // held by an open Writer; made at the first
+}
+
+// received is a message, or a piece of one, that waits to be received. The last one of all is nil.
+type received struct {
+	frame *frame.Frame
+	marks int // how often the connection is told that it got this far
+}
+
+// CloseError says how a connection has ended. Every call on a [Conn] that came too late
+// returns one:
+//
+//	var end *sockets.CloseError
+//	if errors.As(err, &end) && end.Code == frame.GoingAway { ... }
+type CloseError struct{ Closed }
+
+func (e *CloseError) Error() string {
+	text := fmt.Sprintf("sockets: connection closed by %s with %d", e.By, e.Code)
+	if e.By == Nobody {
+		text = "sockets: connection lost"
+	}
+	if e.Reason != "" {
+		text += fmt.Sprintf(" %q", e.Reason)
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns what broke the connection, if it was not asked to end.
+func (e *CloseError) Unwrap() error { return e.Err }
+
+// Misuse of a Conn, told to its caller.
+var (
+	// ErrReaderOpen: a message is being read, by an io.Reader or in another goroutine.
+	ErrReaderOpen = errors.New("sockets: a message is being read: read it to its end first, or in one goroutine")
+	// ErrNilContext: the context is nil.
+	ErrNilContext = errors.New("sockets: nil context")
+	// ErrNilFrame: the frame is nil.
+	ErrNilFrame = errors.New("sockets: nil frame")
+)
+
+func newConn() *Conn {
+	return &Conn{opened: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1)}
+}
+
+// Request returns the handshake's request: the peer's on a server, its own on a client.
+// Its context is the connection's, see Context.
+func (c *Conn) Request() *http.Request { return c.upgraded.Request }
+
+// Response returns the answer to a client's handshake, nil on a server.
+func (c *Conn) Response() *http.Response { return c.upgraded.Response }
+
+// Subprotocol returns what was agreed on, "" if nothing was.
+func (c *Conn) Subprotocol() string { return c.upgraded.Subprotocol }
+
+// Context returns a context that ends with the connection and has the values of the
+// request's.
+func (c *Conn) Context() context.Context { return c.upgraded.Request.Context() }
+
+// PID returns the connection's actor, for those who send to it as such. Messages that are
+// sent there do not wait for room.
+func (c *Conn) PID() *actor.PID { return c.handle.PID() }
+
+// Done is closed when the connection has ended. What was received before may still be read.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Closed returns how the connection has ended, nil while it has not.
+func (c *Conn) Closed() *Closed {
+	select {
+	case <-c.done:
+		return c.end
+	default:
+		return nil
+	}
+}
+
+func (c *Conn) closeError() error { return &CloseError{*c.end} }
+
+// Close closes the connection with code and reason and waits until the closing handshake
+// is over, or its time is: Options.CloseTimeout for each step. Messages that nobody has
+// received are discarded. It returns nil if the handshake was completed, and the account
+// as a *[CloseError] if it was not. Only the first call closes; every other waits as well.
+func (c *Conn) Close(code frame.Code, reason string) error {
+	if c.abandon() {
+		c.handle.Post(frame.Close(code, reason))
+	}
+	<-c.done
+	if c.end.Clean {
+		return nil
+	}
+	return c.closeError()
+}
+
+// Cut ends the connection at once: a Close is tried, nobody waits for it.
+func (c *Conn) Cut() {
+	c.abandon()
+	c.handle.Stop()
+	<-c.done
+}
+
+// abandon discards what was received and what will be. It says whether it is the first to do so.
+func (c *Conn) abandon() (first bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	first = !c.discard
+	c.discard = true
+	for _, r := range c.queue {
+		if r.frame != nil {
+			r.frame.Release()
+		}
+		c.handle.WorkedThrough(r.marks)
+	}
+	c.queue = nil
+	c.signal()
+	return first
+}

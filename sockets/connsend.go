@@ -1,0 +1,256 @@
+package sockets
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"github.com/spindrift-go/spindrift/frame"
+)
+
+// Send sends a message, or a piece of one, and waits for room first: it returns when the
+// connection has taken f, which is before f is on the wire (see Flush). It keeps f, which
+// nobody may change any more; one frame may be sent to any number of connections.
+func (c *Conn) Send(ctx context.Context, f *frame.Frame) error {
+	if f == nil {
+		return ErrNilFrame
+	}
+	if err := c.reserve(ctx, len(f.Payload)); err != nil {
+		return err
+	}
+	c.handle.Post(f)
+	return nil
+}
+
+// SendText sends a text message. s must be UTF-8, or the peer fails the connection.
+func (c *Conn) SendText(ctx context.Context, s string) error {
+	if err := c.reserve(ctx, len(s)); err != nil {
+		return err
+	}
+	c.handle.Post(frame.Text(s).Handover())
+	return nil
+}
+
+// SendBinary sends a binary message. It copies p.
+func (c *Conn) SendBinary(ctx context.Context, p []byte) error {
+	if err := c.reserve(ctx, len(p)); err != nil {
+		return err
+	}
+	f := frame.New(frame.OpBinary, len(p))
+	f.Payload = append(f.Payload, p...)
+	c.handle.Post(f.Handover())
+	return nil
+}
+
+// SendJSON sends v as a text message, by encoding/json.
+func (c *Conn) SendJSON(ctx context.Context, v any) error {
+	p, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("sockets: send: %w", err)
+	}
+	f := frame.Binary(p)
+	f.Opcode = frame.OpText
+	return c.Send(ctx, f)
+}
+
+// reserve waits until there is room for size bytes of output.
+func (c *Conn) reserve(ctx context.Context, size int) error {
+	if ctx == nil {
+		return ErrNilContext
+	}
+	select {
+	case <-c.done:
+		return c.closeError()
+	default:
+	}
+	if c.handle.Reserve(size) {
+		return nil
+	}
+	for {
+		room := c.handle.Room()
+		if c.handle.Reserve(size) {
+			return nil
+		}
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-c.done:
+			return c.closeError()
+		}
+	}
+}
+
+// Outgoing returns a channel whose messages are sent as by Send, for those who select. It
+// is never closed by the connection: select with Done. Close it, or end ctx, when you have
+// done; a goroutine empties it.
+func (c *Conn) Outgoing(ctx context.Context) chan<- *frame.Frame {
+	out := make(chan *frame.Frame)
+	go func() {
+		for {
+			select {
+			case f, open := <-out:
+				if !open || c.Send(ctx, f) != nil {
+					return
+				}
+			case <-c.done:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out
+}
+
+// Ping sends a Ping and waits for its Pong. It returns how long that took.
+func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
+	if ctx == nil {
+		return 0, ErrNilContext
+	}
+	payload := binary.BigEndian.AppendUint64(nil, rand.Uint64())
+	reply := make(chan time.Duration, 1)
+	c.mu.Lock()
+	if c.pings == nil {
+		c.pings = map[string]chan time.Duration{}
+	}
+	c.pings[string(payload)] = reply
+	c.mu.Unlock()
+	c.handle.Post(frame.Ping(payload))
+	select {
+	case took := <-reply:
+		return took, nil
+	case <-c.done:
+		return 0, c.closeError()
+	case <-ctx.Done():
+		c.mu.Lock()
+		delete(c.pings, string(payload))
+		c.mu.Unlock()
+		return 0, ctx.Err()
+	}
+}
+
+// Flush waits until everything that was sent before has been written to the socket. After
+// a clean end it returns nil.
+func (c *Conn) Flush(ctx context.Context) error {
+	if ctx == nil {
+		return ErrNilContext
+	}
+	flushed := make(chan error, 1)
+	c.handle.Flush(func(err error) { flushed <- err })
+	select {
+	case err := <-flushed:
+		if err == nil {
+			return nil
+		}
+		<-c.done
+	case <-c.done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if c.end.Clean {
+		return nil
+	}
+	return c.closeError()
+}
+
+// SetOptions changes limits and times of the connection while it lives.
+func (c *Conn) SetOptions(change *SetOptions) { c.handle.Post(change) }
+
+// Writer begins a message of type op, frame.OpText or frame.OpBinary, whose payload is
+// what is written until Close, in fragments: of any length, a piece in memory at a time.
+// Messages of others wait meanwhile. A second Writer waits until the first is closed, for
+// as long as its ctx lasts; so one that is left open keeps all others waiting.
+func (c *Conn) Writer(ctx context.Context, op frame.Opcode) (io.WriteCloser, error) {
+	switch {
+	case ctx == nil:
+		return nil, ErrNilContext
+	case op != frame.OpText && op != frame.OpBinary:
+		return nil, fmt.Errorf("sockets: a message is text or binary, not %s", op)
+	}
+	c.mu.Lock()
+	if c.writing == nil {
+		c.writing = make(chan struct{}, 1)
+	}
+	writing := c.writing
+	c.mu.Unlock()
+	if c.Closed() != nil {
+		return nil, c.closeError()
+	}
+	select {
+	case writing <- struct{}{}:
+		return &messageWriter{c: c, ctx: ctx, op: op}, nil
+	case <-c.done:
+		return nil, c.closeError()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("sockets: another Writer is open: %w", ctx.Err())
+	}
+}
+
+// fragmentSize is how much of a message a Writer sends at a time.
+const fragmentSize = 16 << 10
+
+// messageWriter writes one message.
+type messageWriter struct {
+	c     *Conn
+	ctx   context.Context
+	op    frame.Opcode // of the next fragment
+	piece *frame.Frame // what was written and not sent; nil: nothing
+	err   error        // after which nothing is sent
+}
+
+func (w *messageWriter) Write(p []byte) (n int, err error) {
+	for len(p) > 0 && w.err == nil {
+		if w.piece == nil {
+			w.piece = frame.New(w.op, fragmentSize)
+		}
+		k := min(len(p), fragmentSize-len(w.piece.Payload))
+		w.piece.Payload = append(w.piece.Payload, p[:k]...)
+		p = p[k:]
+		n += k
+		if len(w.piece.Payload) == fragmentSize {
+			w.err = w.send(false)
+		}
+	}
+	return n, w.err
+}
+
+// send sends the fragment that was written.
+func (w *messageWriter) send(fin bool) error {
+	f := w.piece
+	if f == nil {
+		f = frame.New(w.op, 0)
+	}
+	if err := w.c.reserve(w.ctx, len(f.Payload)); err != nil {
+		return err
+	}
+	f.Fin = fin
+	w.piece, w.op = nil, frame.OpContinuation
+	w.c.handle.Post(f.Handover())
+	return nil
+}
+
+var errWriterClosed = errors.New("sockets: Writer is closed")
+
+// Close ends the message. One that could not be sent whole, because ctx ended, ends the
+// connection: its peer could not tell it from a complete one.
+func (w *messageWriter) Close() error {
+	if w.err == errWriterClosed {
+		return nil
+	}
+	err := w.err
+	if err == nil {
+		err = w.send(true)
+	}
+	if err != nil && w.op == frame.OpContinuation {
+		w.c.handle.Post(frame.Failure(frame.InternalError, "message was not finished"))
+	}
+	w.err = errWriterClosed
+	<-w.c.writing
+	return err
+}

@@ -1,0 +1,56 @@
+package sockets
+
+import (
+	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/frame"
+)
+
+// connTop is a Conn as its connection sees it, an actors.Receiver. All but what is said of
+// the methods is called in turns of the connection.
+type connTop Conn
+
+func (c *Conn) top() *connTop { return (*connTop)(c) }
+
+// Attached is the first that is called.
+func (t *connTop) Attached(h *actors.Handle) { t.handle = h }
+
+// Deliver takes what a turn of the connection has for the program.
+func (t *connTop) Deliver(items []any) {
+	c := (*Conn)(t)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, item := range items {
+		switch m := item.(type) {
+		case *frame.Frame:
+			switch {
+			case c.discard:
+				m.Release()
+			case !m.Opcode.Control():
+				c.queue = append(c.queue, received{frame: m})
+			}
+		case *RoundTripTime:
+			if reply, ok := c.pings[string(m.Payload)]; ok {
+				delete(c.pings, string(m.Payload))
+				reply <- m.Duration
+			}
+		case *Upgraded:
+			c.upgraded = m
+			close(c.opened)
+		case *Closed:
+			c.end, c.ended = m, true
+			c.queue = append(c.queue, received{})
+		case actors.Mark:
+			if n := len(c.queue); n > 0 && !c.discard {
+				c.queue[n-1].marks++
+			} else {
+				c.handle.WorkedThrough(1)
+			}
+		}
+	}
+	if len(c.queue) > 0 {
+		c.signal()
+	}
+}
+
+// Ended is the last that is called.
+func (t *connTop) Ended() { close(t.done) }

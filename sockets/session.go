@@ -1,0 +1,148 @@
+package sockets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
+)
+
+// Accept turns the connection of r into a WebSocket and returns it. If it returns an error,
+// why it did not, r has been answered already. o may be nil: the defaults. Headers that were
+// set in w go out with the answer.
+//
+// The connection is a Server's, and part of its Shutdown and its caps, if it came in by one.
+// It lives on when the handler returns: close it, usually by defer. A handler that waits in
+// ServeHTTP costs what net/http's goroutine costs there, 11 to 14 KB; [Session] costs half.
+func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Conn, error) {
+	c := newConn()
+	if err := serve(systemOf(r), w, r, upgrade{terms: &UpgradeServer{Options: o}, receiver: c.top()}); err != nil {
+		return nil, err
+	}
+	return c.whenOpen()
+}
+
+// systemOf is the actor system of the server that r came to; nil: it has none.
+func systemOf(r *http.Request) *actor.ActorSystem {
+	if info, ok := r.Context().Value(connInfoKey{}).(*connInfo); ok {
+		return info.system
+	}
+	return nil
+}
+
+// SessionHandler is an http.Handler that runs a function for each WebSocket, see [Session].
+// Use it by pointer, and do not change it after its first request.
+type SessionHandler struct {
+	Serve   func(ctx context.Context, c *Conn) error
+	Options *Options // nil: the defaults
+}
+
+// Session returns an http.Handler that accepts every WebSocket and runs serve with it, on a
+// goroutine of its own: an idle one costs less than a handler that waits in ServeHTTP. ctx
+// is the connection's: it ends with it, and has the values of the request's.
+//
+// When serve returns, the connection is closed: with 1000 if the error is nil; with the code
+// of a *frame.Error or a *[CloseError]; else with 1011, and the error is logged, by the
+// server's ErrorLog or slog.Default. So is a panic, with its stack.
+func Session(serve func(ctx context.Context, c *Conn) error) *SessionHandler {
+	return &SessionHandler{Serve: serve}
+}
+
+// ServeHTTP upgrades r or refuses it, and returns.
+func (h *SessionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c, err := Accept(w, r, h.Options)
+	if err != nil {
+		return
+	}
+	log, peer := logOf(r), r.RemoteAddr
+	go func() {
+		ended := errors.New("runtime.Goexit was called")
+		defer func() {
+			if reason := recover(); reason != nil {
+				ended = fmt.Errorf("panic: %v", reason)
+				log.Error("session panicked", "peer", peer, "path", c.Request().URL.Path, "reason", reason, "stack", string(debug.Stack()))
+			} else if code, known := codeOf(ended); !known {
+				log.Error("session failed", "peer", peer, "path", c.Request().URL.Path, "error", ended)
+			} else {
+				c.Close(code, "")
+				return
+			}
+			c.Close(frame.InternalError, "")
+		}()
+		ended = h.Serve(c.Context(), c)
+	}()
+}
+
+// codeOf is the close code that err asks for.
+func codeOf(err error) (code frame.Code, known bool) {
+	var failure *frame.Error
+	var end *CloseError
+	switch {
+	case err == nil:
+		return frame.Normal, true
+	case errors.As(err, &end):
+		return end.Code.Sendable(), true
+	case errors.As(err, &failure):
+		return failure.Code.Sendable(), true
+	}
+	return 0, false
+}
+
+// CloseCode is the close code that err carries: of a *[CloseError] or a *frame.Error, and
+// frame.Normal for nil. It is frame.Abnormal for any other error.
+func CloseCode(err error) frame.Code {
+	var failure *frame.Error
+	var end *CloseError
+	switch {
+	case err == nil:
+		return frame.Normal
+	case errors.As(err, &end):
+		return end.Code
+	case errors.As(err, &failure):
+		return failure.Code
+	}
+	return frame.Abnormal
+}
+
+// DialOptions are how [Dial] opens a connection. The zero value is ready.
+type DialOptions struct {
+	Header  http.Header        // added to the request: Origin, Cookie, Authorization
+	Options *Options           // nil: the defaults
+	Dialer  Dialer             // how to connect: TLS, proxy, timeout
+	System  *actor.ActorSystem // nil: DefaultSystem
+}
+
+// Dial opens a WebSocket to a ws or wss URL. ctx bounds the wait and not the connection. o
+// may be nil. The error is one line, without the URL's password, and wraps a
+// *[HandshakeError] if the server has answered otherwise, a *[ProxyError] if its proxy has
+// not connected.
+func Dial(ctx context.Context, address string, o *DialOptions) (*Conn, error) {
+	if o == nil {
+		o = new(DialOptions)
+	}
+	c := newConn()
+	u := &UpgradeClient{Header: o.Header, Options: o.Options, Dialer: o.Dialer, receiver: c.top()}
+	if _, err := DialActor(ctx, o.System, address, u); err != nil {
+		return nil, err
+	}
+	return c.whenOpen()
+}
+
+// whenOpen waits for the turn in which the connection begins, which may be its last.
+func (c *Conn) whenOpen() (*Conn, error) {
+	select {
+	case <-c.opened:
+		return c, nil
+	case <-c.done:
+	}
+	select {
+	case <-c.opened:
+		return c, nil
+	default:
+		return nil, c.closeError()
+	}
+}
