@@ -86,7 +86,7 @@ func (e *engine) count(ctx context.Context) (n int, err error) {
 // keeps what it gets in text.
 func (e *engine) visit(ctx context.Context, path string, text *string) error {
 	closed := make(chan struct{})
-	guest := func(ctx actor.Context) {
+	handler := func(ctx actor.Context) {
 		switch m := ctx.Message().(type) {
 		case *frame.Frame:
 			if text != nil {
@@ -99,7 +99,7 @@ func (e *engine) visit(ctx context.Context, path string, text *string) error {
 		}
 	}
 	pid, err := sockets.DialActor(ctx, e.system, e.base+path, &sockets.UpgradeClient{
-		Spawn:   actor.PropsFromFunc(guest),
+		Spawn:   actor.PropsFromFunc(handler),
 		Options: e.options,
 	})
 	if err != nil {

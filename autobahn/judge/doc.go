@@ -6,7 +6,7 @@
 //	go run ./autobahn/judge -cases '6.* 7.1.1'   a part
 //	go run ./autobahn/judge -update              accept what the engine says
 //
-// It builds ./autobahn/server and ./autobahn/client, starts them as a stranger would, and lets an
+// It builds ./autobahn/server and ./autobahn/client, starts them as any program would, and lets an
 // engine of somebody else's make talk to them: kosoku in a virtual environment of its own, or the
 // original image under docker. It holds no opinion about a case: what the engine writes into
 // index.json is the verdict, what is in the expectation files is the rule.

@@ -32,35 +32,35 @@ func main() {
 	os.Exit(status)
 }
 
-// judge is the whole program: results go to out, what stands in their way to complaints.
-func judge(ctx context.Context, args []string, out, complaints io.Writer) int {
+// judge is the whole program: results go to out, what stands in their way to stderr.
+func judge(ctx context.Context, args []string, out, stderr io.Writer) int {
 	o, err := parseOptions(args, os.Getenv, out)
 	if errors.Is(err, flag.ErrHelp) {
 		return asExpected
 	}
-	var bench *courtroom
+	var r *run
 	if err == nil {
-		bench, err = furnish(ctx, o)
+		r, err = setup(ctx, o)
 	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return interrupted
 		}
-		fmt.Fprintln(complaints, "judge:", err)
+		fmt.Fprintln(stderr, "judge:", err)
 		return cannotJudge
 	}
-	defer os.RemoveAll(bench.scratch)
+	defer os.RemoveAll(r.tempDir)
 
 	passed, failed, broken := 0, 0, false
 	for _, role := range o.roles {
-		good, bad, err := bench.try(ctx, role, out)
+		good, bad, err := r.try(ctx, role, out)
 		if ctx.Err() != nil {
-			fmt.Fprintln(complaints, "judge: interrupted")
+			fmt.Fprintln(stderr, "judge: interrupted")
 			return interrupted
 		}
 		if err != nil {
 			for line := range strings.Lines(err.Error()) {
-				fmt.Fprintf(complaints, "judge: %s: %s\n", role, strings.TrimSpace(line))
+				fmt.Fprintf(stderr, "judge: %s: %s\n", role, strings.TrimSpace(line))
 			}
 			broken = true
 		}
@@ -75,25 +75,25 @@ func judge(ctx context.Context, args []string, out, complaints io.Writer) int {
 	return asExpected
 }
 
-// A courtroom is all that a run needs and that is the same for both roles.
-type courtroom struct {
+// A run is what both roles share: where things are, and what is to be judged.
+type run struct {
 	options  *options
 	engine   engine
 	home     string              // the directory autobahn of the module
-	scratch  string              // removed at the end
+	tempDir  string              // removed at the end
 	programs map[string]string   // role -> program to judge
 	expected map[string]verdicts // role -> the committed verdicts
 	chosen   map[string][]string // role -> cases to run
 }
 
-// furnish finds or makes all of it. Its errors are those that leave nothing to judge.
-func furnish(ctx context.Context, o *options) (*courtroom, error) {
+// setup finds or makes all of that. After an error there is nothing to judge.
+func setup(ctx context.Context, o *options) (*run, error) {
 	root, err := moduleRoot(ctx)
 	if err != nil {
 		return nil, err
 	}
 	home := filepath.Join(root, "autobahn")
-	c := &courtroom{
+	c := &run{
 		options: o, home: home, programs: map[string]string{},
 		expected: map[string]verdicts{}, chosen: map[string][]string{},
 	}
@@ -115,12 +115,12 @@ func furnish(ctx context.Context, o *options) (*courtroom, error) {
 	if err := c.engine.prepare(ctx); err != nil {
 		return nil, err
 	}
-	if c.scratch, err = os.MkdirTemp("", "judge-"); err != nil {
+	if c.tempDir, err = os.MkdirTemp("", "judge-"); err != nil {
 		return nil, err
 	}
 	for _, role := range o.roles {
 		if c.programs[role], err = c.program(ctx, root, role); err != nil {
-			os.RemoveAll(c.scratch)
+			os.RemoveAll(c.tempDir)
 			return nil, err
 		}
 	}
@@ -128,7 +128,7 @@ func furnish(ctx context.Context, o *options) (*courtroom, error) {
 }
 
 // choose reads the expectation of a role and selects from its cases.
-func (c *courtroom) choose(role string) (err error) {
+func (c *run) choose(role string) (err error) {
 	path := c.expectation(role)
 	c.expected[role], err = readExpectation(path)
 	if errors.Is(err, fs.ErrNotExist) && c.options.update && c.options.selection.whole() {
@@ -145,11 +145,11 @@ func (c *courtroom) choose(role string) (err error) {
 }
 
 // program returns the path of the program to judge, which it builds if it is ours.
-func (c *courtroom) program(ctx context.Context, root, role string) (string, error) {
+func (c *run) program(ctx context.Context, root, role string) (string, error) {
 	if given := c.options.programs[role]; given != "" {
 		return filepath.Abs(given)
 	}
-	path := filepath.Join(c.scratch, role+executableSuffix())
+	path := filepath.Join(c.tempDir, role+executableSuffix())
 	build := exec.CommandContext(ctx, "go", "build", "-o", path, "./autobahn/"+role)
 	build.Dir = root
 	if said, err := build.CombinedOutput(); err != nil {
@@ -160,7 +160,7 @@ func (c *courtroom) program(ctx context.Context, root, role string) (string, err
 
 // try runs one role, prints its table and what differs, and returns how many cases passed and
 // failed. With -update it accepts the verdicts instead.
-func (c *courtroom) try(ctx context.Context, role string, out io.Writer) (passed, failed int, err error) {
+func (c *run) try(ctx context.Context, role string, out io.Writer) (passed, failed int, err error) {
 	chosen := c.chosen[role]
 	t := &trial{
 		engine:  c.engine,
@@ -204,7 +204,7 @@ func (c *courtroom) try(ctx context.Context, role string, out io.Writer) (passed
 	return len(chosen) - len(differing), len(differing), err
 }
 
-func (c *courtroom) expectation(role string) string {
+func (c *run) expectation(role string) string {
 	return filepath.Join(c.home, "expected-"+role+".json")
 }
 
