@@ -159,6 +159,6 @@ func (c *client) part(err error) {
 }
 
 func (c *client) signalled(uint32)  {}
-func (c *client) settle()           {}
+func (c *client) burstEnded()       {}
 func (c *client) stop()             { c.part(ErrStopped) }
 func (c *client) crashed(err error) { c.fail(nil, err) }

@@ -35,7 +35,7 @@ type side interface {
 	receive(ctx actor.Context)
 	item(item any) // to send, pipeline.Bare
 	signalled(bits uint32)
-	settle()           // no message waits: write what a burst has made
+	burstEnded()       // no message waits: write what a burst has made
 	stop()             // the actor is being stopped by somebody else
 	crashed(err error) // a stage or a callback panicked
 }
@@ -113,11 +113,11 @@ func (c *conn) Signalled(bits uint32) {
 	c.side.signalled(bits)
 }
 
-// Settle makes conn a dispatch.Hooks.
-func (c *conn) Settle() {
+// BurstEnded makes conn a dispatch.Hooks.
+func (c *conn) BurstEnded() {
 	defer c.rescue()
 	if c.side != nil {
-		c.side.settle()
+		c.side.burstEnded()
 	}
 }
 
@@ -165,6 +165,6 @@ func (c *conn) refuse(message any, sender *actor.PID) {
 }
 func (gone) item(any)         {}
 func (gone) signalled(uint32) {}
-func (gone) settle()          {}
+func (gone) burstEnded()      {}
 func (gone) stop()            {}
 func (gone) crashed(error)    {}

@@ -64,7 +64,7 @@ func (s *stream) abort(err error) {
 
 // conclude does at the end of a turn what may not be done in the middle of one.
 func (s *stream) conclude() {
-	s.endBurst()
+	s.handOver()
 	if s.hangup != nil && !s.cut {
 		s.closeInSteps()
 	}
@@ -79,7 +79,7 @@ func (s *stream) conclude() {
 		s.finish(s.cause)
 		return
 	}
-	s.endBurst()
+	s.handOver()
 }
 
 // closeInSteps writes what waits, closes our half, and waits for the peer's end.
@@ -171,7 +171,7 @@ func (s *stream) tellClosed(err error) {
 			s.outcome = pipeline.Crashed(err)
 		}
 		s.Deliver(s.outcome)
-		s.endBurst()
+		s.handOver()
 	}()
 	s.flush()
 	unsent := s.failed != nil || s.out.blocked || s.out.waiting() > 0
@@ -241,6 +241,6 @@ func (d *departing) depart() {
 }
 
 func (d *departing) item(any)      {}
-func (d *departing) settle()       {}
+func (d *departing) burstEnded()   {}
 func (d *departing) stop()         { d.depart() }
 func (d *departing) crashed(error) { d.depart() }

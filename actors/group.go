@@ -67,7 +67,7 @@ func (g *Group) leave(s *stream) {
 		g.wasCut++
 	}
 	if g.size--; g.size == 0 {
-		s.rt.shutdown.forget(g)
+		s.rt.shutdown.unwatch(g)
 	}
 	g.tellEmpty()
 }

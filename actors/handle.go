@@ -133,9 +133,9 @@ func (s *stream) workedThrough() {
 	}
 }
 
-// settle is told how much output waits at the end of a burst. What was reserved meanwhile
+// outputLeft is told how much output waits at the end of a burst. What was reserved meanwhile
 // and is still to be sent counts until the next one.
-func (l *local) settle(waiting int) {
+func (l *local) outputLeft(waiting int) {
 	reserved := l.reserved.Load()
 	if l.conn.mailbox.UserMessageCount() > 0 || !l.reserved.CompareAndSwap(reserved, int64(waiting)) {
 		return // another turn follows

@@ -104,7 +104,7 @@ func (s *server) watch(listener *actor.PID) {
 }
 
 func (s *server) signalled(uint32) {}
-func (s *server) settle()          {}
+func (s *server) burstEnded()      {}
 
 func (s *server) stop() {
 	s.watch(nil)

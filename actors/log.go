@@ -35,7 +35,7 @@ func (l *Log) Error(what string, args ...any) {
 	if l == nil {
 		l = &fallback
 	}
-	left, ok := l.admit(time.Now())
+	left, ok := l.allow(time.Now())
 	if !ok {
 		return
 	}
@@ -72,7 +72,8 @@ func (o *origin) panicked(what string, reason any, args ...any) {
 	o.say(what, append(args, "reason", reason, "stack", string(debug.Stack()))...)
 }
 
-func (l *Log) admit(now time.Time) (left int, ok bool) {
+// allow reports whether one more line may be written now, and how many were left out before it.
+func (l *Log) allow(now time.Time) (left int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now.Sub(l.since) >= time.Second {

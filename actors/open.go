@@ -16,7 +16,7 @@ func (rt *Runtime) Open(nc net.Conn, first []byte, plan *Plan) (pid *actor.PID, 
 	rt.dispatcher.Schedule(func() {
 		c := &conn{rt: rt}
 		c.side = gone{c} // until it has become something
-		c.mailbox.Hold()
+		c.mailbox.Reserve()
 		pid = rt.spawn(c)
 		c.mailbox.RunFirst(func() {
 			err = errUpgradeFailed

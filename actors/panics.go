@@ -61,7 +61,7 @@ func (p *panicWatcher) onDispatcher(self *actor.PID, message, reason any) {
 		p.supervised(self)
 		conn = sender.Id
 	}
-	if _, ok := p.stacks.admit(time.Now()); !ok {
+	if _, ok := p.stacks.allow(time.Now()); !ok {
 		return
 	}
 	args := []any{"actor", self.Id, "message", fmt.Sprintf("%T", m), "stack", string(debug.Stack())}
@@ -93,7 +93,7 @@ func (p *panicWatcher) judged(e *actor.SupervisorEvent) {
 		p.rt.system.Root.Send(conn, &listenerPanicked{listener: ex.Listener})
 	}
 	if len(asked) == 0 {
-		if _, ok := p.stacks.admit(time.Now()); ok {
+		if _, ok := p.stacks.allow(time.Now()); ok {
 			if o := p.rt.handled(e.Child); o != nil {
 				o.panicked("handler panicked", e.Reason, "actor", e.Child.Id)
 			}

@@ -41,7 +41,7 @@ func TestSpuriousSignals(t *testing.T) {
 func TestPollerChurn(t *testing.T) {
 	const goroutines, rounds = 8, 60
 	w := newWorld(t, onPoller)
-	defer w.rt.Hold()()
+	defer w.rt.Keep()()
 	h := w.handler(echo).forgetful()
 	plan := w.plan(h)
 	var mu sync.Mutex
@@ -89,7 +89,7 @@ func TestPollerComesAndGoes(t *testing.T) {
 		h.closed()
 		w.eventually(p.ended, "the end")
 	}
-	release := w.rt.Hold()
+	release := w.rt.Keep()
 	require.Equal(t, 1, w.rt.poller.Len())
 	release()
 	release()

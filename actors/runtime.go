@@ -63,10 +63,10 @@ func newRuntime(system *actor.ActorSystem) *Runtime {
 // Dispatcher returns the dispatcher of the connections, for actors of the user's own.
 func (rt *Runtime) Dispatcher() *dispatch.Dispatcher { return rt.dispatcher }
 
-// Hold keeps the poller and the dispatcher's idle workers between connections until the
+// Keep makes the poller and the dispatcher's idle workers stay between connections, until the
 // returned function is called: a server's concern.
-func (rt *Runtime) Hold() (release func()) {
-	poller, dispatcher := rt.poller.Hold(), rt.dispatcher.Keep()
+func (rt *Runtime) Keep() (release func()) {
+	poller, dispatcher := rt.poller.Keep(), rt.dispatcher.Keep()
 	return func() {
 		poller()
 		dispatcher()

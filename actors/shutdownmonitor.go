@@ -28,7 +28,7 @@ type shutdownMonitor struct {
 	release func()                    // nil: there are no connections
 }
 
-// watch and forget are called with the group's lock held.
+// watch and unwatch are called with the group's lock held.
 func (w *shutdownMonitor) watch(g *Group) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -48,7 +48,7 @@ func (w *shutdownMonitor) watch(g *Group) {
 	}
 }
 
-func (w *shutdownMonitor) forget(g *Group) {
+func (w *shutdownMonitor) unwatch(g *Group) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.groups, g)

@@ -178,8 +178,8 @@ func (s *stream) signalled(bits uint32) {
 	s.conclude()
 }
 
-// settle writes what a burst of messages has made: one write for all of it.
-func (s *stream) settle() {
+// burstEnded writes what a burst of messages has made: one write for all of it.
+func (s *stream) burstEnded() {
 	s.beginTurn()
 	if s.out.waiting() > 0 && !s.out.blocked {
 		s.flush()
@@ -189,7 +189,7 @@ func (s *stream) settle() {
 		s.answerFlushes(nil)
 	}
 	if l, ok := s.top.(*local); ok {
-		l.settle(s.outstanding())
+		l.outputLeft(s.outstanding())
 	}
 	s.endTurn()
 }

@@ -93,8 +93,8 @@ func (s *stream) send(to *actor.PID, item any) {
 	s.ctx.Send(to, env)
 }
 
-// endBurst lets what this turn has delivered be seen.
-func (s *stream) endBurst() {
+// handOver ends the delivery of this turn: a Receiver gets what it has so far.
+func (s *stream) handOver() {
 	s.top.flush(s)
 	if n := s.envelopes.taken; n > 0 {
 		s.lastBurst = uint8(min(n, maxSlab))

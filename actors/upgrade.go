@@ -100,7 +100,7 @@ func (rt *Runtime) decide(ex *Exchange) {
 	rt.dispatcher.Schedule(func() {
 		c := &conn{rt: rt}
 		c.side = gone{c} // until it has become something
-		c.mailbox.Hold()
+		c.mailbox.Reserve()
 		rt.spawn(c)
 		c.mailbox.RunFirst(func() {
 			defer c.rescue()

@@ -113,7 +113,7 @@ func (s *Server) Serve(l net.Listener) error {
 	if s.setup(); s.misuse != nil {
 		return s.misuse
 	}
-	defer actors.RuntimeOf(s.System).Hold()()
+	defer actors.RuntimeOf(s.System).Keep()()
 	return s.Server.Serve(s.patient(l))
 }
 
@@ -122,7 +122,7 @@ func (s *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
 	if s.setup(); s.misuse != nil {
 		return s.misuse
 	}
-	defer actors.RuntimeOf(s.System).Hold()()
+	defer actors.RuntimeOf(s.System).Keep()()
 	return s.Server.ServeTLS(s.patient(l), certFile, keyFile)
 }
 

@@ -16,7 +16,7 @@ const granularity = 10 * time.Millisecond
 type Deadline struct {
 	mailbox *Mailbox
 	at      time.Duration // on the clock of Deadlines
-	place   int           // in the heap, from 1; 0: not set
+	index   int           // in the heap, from 1; 0: not set
 }
 
 // Init says whose deadline it is.
@@ -53,15 +53,15 @@ func (t *Deadlines) Set(x *Deadline, at time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
-	case at == x.at && x.place > 0:
+	case at == x.at && x.index > 0:
 		return
 	case at == 0:
-		if x.place > 0 {
-			heap.Remove(&t.heap, x.place-1)
+		if x.index > 0 {
+			heap.Remove(&t.heap, x.index-1)
 		}
-	case x.place > 0:
+	case x.index > 0:
 		x.at = at
-		heap.Fix(&t.heap, x.place-1)
+		heap.Fix(&t.heap, x.index-1)
 	default:
 		x.at = at
 		heap.Push(&t.heap, x)
@@ -111,13 +111,13 @@ func (h byTime) Len() int           { return len(h) }
 func (h byTime) Less(i, j int) bool { return h[i].at < h[j].at }
 func (h byTime) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].place, h[j].place = i+1, j+1
+	h[i].index, h[j].index = i+1, j+1
 }
 
 func (h *byTime) Push(x any) {
 	d := x.(*Deadline)
 	*h = append(*h, d)
-	d.place = len(*h)
+	d.index = len(*h)
 }
 
 func (h *byTime) Pop() any {
@@ -125,6 +125,6 @@ func (h *byTime) Pop() any {
 	d := (*h)[last]
 	(*h)[last] = nil
 	*h = (*h)[:last]
-	d.place = 0
+	d.index = 0
 	return d
 }

@@ -18,7 +18,7 @@ type sleeper struct {
 }
 
 func (s *sleeper) Item(any) bool { return false }
-func (s *sleeper) Settle()       {}
+func (s *sleeper) BurstEnded()   {}
 func (s *sleeper) Signalled(bits uint32) {
 	if bits&Due != 0 {
 		s.woken = append(s.woken, s.deadlines.Now())
@@ -118,7 +118,7 @@ func TestDeadlinesOfThousands(t *testing.T) {
 		require.True(t, w.armed())
 		w.mu.Lock()
 		for i, a := range w.heap {
-			require.Equal(t, i+1, a.place)
+			require.Equal(t, i+1, a.index)
 		}
 		w.mu.Unlock()
 		time.Sleep(2 * time.Minute)

@@ -19,15 +19,15 @@ type Dispatcher struct {
 	// its supervisor hears of it.
 	OnPanic func(self *actor.PID, message, reason any)
 
-	mu     sync.Mutex
-	ready  queue     // turns that wait for a worker: *Mailbox or job
-	active []*worker // those that drain ready
-	parked []*worker // last in, first out: the warmest stack, and the bottom tells how many are too many
-	hiring *worker   // the active one that has not begun yet: it hires the next if there is need
-	room   int       // how many may be active
-	live   int       // goroutines, parked or not
-	keeps  int       // who wants idle workers to be kept
-	watch  watch
+	mu        sync.Mutex
+	ready     queue     // turns that wait for a worker: *Mailbox or job
+	active    []*worker // those that drain ready
+	parked    []*worker // last in, first out: the warmest stack, and the bottom tells how many are too many
+	hiring    *worker   // the active one that has not begun yet: it hires the next if there is need
+	maxActive int
+	live      int // goroutines, parked or not
+	keeps     int // who wants idle workers to be kept
+	watch     watch
 }
 
 var _ actor.Dispatcher = (*Dispatcher)(nil)
@@ -43,13 +43,13 @@ type worker struct {
 	dedicated  *Mailbox      // run this one's turns, rather than the queue's
 	turn       any           // what it runs now
 	strikes    int           // looks of the watch that found it in this turn
-	at         int           // its place in active, or -1
+	index      int           // in active, or -1
 	since      time.Time     // when it was parked
 }
 
 // New returns a dispatcher without workers. They come with the work and leave with it, unless Keep is called.
 func New() *Dispatcher {
-	return &Dispatcher{room: runtime.GOMAXPROCS(0)}
+	return &Dispatcher{maxActive: runtime.GOMAXPROCS(0)}
 }
 
 // Mailbox returns a new mailbox whose turns run on the dispatcher, for actor.WithMailbox.
@@ -60,7 +60,7 @@ func (d *Dispatcher) Option() actor.PropsOption { return actor.WithMailbox(d.Mai
 
 // Schedule queues a turn of another kind of mailbox, which makes it an actor.Dispatcher. Such a turn is replaced as well if it
 // blocks, but as it has no name it blocks its worker anew each time.
-func (d *Dispatcher) Schedule(turn func()) { d.admit(job(turn)) }
+func (d *Dispatcher) Schedule(turn func()) { d.enqueue(job(turn)) }
 
 // Throughput is the number of messages that a turn may handle before it should let others have theirs.
 func (d *Dispatcher) Throughput() int { return turnBudget }
@@ -93,8 +93,8 @@ func (d *Dispatcher) Workers() int {
 	return d.live
 }
 
-// admit queues a turn.
-func (d *Dispatcher) admit(turn any) {
+// enqueue queues a turn.
+func (d *Dispatcher) enqueue(turn any) {
 	d.mu.Lock()
 	d.queue(turn)
 	w := d.hire()
@@ -124,14 +124,14 @@ func (d *Dispatcher) queue(turn any) {
 	d.ready.push(turn)
 }
 
-// hire makes one more worker active if turns wait and there is room. Its caller wakes it, without the lock. Workers are hired one at a
+// hire makes one more worker active if turns wait and maxActive allows it. Its caller wakes it, without the lock. Workers are hired one at a
 // time: each hires the next when it begins, so that a single turn does not wake every core.
 func (d *Dispatcher) hire() *worker {
-	if d.hiring != nil || d.ready.count.Load() == 0 || len(d.active) >= d.room {
+	if d.hiring != nil || d.ready.count.Load() == 0 || len(d.active) >= d.maxActive {
 		return nil
 	}
 	w := d.engage()
-	w.at = len(d.active)
+	w.index = len(d.active)
 	d.active = append(d.active, w)
 	d.hiring = w
 	d.watch.arm(d, tick)
@@ -143,7 +143,7 @@ func (d *Dispatcher) engage() *worker {
 	last := len(d.parked) - 1
 	if last < 0 {
 		d.live++
-		return &worker{dispatcher: d, woken: make(chan struct{}, 1), at: -1}
+		return &worker{dispatcher: d, woken: make(chan struct{}, 1), index: -1}
 	}
 	w := d.parked[last]
 	d.parked[last] = nil
@@ -152,13 +152,13 @@ func (d *Dispatcher) engage() *worker {
 }
 
 func (d *Dispatcher) dismiss(w *worker) {
-	if w.at < 0 {
+	if w.index < 0 {
 		return
 	}
 	last := d.active[len(d.active)-1]
-	d.active[w.at], last.at = last, w.at
+	d.active[w.index], last.index = last, w.index
 	d.active = slices.Delete(d.active, len(d.active)-1, len(d.active))
-	w.at = -1
+	w.index = -1
 }
 
 // again ends the turn of a mailbox that needs another. The worker has no turn while it waits, so that the watch does not blame it.
@@ -172,14 +172,14 @@ func (d *Dispatcher) again(w *worker, m *Mailbox) {
 }
 
 // take ends the worker's turn and finds it the next. It returns false if there is none, if the worker was written off meanwhile, or if
-// there is no room for it any more: then the worker is parked, and must wait to be woken, or it is told to leave.
+// too many are active: then the worker is parked, and must wait to be woken, or it is told to leave.
 func (d *Dispatcher) take(w *worker) bool {
 	d.mu.Lock()
 	if d.hiring == w {
 		d.hiring = nil
 	}
 	w.turn, w.strikes = nil, 0
-	if w.at >= 0 && len(d.active) <= d.room {
+	if w.index >= 0 && len(d.active) <= d.maxActive {
 		if turn, ok := d.ready.pop(); ok {
 			w.turn = turn
 			next := d.hire()
@@ -188,7 +188,7 @@ func (d *Dispatcher) take(w *worker) bool {
 			return true
 		}
 	}
-	d.ready.release()
+	d.ready.free()
 	d.dismiss(w)
 	if d.keeps == 0 {
 		d.mu.Unlock()
@@ -243,7 +243,7 @@ func (w *worker) runDedicated() {
 		began := time.Now()
 		more = m.run(1)
 		if w.dispatcher.forgives(m, time.Since(began)) && more {
-			w.dispatcher.admit(m)
+			w.dispatcher.enqueue(m)
 			break
 		}
 	}
@@ -268,11 +268,11 @@ func (w *worker) leave() {
 	d.live--
 	d.dismiss(w)
 	turn := w.turn
-	d.ready.release()
+	d.ready.free()
 	next := d.hire()
 	d.mu.Unlock()
 	next.wake()
 	if m, ok := turn.(*Mailbox); ok {
-		d.admit(m)
+		d.enqueue(m)
 	}
 }

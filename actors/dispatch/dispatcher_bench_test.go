@@ -166,4 +166,4 @@ type waiter struct{ *sync.WaitGroup }
 
 func (w waiter) Signalled(uint32) { w.Done() }
 func (waiter) Item(any) bool      { return false }
-func (waiter) Settle()            {}
+func (waiter) BurstEnded()        {}

@@ -32,7 +32,7 @@ func owes(m *Mailbox) int {
 	return int(m.slowPenalty)
 }
 
-func TestCrewIsFair(t *testing.T) {
+func TestDispatcherIsFair(t *testing.T) {
 	single(t)
 	bubble(t, func(t *testing.T, d *Dispatcher) {
 		const turns = 10
@@ -62,7 +62,7 @@ func TestCrewIsFair(t *testing.T) {
 	})
 }
 
-func TestCrewHasNoMoreWorkersThanRoom(t *testing.T) {
+func TestActiveWorkersAreBounded(t *testing.T) {
 	bubble(t, func(t *testing.T, d *Dispatcher) {
 		var now, handled, peak atomic.Int32
 		for range 100 {
@@ -94,7 +94,7 @@ func TestBlockersDelayOnlyThemselves(t *testing.T) {
 		box(d, func(any) { answered <- time.Now() }).PostUserMessage(1)
 		took := (<-answered).Sub(began)
 		t.Logf("behind %d blockers: %v", blockers, took)
-		require.Less(t, took, 40*time.Millisecond, "the room doubles: not 2 ms for each two of them")
+		require.Less(t, took, 40*time.Millisecond, "maxActive doubles: not 2 ms for each two of them")
 
 		time.Sleep(100 * time.Millisecond)
 		d.mu.Lock()
@@ -105,7 +105,7 @@ func TestBlockersDelayOnlyThemselves(t *testing.T) {
 	})
 }
 
-func TestBlockerMovesOutAndIsForgiven(t *testing.T) {
+func TestBlockerIsDedicatedUntilForgiven(t *testing.T) {
 	single(t)
 	bubble(t, func(t *testing.T, d *Dispatcher) {
 		blocker := box(d, func(message any) { time.Sleep(message.(time.Duration)) })
@@ -252,9 +252,9 @@ type counter struct{ *atomic.Int32 }
 
 func (c counter) Signalled(uint32) { c.Add(1) }
 func (counter) Item(any) bool      { return false }
-func (counter) Settle()            {}
+func (counter) BurstEnded()        {}
 
-func TestCrewIsADispatcher(t *testing.T) {
+func TestDispatcherRunsOtherMailboxes(t *testing.T) {
 	system := quietSystem(t)
 	d := New()
 	defer d.Keep()()

@@ -18,8 +18,8 @@ type Hooks interface {
 	Item(message any) (handled bool)
 	// Signalled brings the bits that have been signalled since its last call.
 	Signalled(bits uint32)
-	// Settle says that no message or signal is waiting, or that the turn ends here so that others get theirs.
-	Settle()
+	// BurstEnded says that no message or signal is waiting, or that the turn ends here so that others get theirs.
+	BurstEnded()
 }
 
 // Mailbox is an unbounded mailbox whose turns run on a dispatcher. It keeps proto.actor's rules: system messages first, and a suspended
@@ -33,7 +33,7 @@ type Mailbox struct {
 	signals        atomic.Uint32
 	yieldRequested atomic.Bool // the turn is to end after the present message
 
-	held        bool  // whoever starts it runs its first turn, by RunFirst
+	reserved    bool  // the owner runs the first turn, with RunFirst
 	slowPenalty uint8 // under the dispatcher's lock: how many quick turns it takes until a mailbox that has blocked runs among the others again
 
 	mu        sync.Mutex // the producers' lock of both queues; what follows changes under it
@@ -47,8 +47,8 @@ var _ actor.Mailbox = (*Mailbox)(nil)
 // Init makes a zero Mailbox, which may be part of another struct, one of d's.
 func (m *Mailbox) Init(d *Dispatcher) { m.dispatcher = d }
 
-// Hold keeps the first turn of a mailbox that has not been started from the dispatcher: its owner calls RunFirst instead.
-func (m *Mailbox) Hold() { m.held = true }
+// Reserve keeps the first turn of a mailbox from the dispatcher: its owner runs it, with RunFirst. It is called before the start.
+func (m *Mailbox) Reserve() { m.reserved = true }
 
 // Yield ends the present turn early, so that others get theirs. It is called inside the turn.
 func (m *Mailbox) Yield() { m.yieldRequested.Store(true) }
@@ -97,17 +97,17 @@ func (m *Mailbox) Start() {
 	m.started = true
 	ready := m.schedule()
 	m.mu.Unlock()
-	if ready && !m.held {
-		m.dispatcher.admit(m)
+	if ready && !m.reserved {
+		m.dispatcher.enqueue(m)
 	}
 }
 
-// RunFirst is the first turn of a mailbox that was held: Started, then f, then what else has come.
+// RunFirst is the first turn of a mailbox that was reserved: Started, then f, then what else has come.
 func (m *Mailbox) RunFirst(f func()) {
 	more := true
 	defer func() {
 		if more { // also when f has called runtime.Goexit
-			m.dispatcher.admit(m)
+			m.dispatcher.enqueue(m)
 		}
 	}()
 	started, _ := m.system.pop()
@@ -134,7 +134,7 @@ func (m *Mailbox) UserMessageCount() int { return int(m.user.count.Load()) }
 // wait while the actor is suspended and may come after it has stopped. An actor without Hooks gets none.
 func (m *Mailbox) Signal(bits uint32) {
 	if m.Mark(bits) {
-		m.dispatcher.admit(m)
+		m.dispatcher.enqueue(m)
 	}
 }
 
@@ -153,11 +153,11 @@ func (m *Mailbox) posted() {
 	ready := m.schedule()
 	m.mu.Unlock()
 	if ready {
-		m.dispatcher.admit(m)
+		m.dispatcher.enqueue(m)
 	}
 }
 
-// schedule claims the next turn if there is need of one; its caller must then admit the mailbox. The lock must be held.
+// schedule claims the next turn if there is need of one; its caller must then enqueue the mailbox. The lock must be held.
 func (m *Mailbox) schedule() bool {
 	if m.scheduled || !m.started || !m.pending() {
 		return false
@@ -170,15 +170,15 @@ func (m *Mailbox) pending() bool {
 	return m.system.count.Load() > 0 || !m.suspended && (m.user.count.Load() > 0 || m.signals.Load() != 0)
 }
 
-// rest ends the turns for now, unless something has come in. Once it has returned true, another worker may be running the mailbox.
-func (m *Mailbox) rest() bool {
+// goIdle ends the turns for now, unless something has come in. Once it has returned true, another worker may be running the mailbox.
+func (m *Mailbox) goIdle() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.pending() {
 		return false
 	}
-	m.user.release()
-	m.system.release()
+	m.user.free()
+	m.system.free()
 	m.scheduled = false
 	return true
 }
@@ -210,16 +210,16 @@ func (m *Mailbox) run(limit int) (more bool) {
 				m.deliver(message)
 				continue
 			}
-			m.settle()
+			m.burstEnded()
 		}
-		if m.rest() {
+		if m.goIdle() {
 			return false
 		}
 	}
 	if !m.suspended {
-		m.settle()
+		m.burstEnded()
 	}
-	return !m.rest()
+	return !m.goIdle()
 }
 
 func (m *Mailbox) deliver(message any) {
@@ -237,14 +237,14 @@ func (m *Mailbox) obey(message any) {
 		m.suspend(false)
 	default:
 		m.invoker.InvokeSystemMessage(message)
-		if m.suspended && m.over() { // what waits goes where all goes that is sent to an actor which has ended
+		if m.suspended && m.actorEnded() { // what waits goes where all goes that is sent to an actor which has ended
 			m.suspend(false)
 		}
 	}
 }
 
-// over reports whether the actor has ended.
-func (m *Mailbox) over() bool {
+// actorEnded reports whether the actor has ended.
+func (m *Mailbox) actorEnded() bool {
 	ctx, ok := m.invoker.(actor.Context)
 	if !ok {
 		return false
@@ -266,10 +266,10 @@ func (m *Mailbox) signalled(bits uint32) {
 	}
 }
 
-func (m *Mailbox) settle() {
+func (m *Mailbox) burstEnded() {
 	if m.hooks != nil {
 		defer m.rescue()
-		m.hooks.Settle()
+		m.hooks.BurstEnded()
 	}
 }
 

@@ -48,7 +48,7 @@ func (s *script) Signalled(bits uint32) {
 }
 
 func (s *script) Item(any) bool { return false }
-func (s *script) Settle()       { s.note("settle") }
+func (s *script) BurstEnded()   { s.note("burst ended") }
 
 func (s *script) note(format string, args ...any) {
 	s.log = append(s.log, fmt.Sprintf(format, args...))
@@ -181,7 +181,7 @@ func TestMailboxSuspends(t *testing.T) {
 		require.Equal(t, []string{"system even so"}, s.log)
 		m.PostSystemMessage(&actor.ResumeMailbox{})
 		synctest.Wait()
-		require.Equal(t, []string{"system even so", "signals 1", "1", "settle"}, s.log)
+		require.Equal(t, []string{"system even so", "signals 1", "1", "burst ended"}, s.log)
 	})
 }
 
@@ -311,11 +311,11 @@ func TestSignalsCoalesce(t *testing.T) {
 		}
 		close(turn)
 		synctest.Wait()
-		require.Equal(t, []string{"1", "signals 101", "2", "settle"}, s.log)
+		require.Equal(t, []string{"1", "signals 101", "2", "burst ended"}, s.log)
 		s.log = nil
 		m.Signal(0b10)
 		synctest.Wait()
-		require.Equal(t, []string{"signals 10", "settle"}, s.log)
+		require.Equal(t, []string{"signals 10", "burst ended"}, s.log)
 	})
 }
 
@@ -332,7 +332,7 @@ func TestSignalsOfAnActorThatTakesNone(t *testing.T) {
 	})
 }
 
-func TestMailboxSettles(t *testing.T) {
+func TestBurstEnded(t *testing.T) {
 	bubble(t, func(t *testing.T, d *Dispatcher) {
 		s := &script{}
 		m := s.withHooks(d)
@@ -341,22 +341,22 @@ func TestMailboxSettles(t *testing.T) {
 		}
 		m.Start()
 		synctest.Wait()
-		settled := func(line string) bool { return line == "settle" }
-		require.Equal(t, turnBudget, slices.IndexFunc(s.log, settled), "at the end of a turnBudget")
-		require.Equal(t, []string{fmt.Sprint(turnBudget), fmt.Sprint(turnBudget + 1), "settle"}, s.log[turnBudget+1:], "once, at the end")
+		ended := func(line string) bool { return line == "burst ended" }
+		require.Equal(t, turnBudget, slices.IndexFunc(s.log, ended), "at the end of a turnBudget")
+		require.Equal(t, []string{fmt.Sprint(turnBudget), fmt.Sprint(turnBudget + 1), "burst ended"}, s.log[turnBudget+1:], "once, at the end")
 	})
 }
 
-func TestMailboxEndsItsSliceWhenAsked(t *testing.T) {
+func TestMailboxYields(t *testing.T) {
 	s := &script{}
 	m := s.withHooks(New())
 	s.user = func(any) { m.yieldRequested.Store(true) }
 	m.PostUserMessage(1)
 	m.PostUserMessage(2)
 	require.True(t, m.run(turnBudget))
-	require.Equal(t, []string{"1", "settle"}, s.log)
+	require.Equal(t, []string{"1", "burst ended"}, s.log)
 	require.False(t, m.run(turnBudget))
-	require.Equal(t, []string{"1", "settle", "2", "settle"}, s.log)
+	require.Equal(t, []string{"1", "burst ended", "2", "burst ended"}, s.log)
 }
 
 // proud has hooks that want to know of its own panics.
@@ -384,7 +384,7 @@ func TestHooksPanic(t *testing.T) {
 				m.PostUserMessage(1)
 				m.Start()
 				synctest.Wait()
-				require.Equal(t, []string{"signals 1", test.want, "1", "settle"}, s.log)
+				require.Equal(t, []string{"signals 1", test.want, "1", "burst ended"}, s.log)
 			})
 		})
 	}

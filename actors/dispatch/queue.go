@@ -16,7 +16,7 @@ type segment struct {
 var segments = pool.New("segments", func() any { return new(segment) })
 
 // queue is an unbounded FIFO of pooled segments. Producers share a lock that the queue's owner keeps; the one consumer pops without
-// it, for count tells it that a slot has been filled. An empty queue that was released holds no segment.
+// it, for count tells it that a slot has been filled. An empty queue that was freed holds no segment.
 type queue struct {
 	head, tail *segment
 	count      atomic.Int32
@@ -56,8 +56,8 @@ func (q *queue) pop() (x any, ok bool) {
 	return x, true
 }
 
-// release gives the last segment of an empty queue back. The consumer calls it, holding the producers' lock.
-func (q *queue) release() {
+// free gives the last segment of an empty queue back. The consumer calls it, holding the producers' lock.
+func (q *queue) free() {
 	if q.tail != nil && q.count.Load() == 0 {
 		q.tail.recycle()
 		q.head, q.tail = nil, nil

@@ -21,7 +21,7 @@ func TestQueueGivesItsSegmentsBack(t *testing.T) {
 				panic(x)
 			}
 		}
-		q.release()
+		q.free()
 	}
 	fill()
 	var all []*segment

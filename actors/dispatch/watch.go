@@ -10,7 +10,7 @@ const (
 	tick       = time.Millisecond       // between two looks while there is work
 	linger     = 200 * time.Millisecond // how long a parked worker waits for work
 	maxPenalty = 64                     // quick turns after which a mailbox that has blocked is forgiven
-	calm       = 8                      // looks that did not make it larger before the room shrinks
+	calm       = 8                      // looks that did not make it larger before maxActive shrinks
 )
 
 // watch finds the workers that are stuck in a turn. It is a timer that runs only while the dispatcher has workers.
@@ -57,7 +57,7 @@ func (d *Dispatcher) look() {
 			}
 		}
 	}
-	d.resize(2*stuck >= d.room)
+	d.resize(2*stuck >= d.maxActive)
 	now := time.Now()
 	gone := d.retire(now)
 	next := d.hire()
@@ -79,18 +79,18 @@ func dismissAll(gone []*worker) {
 	}
 }
 
-// resize doubles the room when half of it is stuck, so that many blockers cost a few looks rather than one for every few of them.
+// resize doubles maxActive when half of it is stuck, so that many blockers cost a few looks rather than one for every few of them.
 // Half, not all: not every worker began in time for the same look.
 func (d *Dispatcher) resize(stuck bool) {
 	floor := runtime.GOMAXPROCS(0)
 	if stuck {
-		d.room, d.watch.calm = 2*d.room, 0
+		d.maxActive, d.watch.calm = 2*d.maxActive, 0
 		return
 	}
 	if d.watch.calm++; d.watch.calm >= calm || len(d.active) == 0 {
-		d.room, d.watch.calm = d.room/2, 0
+		d.maxActive, d.watch.calm = d.maxActive/2, 0
 	}
-	d.room = max(d.room, floor)
+	d.maxActive = max(d.maxActive, floor)
 }
 
 // retire removes the workers that have been parked for too long.

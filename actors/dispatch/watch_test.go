@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestRoomFallsBack(t *testing.T) {
+func TestMaxActiveFallsBack(t *testing.T) {
 	bubble(t, func(t *testing.T, d *Dispatcher) {
 		open := make(chan struct{})
 		for range 100 {
@@ -19,7 +19,7 @@ func TestRoomFallsBack(t *testing.T) {
 		close(open)
 		synctest.Wait()
 		d.mu.Lock()
-		require.Greater(t, d.room, runtime.GOMAXPROCS(0))
+		require.Greater(t, d.maxActive, runtime.GOMAXPROCS(0))
 		d.mu.Unlock()
 		// Work that never pauses for long: the watch keeps looking.
 		for range 200 {
@@ -28,15 +28,15 @@ func TestRoomFallsBack(t *testing.T) {
 		}
 		time.Sleep(linger)
 		d.mu.Lock()
-		require.Equal(t, runtime.GOMAXPROCS(0), d.room)
+		require.Equal(t, runtime.GOMAXPROCS(0), d.maxActive)
 		d.mu.Unlock()
 	})
 }
 
-func TestWorkersLeaveWhenTheRoomShrinks(t *testing.T) {
+func TestWorkersLeaveWhenMaxActiveShrinks(t *testing.T) {
 	bubble(t, func(t *testing.T, d *Dispatcher) {
-		d.room = 64
-		for range 2 * d.room {
+		d.maxActive = 64
+		for range 2 * d.maxActive {
 			left := 100
 			var m *Mailbox
 			m = box(d, func(any) {
@@ -63,7 +63,7 @@ func TestWorkerThatWasWrittenOffParks(t *testing.T) {
 	d := New()
 	d.Keep()
 	d.ready.push(job(func() {}))
-	require.False(t, d.take(&worker{dispatcher: d, woken: make(chan struct{}, 1), at: -1}), "the queue is for the active ones")
+	require.False(t, d.take(&worker{dispatcher: d, woken: make(chan struct{}, 1), index: -1}), "the queue is for the active ones")
 	d.mu.Lock()
 	require.Len(t, d.parked, 1)
 	d.mu.Unlock()
@@ -109,7 +109,7 @@ func TestWatchDoesNotBlameAWorkerThatHasNotBegun(t *testing.T) {
 	})
 }
 
-func TestLongSliceOfQuickMessagesIsNotBlocking(t *testing.T) {
+func TestLongTurnOfQuickMessagesIsNotBlocking(t *testing.T) {
 	bubble(t, func(t *testing.T, d *Dispatcher) {
 		n := 0
 		m := box(d, func(any) { n++; time.Sleep(tick / 4) })

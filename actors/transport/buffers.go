@@ -24,7 +24,7 @@ func GetWriteBuffer() *[]byte { return writeBuffers.Get().(*[]byte) }
 // PutWriteBuffer gives a buffer back, or leaves it to the garbage collector if it has grown beyond MaxWriteBuffer.
 func PutWriteBuffer(b *[]byte) {
 	if cap(*b) > MaxWriteBuffer {
-		writeBuffers.Forget()
+		writeBuffers.Drop()
 		return
 	}
 	*b = (*b)[:0]

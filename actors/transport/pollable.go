@@ -104,8 +104,8 @@ func (c *PollableConn) Close() error {
 	return nil
 }
 
-// releaseBuffer gives the buffer of what waited back.
-func (c *PollableConn) releaseBuffer() {
+// freeBuffer gives the buffer of what waited back to the pool.
+func (c *PollableConn) freeBuffer() {
 	if c.waiting != nil {
 		PutWriteBuffer(c.waiting)
 		c.waiting, c.taken = nil, 0

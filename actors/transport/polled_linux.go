@@ -14,10 +14,10 @@ import (
 // polled is a TCP socket that epoll watches. Its descriptor is our own: the net.TCPConn it came from is closed, so that Go's poller,
 // which would look at every event as well, knows it no more.
 type polled struct {
-	poller *Poller // that is released at the end
+	poller *Poller // released at the end
 	epoll  *epoll
 	fd     int
-	place  int32
+	slot   int32
 	sent   int64      // bytes
 	close  sync.Mutex // Abort must not find fd in other hands
 	closed bool
@@ -26,7 +26,7 @@ type polled struct {
 
 // newPolled takes over tcp, or returns nil and leaves it as it was.
 func (p *Poller) newPolled(tcp *net.TCPConn, m *dispatch.Mailbox) *polled {
-	e, err := p.hold()
+	e, err := p.acquire()
 	if err != nil {
 		return nil
 	}

@@ -59,17 +59,17 @@ func (p *Poller) pollable(nc net.Conn, m *dispatch.Mailbox) Transport {
 	return nil
 }
 
-// Len is the number of transports that are polled, and of those who hold the poller.
+// Len is the number of transports that are polled, and of those who keep it running.
 func (p *Poller) Len() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.users + p.holds
 }
 
-// Hold keeps the system's poller running, once a transport has started it, also while none uses it, until the returned function is
+// Keep makes the system's poller running, once a transport has started it, also while none uses it, until the returned function is
 // called. It does not start it: where all connections are of another kind, in memory say, there is none, and no goroutine that waits
 // for the operating system.
-func (p *Poller) Hold() (release func()) {
+func (p *Poller) Keep() (release func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.holds++
@@ -81,8 +81,8 @@ func (p *Poller) Hold() (release func()) {
 	})
 }
 
-// hold returns the system's poller, started if it was not, until as many calls of release.
-func (p *Poller) hold() (*epoll, error) {
+// acquire returns the system's poller, started if it was not, until as many calls of release.
+func (p *Poller) acquire() (*epoll, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.epoll == nil {

@@ -115,21 +115,21 @@ func (p *epoll) add(w *polled, m *dispatch.Mailbox) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n := len(p.free); n > 0 {
-		w.place, p.free = p.free[n-1], p.free[:n-1]
+		w.slot, p.free = p.free[n-1], p.free[:n-1]
 	} else {
-		w.place = int32(len(p.slots))
+		w.slot = int32(len(p.slots))
 		p.slots = append(p.slots, slot{})
 	}
-	s := &p.slots[w.place]
+	s := &p.slots[w.slot]
 	s.socket, s.mailbox = w, m
 	s.generation++
 	err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, w.fd, &unix.EpollEvent{
 		Events: unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET,
-		Fd:     w.place,
+		Fd:     w.slot,
 		Pad:    s.generation,
 	})
 	if err != nil {
-		p.release(w.place)
+		p.freeSlot(w.slot)
 	}
 	return err
 }
@@ -138,13 +138,13 @@ func (p *epoll) add(w *polled, m *dispatch.Mailbox) error {
 func (p *epoll) remove(w *polled) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.release(w.place)
+	p.freeSlot(w.slot)
 }
 
-func (p *epoll) release(place int32) {
-	s := &p.slots[place]
+func (p *epoll) freeSlot(n int32) {
+	s := &p.slots[n]
 	s.socket, s.mailbox = nil, nil
-	p.free = append(p.free, place)
+	p.free = append(p.free, n)
 }
 
 func (p *epoll) stop() { p.file.Close() }

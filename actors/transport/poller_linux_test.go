@@ -56,7 +56,7 @@ func TestPollerReusesSlots(t *testing.T) {
 	old, m := newCollector(d)
 	was := &polled{fd: first}
 	require.NoError(t, p.add(was, m))
-	stale := unix.EpollEvent{Events: unix.EPOLLIN, Fd: was.place, Pad: p.slots[was.place].generation}
+	stale := unix.EpollEvent{Events: unix.EPOLLIN, Fd: was.slot, Pad: p.slots[was.slot].generation}
 	p.remove(was)
 	unix.Close(first)
 	require.Empty(t, p.signal([]unix.EpollEvent{stale}, nil), "an event of a free slot")
@@ -64,7 +64,7 @@ func TestPollerReusesSlots(t *testing.T) {
 	_, next := newCollector(d)
 	is := &polled{fd: second}
 	require.NoError(t, p.add(is, next))
-	require.Equal(t, was.place, is.place, "the slot")
+	require.Equal(t, was.slot, is.slot, "the slot")
 	require.Empty(t, p.signal([]unix.EpollEvent{stale}, nil), "an event of the socket before")
 	require.Equal(t, 1, p.inUse())
 	p.remove(is)
@@ -93,7 +93,7 @@ func TestPollerWithoutDescriptors(t *testing.T) {
 			d := dispatch.New()
 			p := NewPoller(d)
 			if hold {
-				defer p.Hold()()
+				defer p.Keep()()
 			}
 			near, far := tcp(t)
 			defer far.Close()
@@ -122,7 +122,7 @@ func TestPollerWithoutDescriptors(t *testing.T) {
 func TestPollerChurn(t *testing.T) {
 	const goroutines, rounds = 8, 60
 	p := NewPoller(dispatch.New())
-	release := p.Hold()
+	release := p.Keep()
 	var all sync.WaitGroup
 	for range goroutines {
 		all.Go(func() {

@@ -90,7 +90,7 @@ func (t *tlsTransport) push() error {
 	if c.taken += n; err != nil {
 		return err
 	}
-	c.releaseBuffer()
+	c.freeBuffer()
 	t.answers = 0
 	if t.paused {
 		t.paused = false
@@ -108,7 +108,7 @@ func (t *tlsTransport) CloseWrite() (closed bool) {
 
 func (t *tlsTransport) Close() {
 	t.below.polled.Close()
-	t.below.releaseBuffer()
+	t.below.freeBuffer()
 }
 
 func (t *tlsTransport) Abort() { t.below.polled.Abort() }

@@ -41,7 +41,7 @@ type Transport interface {
 	Abort()
 }
 
-// ErrAgain is the error of a socket that has nothing to read, or no room.
+// ErrAgain is the error of a socket that has nothing to read, or no space for what is written.
 var ErrAgain error = again{}
 
 // again is ErrAgain's type. Temporary makes crypto/tls keep a connection alive that met it.

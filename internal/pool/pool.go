@@ -38,8 +38,8 @@ func (p *Pool) Put(x any) {
 	p.pool.Put(x)
 }
 
-// Forget is Put for one that is not worth keeping.
-func (p *Pool) Forget() { p.count(-1) }
+// Drop is Put for one that is not worth keeping.
+func (p *Pool) Drop() { p.count(-1) }
 
 func (p *Pool) count(change int64) {
 	if counting {
