@@ -164,7 +164,7 @@ func (c *client) silence() {
 }
 
 // report tells the actor what its helpers have come to.
-func (c *client) report(m any) { c.rt.system.Root.Send(c.ctx.Self(), m) }
+func (c *client) report(m any) { c.rt.root.Send(c.ctx.Self(), m) }
 
 // listen reads one answer after the other.
 func (c *client) listen() {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors/dispatch"
-	"github.com/spindrift-go/spindrift/internal/pool"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -38,37 +37,6 @@ type side interface {
 	burstEnded()       // no message waits: write what a burst has made
 	stop()             // the actor is being stopped by somebody else
 	crashed(err error) // a stage or a callback panicked
-}
-
-// Spawn starts a connection actor that serves the exchanges of one HTTP
-// connection, or becomes a client by a Connect.
-func (rt *Runtime) Spawn() *actor.PID { return rt.spawn(&conn{rt: rt}) }
-
-// pooledProps start one conn at a time: proto.actor asks props for an actor and, apart
-// from that, for its mailbox, and both are one conn. It does not ask again, for no
-// connection is restarted.
-type pooledProps struct {
-	props *actor.Props
-	conn  *conn
-}
-
-var propsPool = pool.New("props", func() any {
-	b := new(pooledProps)
-	b.props = actor.PropsFromProducer(
-		func() actor.Actor { return b.conn },
-		actor.WithMailbox(func() actor.Mailbox { return &b.conn.mailbox }))
-	return b
-})
-
-// spawn starts the actor that c is.
-func (rt *Runtime) spawn(c *conn) *actor.PID {
-	c.mailbox.Init(rt.dispatcher)
-	b := propsPool.Get().(*pooledProps)
-	b.conn = c
-	pid := rt.system.Root.Spawn(b.props)
-	b.conn = nil
-	propsPool.Put(b)
-	return pid
 }
 
 // Receive is the actor's turn. A panic ends this connection and no other.

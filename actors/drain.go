@@ -26,7 +26,7 @@ func (rt *Runtime) Drain(ctx context.Context, g *Group, leave *pipeline.Leave, b
 	for len(members) > 0 {
 		n := min(max(batch, 1), len(members))
 		for _, pid := range members[:n] {
-			rt.system.Root.Send(pid, leave)
+			rt.root.Send(pid, leave)
 		}
 		if members = members[n:]; len(members) == 0 {
 			break
@@ -45,7 +45,7 @@ func (rt *Runtime) Drain(ctx context.Context, g *Group, leave *pipeline.Leave, b
 	case <-empty:
 	case <-ctx.Done():
 		for _, pid := range g.cut() {
-			rt.system.Root.Stop(pid)
+			rt.root.Stop(pid)
 		}
 		if !g.ends(empty) {
 			d.Stuck = g.abort()

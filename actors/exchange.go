@@ -77,7 +77,7 @@ func (rt *Runtime) ask(conn *actor.PID, ex *Exchange) {
 	if t, ok := ex.Conn.(*tls.Conn); ok { // while it is ours: an upgrade replaces what it runs over
 		ex.Conn = t.NetConn()
 	}
-	rt.system.Root.Send(conn, ex)
+	rt.root.Send(conn, ex)
 	if _, alive := rt.system.ProcessRegistry.GetLocal(conn.Id); !alive {
 		ex.answer(plain(http.StatusServiceUnavailable, "shutting down"))
 	}
@@ -112,7 +112,7 @@ func (ex *Exchange) wait(conn *actor.PID) {
 			<-ex.done
 			return
 		}
-		if ex.rt.system.Root.Send(conn, &abandoned{ex}); reset {
+		if ex.rt.root.Send(conn, &abandoned{ex}); reset {
 			ex.reset = true
 		} else {
 			ex.response = plain(http.StatusServiceUnavailable, "no answer in time")

@@ -51,7 +51,7 @@ func (h *Handle) PID() *actor.PID { return h.conn.ctx.Self() }
 func (h *Handle) Post(message any) { h.conn.mailbox.PostUserMessage(message) }
 
 // Stop ends the connection without waiting for the peer.
-func (h *Handle) Stop() { h.conn.rt.system.Root.Stop(h.PID()) }
+func (h *Handle) Stop() { h.conn.rt.root.Stop(h.PID()) }
 
 // WorkedThrough tells the connection that n marks have been passed.
 func (h *Handle) WorkedThrough(n int) {

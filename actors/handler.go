@@ -39,7 +39,7 @@ func newGuardian(rt *Runtime) *guardian {
 func (g *guardian) SendSystemMessage(_ *actor.PID, message any) {
 	switch m := message.(type) {
 	case *actor.Failure:
-		g.rt.system.Root.Stop(m.Who)
+		g.rt.root.Stop(m.Who)
 		g.tell(m.Who, &handlerPanic{m.Reason})
 	case *actor.Terminated:
 		g.tell(m.Who, ErrHandlerStopped)
@@ -87,22 +87,4 @@ func (g *guardian) Stop(*actor.PID) {}
 // HandleFailure makes guardian an actor.SupervisorStrategy, which proto.actor
 // knows it by.
 func (g *guardian) HandleFailure(*actor.ActorSystem, actor.Supervisor, *actor.PID, *actor.RestartStatistics, any, any) {
-}
-
-// adapted remembers the last props that were adapted: a program has few of them
-// or makes them anew for each connection.
-type adapted struct{ from, to *actor.Props }
-
-// spawnHandler starts the handler of one connection, on the dispatcher.
-func (rt *Runtime) spawnHandler(conn *actor.PID, props *actor.Props) *actor.PID {
-	last := rt.adapted.Load()
-	if last == nil || last.from != props {
-		last = &adapted{props, props.Clone(rt.dispatcher.Option(), actor.WithGuardian(nil))}
-		rt.adapted.Store(last)
-	}
-	pid, err := rt.guardian().root.SpawnNamed(last.to, conn.Id+handlerName)
-	if err != nil {
-		panic(err) // a connection becomes a stream once
-	}
-	return pid
 }

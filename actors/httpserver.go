@@ -129,7 +129,7 @@ type hijacked struct{}
 
 // Hijacked tells the connection actor conn that its socket was hijacked: unless
 // that was its own doing, there is nothing left for it to do.
-func (rt *Runtime) Hijacked(conn *actor.PID) { rt.system.Root.Send(conn, &hijacked{}) }
+func (rt *Runtime) Hijacked(conn *actor.PID) { rt.root.Send(conn, &hijacked{}) }
 
 // published is told all events of the actor system.
 func (rt *Runtime) published(event any) {

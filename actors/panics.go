@@ -51,7 +51,7 @@ func (p *panicWatcher) onDispatcher(self *actor.PID, message, reason any) {
 	if r, ok := m.(*http.Request); ok && sender != nil {
 		p.supervised(self)
 		p.asked(r).panicked("listener panicked", reason, "actor", self.Id)
-		p.rt.system.Root.Send(sender, &listenerPanicked{request: r, listener: self})
+		p.rt.root.Send(sender, &listenerPanicked{request: r, listener: self})
 		return
 	}
 	conn, spawned := strings.CutSuffix(self.Id, handlerName)
@@ -90,7 +90,7 @@ func (p *panicWatcher) judged(e *actor.SupervisorEvent) {
 		return
 	}
 	for ex, conn := range asked {
-		p.rt.system.Root.Send(conn, &listenerPanicked{listener: ex.Listener})
+		p.rt.root.Send(conn, &listenerPanicked{listener: ex.Listener})
 	}
 	if len(asked) == 0 {
 		if _, ok := p.stacks.allow(time.Now()); ok {

@@ -16,6 +16,7 @@ import (
 // goroutine while there is no connection.
 type Runtime struct {
 	system     *actor.ActorSystem
+	root       *actor.RootContext // ours, without the program's middleware
 	dispatcher *dispatch.Dispatcher
 	poller     *transport.Poller
 	deadlines  *dispatch.Deadlines
@@ -51,6 +52,7 @@ func RuntimeOf(system *actor.ActorSystem) *Runtime {
 func newRuntime(system *actor.ActorSystem) *Runtime {
 	d := dispatch.New()
 	rt := &Runtime{system: system, dispatcher: d, poller: transport.NewPoller(d), deadlines: dispatch.NewDeadlines()}
+	rt.root = actor.NewRootContext(system, nil)
 	rt.shutdown.system, rt.shutdown.stopped, rt.shutdown.shared = system, system.IsStopped, &rt.shared
 	rt.shutdown.keep = d.Keep
 	rt.panics.rt = rt

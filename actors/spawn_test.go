@@ -1,0 +1,34 @@
+package actors
+
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/stretchr/testify/require"
+)
+
+// What is looked at to find out whether somebody sees actors being spawned is still there.
+func TestSpawnFields(t *testing.T) {
+	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))
+	defer system.Shutdown()
+	noop := func(next actor.SpawnFunc) actor.SpawnFunc { return next }
+	require.False(t, mayBeSet(system.Root, spawnMiddlewareField))
+	system.Root.WithSpawnMiddleware(noop)
+	require.True(t, mayBeSet(system.Root, spawnMiddlewareField))
+	props := actor.PropsFromFunc(func(actor.Context) {})
+	require.False(t, mayBeSet(props, spawnerField))
+	require.True(t, mayBeSet(props.Configure(actor.WithSpawnFunc(actor.DefaultSpawner)), spawnerField))
+	require.True(t, mayBeSet(props, fieldOf[actor.Props]("gone")))
+}
+
+func BenchmarkSpawnHandler(b *testing.B) {
+	rt := RuntimeOf(theSystem())
+	conn := rt.Spawn()
+	defer rt.root.Stop(conn)
+	props := actor.PropsFromFunc(func(actor.Context) {})
+	b.ReportAllocs()
+	for b.Loop() {
+		rt.root.StopFuture(rt.spawnHandler(conn, props)).Wait()
+	}
+}
