@@ -36,7 +36,7 @@ type Handle struct {
 }
 
 // workedThrough is the signal that a Receiver has passed marks.
-const workedThrough uint32 = 1 << 31
+const workedThrough uint32 = 1 << 30 // dispatch.Due is another
 
 // The output that senders do not wait for, where the limits name none.
 const (

@@ -1,0 +1,18 @@
+package actors
+
+import (
+	"testing"
+
+	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/actors/transport"
+	"github.com/stretchr/testify/require"
+)
+
+// Each signal has a bit of its own: a Receiver's credit was taken for a deadline once.
+func TestSignalsAreDistinct(t *testing.T) {
+	var seen uint32
+	for _, bit := range []uint32{dispatch.Due, transport.Readable, transport.Writable, transport.Ended, workedThrough} {
+		require.Zero(t, seen&bit)
+		seen |= bit
+	}
+}
