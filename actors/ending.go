@@ -201,6 +201,8 @@ func (d *departing) receive(ctx actor.Context) {
 	switch ctx.Message().(type) {
 	case *actor.Touched:
 		d.passed(1)
+	case *forgive: // one of those may be lost
+		d.top.touch(d.stream)
 	case *handlerFailed, *actor.DeadLetterResponse:
 		d.depart()
 	default:

@@ -3,6 +3,7 @@ package actors
 import (
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -136,6 +137,7 @@ func (rt *Runtime) published(event any) {
 	switch e := event.(type) {
 	case *actor.SupervisorEvent:
 		rt.panics.judged(e)
+		rt.shared.panicked(e, time.Now())
 	case *actor.DeadLetterEvent:
 		// An answer that came when nobody waited any more: whoever writes into its body
 		// would wait for ever.

@@ -17,9 +17,17 @@ import (
 type panicWatcher struct {
 	rt      *Runtime
 	mu      sync.Mutex
-	waiting map[*Exchange]*actor.PID // whose listeners have been asked, and by whom
-	stacks  Log                      // bounds how often one is taken
-	known   map[string]int           // panics on the dispatcher, by actor, whose SupervisorEvent is still to come
+	waiting map[*http.Request]request // that listeners were asked and have not answered
+	asked   map[string]requests       // those, by the listener; behind a router another may have them
+	stacks  Log                       // bounds how often one is taken
+	known   map[string]int            // panics on the dispatcher, by actor, whose SupervisorEvent is still to come
+}
+
+type requests map[*http.Request]struct{}
+
+type request struct {
+	exchange *Exchange
+	by       *actor.PID
 }
 
 // listenerPanicked tells a connection that whom it has asked has panicked.
@@ -33,15 +41,25 @@ func (p *panicWatcher) ask(ex *Exchange, conn *actor.PID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.waiting == nil {
-		p.waiting = make(map[*Exchange]*actor.PID)
+		p.waiting, p.asked = make(map[*http.Request]request), make(map[string]requests)
 	}
-	p.waiting[ex] = conn
+	p.waiting[ex.Request] = request{ex, conn}
+	rs := p.asked[ex.Listener.Id]
+	if rs == nil {
+		rs = make(requests)
+		p.asked[ex.Listener.Id] = rs
+	}
+	rs[ex.Request] = struct{}{}
 }
 
 func (p *panicWatcher) answered(ex *Exchange) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.waiting, ex)
+	delete(p.waiting, ex.Request)
+	rs := p.asked[ex.Listener.Id]
+	if delete(rs, ex.Request); len(rs) == 0 {
+		delete(p.asked, ex.Listener.Id)
+	}
 }
 
 // onDispatcher is called within the panic of an actor that runs on our dispatcher, where
@@ -50,7 +68,7 @@ func (p *panicWatcher) onDispatcher(self *actor.PID, message, reason any) {
 	_, m, sender := actor.UnwrapEnvelope(message)
 	if r, ok := m.(*http.Request); ok && sender != nil {
 		p.supervised(self)
-		p.asked(r).panicked("listener panicked", reason, "actor", self.Id)
+		p.origin(r).panicked("listener panicked", reason, "actor", self.Id)
 		p.rt.root.Send(sender, &listenerPanicked{request: r, listener: self})
 		return
 	}
@@ -85,14 +103,14 @@ func (p *panicWatcher) supervised(self *actor.PID) {
 // judged is called with the events of the actor system, within the panic if the actor
 // has no parent: then there is a stack.
 func (p *panicWatcher) judged(e *actor.SupervisorEvent) {
-	asked, known := p.take(e.Child)
+	rs, known := p.take(e.Child)
 	if known {
 		return
 	}
-	for ex, conn := range asked {
-		p.rt.root.Send(conn, &listenerPanicked{listener: ex.Listener})
+	for _, a := range rs {
+		p.rt.root.Send(a.by, &listenerPanicked{listener: a.exchange.Listener})
 	}
-	if len(asked) == 0 {
+	if len(rs) == 0 {
 		if _, ok := p.stacks.allow(time.Now()); ok {
 			if o := p.rt.handled(e.Child); o != nil {
 				o.panicked("handler panicked", e.Reason, "actor", e.Child.Id)
@@ -100,30 +118,26 @@ func (p *panicWatcher) judged(e *actor.SupervisorEvent) {
 		}
 		return
 	}
-	for ex := range asked {
-		o := ex.origin()
-		if len(asked) > 1 { // nobody knows at which
-			o.peer = ""
-		}
-		o.panicked("listener panicked", e.Reason, "actor", e.Child.Id)
-		return
+	o := rs[0].exchange.origin()
+	if len(rs) > 1 { // nobody knows at which
+		o.peer = ""
 	}
+	o.panicked("listener panicked", e.Reason, "actor", e.Child.Id)
 }
 
-// asked is where a request that waits for its listener came from.
-func (p *panicWatcher) asked(r *http.Request) *origin {
+// origin is where a request that waits for its listener came from.
+func (p *panicWatcher) origin(r *http.Request) *origin {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for ex := range p.waiting {
-		if ex.Request == r {
-			return ex.origin()
-		}
+	if a, ok := p.waiting[r]; ok {
+		return a.exchange.origin()
 	}
 	return nil
 }
 
-// take is the exchanges that wait for listener, each once, or says that its panic is known.
-func (p *panicWatcher) take(listener *actor.PID) (asked map[*Exchange]*actor.PID, known bool) {
+// take is what waits for listener, which nobody is told of twice, or says that its panic is
+// known.
+func (p *panicWatcher) take(listener *actor.PID) (rs []request, known bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n := p.known[listener.Id]; n > 0 {
@@ -132,16 +146,11 @@ func (p *panicWatcher) take(listener *actor.PID) (asked map[*Exchange]*actor.PID
 		}
 		return nil, true
 	}
-	for ex, conn := range p.waiting {
-		if ex.Listener.Id == listener.Id {
-			if asked == nil {
-				asked = make(map[*Exchange]*actor.PID)
-			}
-			asked[ex] = conn
-			delete(p.waiting, ex)
-		}
+	for r := range p.asked[listener.Id] {
+		rs = append(rs, p.waiting[r])
 	}
-	return asked, false
+	delete(p.asked, listener.Id)
+	return rs, false
 }
 
 // listenerPanicked answers the request at which the listener has panicked. If nobody knows

@@ -53,8 +53,7 @@ func newRuntime(system *actor.ActorSystem) *Runtime {
 	d := dispatch.New()
 	rt := &Runtime{system: system, dispatcher: d, poller: transport.NewPoller(d), deadlines: dispatch.NewDeadlines()}
 	rt.root = actor.NewRootContext(system, nil)
-	rt.shutdown.system, rt.shutdown.stopped, rt.shutdown.shared = system, system.IsStopped, &rt.shared
-	rt.shutdown.keep = d.Keep
+	rt.shutdown.root, rt.shutdown.stopped, rt.shutdown.keep = rt.root, system.IsStopped, d.Keep
 	rt.panics.rt = rt
 	rt.dispatcher.OnPanic = rt.panics.onDispatcher
 	system.EventStream.Subscribe(rt.published)

@@ -26,12 +26,13 @@ type sharedHandler struct {
 	first     *stream // of its connections
 	restarts  int     // in a row
 	restarted time.Time
-	announced time.Time   // when its connections last were
-	announce  *time.Timer // nil: no announcement waits
+	forgive   round
+	announce  round
 }
 
 const (
-	announceEvery = time.Second      // at most
+	announceEvery = time.Second // at most
+	forgiveEvery  = time.Second / 10
 	restartsInRow = 5                // one more ends the connections
 	inRow         = 10 * time.Second // between two restarts at most
 )
@@ -105,9 +106,8 @@ func (d *sharedHandlers) remove(s *stream, h *sharedHandler) (last bool) {
 		return false
 	}
 	delete(d.byID, h.pid.Id)
-	if h.announce != nil {
-		h.announce.Stop()
-	}
+	h.forgive.stop()
+	h.announce.stop()
 	return true
 }
 
@@ -129,12 +129,6 @@ func (d *sharedHandlers) first(pid *actor.PID, f func(s *stream)) {
 	}
 }
 
-func (h *sharedHandler) tell(message any) {
-	for s := h.first; s != nil; s = s.nextOfTop {
-		s.mailbox.PostUserMessage(message)
-	}
-}
-
 // panicked is what a supervisor has decided about a handler's panic. One that lives on may
 // have lost the answer to a Touch; one that was restarted has forgotten who is there.
 func (d *sharedHandlers) panicked(e *actor.SupervisorEvent, now time.Time) {
@@ -144,7 +138,7 @@ func (d *sharedHandlers) panicked(e *actor.SupervisorEvent, now time.Time) {
 	if h == nil {
 		return
 	}
-	h.tell(&forgive{})
+	h.forgive.within(forgiveEvery, now, d, func() { h.tell(&forgive{}) })
 	if e.Directive != actor.RestartDirective {
 		return
 	}
@@ -152,18 +146,13 @@ func (d *sharedHandlers) panicked(e *actor.SupervisorEvent, now time.Time) {
 		h.restarts = 0
 	}
 	h.restarted = now
-	if h.restarts++; h.restarts > restartsInRow {
-		h.tell(&handlerFailed{errKeepsRestarting})
-		return
-	}
-	if h.announce != nil {
-		return
-	}
-	h.announce = time.AfterFunc(max(h.announced.Add(announceEvery).Sub(now), 0), func() {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		h.announce, h.announced = nil, time.Now()
-		h.tell(&handlerRestarted{})
+	h.restarts++
+	h.announce.within(announceEvery, now, d, func() {
+		if h.restarts > restartsInRow {
+			h.tell(&handlerFailed{errKeepsRestarting})
+		} else {
+			h.tell(&handlerRestarted{})
+		}
 	})
 }
 

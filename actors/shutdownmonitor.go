@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/asynkron/protoactor-go/eventstream"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -13,19 +12,16 @@ import (
 const pollInterval = time.Second
 
 // shutdownMonitor notices that the actor system was shut down, which proto.actor tells
-// nobody, and has every connection leave; and that a handler has panicked and lives
-// on, which may have lost the answer to a Touch. It knows whether there are connections,
+// nobody, and has every connection leave. It knows whether there are connections,
 // and keeps the dispatcher's idle workers while there are.
 type shutdownMonitor struct {
-	system  *actor.ActorSystem
+	root    *actor.RootContext
 	stopped func() bool // the system's
 	mu      sync.Mutex
-	shared  *sharedHandlers
 	groups  map[*Group]struct{} // those that have connections
 	timer   *time.Timer
-	panics  *eventstream.Subscription // nil: there are no connections
-	keep    func() (release func())   // the dispatcher's
-	release func()                    // nil: there are no connections
+	keep    func() (release func()) // the dispatcher's
+	release func()                  // nil: there are no connections
 }
 
 // watch and unwatch are called with the group's lock held.
@@ -36,8 +32,7 @@ func (w *shutdownMonitor) watch(g *Group) {
 		w.groups = make(map[*Group]struct{})
 	}
 	w.groups[g] = struct{}{}
-	if w.panics == nil {
-		w.panics = w.system.EventStream.Subscribe(w.panicked)
+	if w.release == nil {
 		w.release = w.keep()
 	}
 	switch {
@@ -54,20 +49,9 @@ func (w *shutdownMonitor) unwatch(g *Group) {
 	delete(w.groups, g)
 	if len(w.groups) == 0 {
 		w.timer.Stop()
-		w.system.EventStream.Unsubscribe(w.panics)
-		w.panics = nil
 		w.release()
 		w.release = nil
 	}
-}
-
-// panicked hears of any actor that a supervisor has judged.
-func (w *shutdownMonitor) panicked(event any) {
-	e, ok := event.(*actor.SupervisorEvent)
-	if !ok {
-		return
-	}
-	w.shared.panicked(e, time.Now())
 }
 
 // all returns the groups that have connections.
@@ -94,7 +78,7 @@ func (w *shutdownMonitor) look() {
 	w.mu.Unlock()
 	for _, g := range w.all() {
 		for _, pid := range g.ask(&pipeline.Leave{}) {
-			w.system.Root.Send(pid, &pipeline.Leave{})
+			w.root.Send(pid, &pipeline.Leave{})
 		}
 	}
 }
