@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whoever comes is let in or not, and gives the ticket back in the end.
+// Whoever comes is let in or not, and gives the place back in the end.
 func TestAdmission(t *testing.T) {
 	for _, tt := range []struct {
 		name         string
@@ -104,14 +104,14 @@ func (u tooLate) Upgrade(*Exchange) (*Plan, *http.Response) { return u.plan, nil
 
 // A plan that comes to nothing gives its ticket back: given up in the meantime,
 // or not to be hijacked.
-func TestPlanThatComesToNothing(t *testing.T) {
+func TestPlanIsAborted(t *testing.T) {
 	for _, givenUp := range []bool{true, false} {
 		w := newWorld(t, onPoller)
 		g, back := new(Group), make(chan struct{})
 		leave, ok := g.Admit(netip.MustParseAddr("10.0.0.1"), 1, 1)
 		require.True(t, ok)
 		plan := w.plan(w.handler())
-		plan.Life = onRelease(func() { leave(); close(back) })
+		plan.Life = onSettled(func() { leave(); close(back) })
 		ex := &Exchange{
 			Request: httptest.NewRequest("GET", "/", nil),
 			Writer:  httptest.NewRecorder(), // has no Hijack

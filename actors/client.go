@@ -46,7 +46,7 @@ type client struct {
 
 	mu       sync.Mutex
 	expected *exchange // whose answer is read next; nil: nobody's
-	deaf     bool      // nothing more is read as HTTP, or told
+	ignoring bool      // nothing more is read as HTTP, or reported
 }
 
 func newClient(c *conn, m *Connect) *client {

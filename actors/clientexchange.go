@@ -141,18 +141,18 @@ func (c *client) of(r *http.Request) *url.URL {
 func (c *client) expect(x *exchange) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.deaf {
+	if !c.ignoring {
 		c.expected = x
 	}
-	return !c.deaf
+	return !c.ignoring
 }
 
 // taken is the exchange whose answer begins now; nil if nobody has asked.
 func (c *client) taken() (x *exchange, report bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	x, report = c.expected, !c.deaf
-	c.expected, c.deaf = nil, c.deaf || x == nil
+	x, report = c.expected, !c.ignoring
+	c.expected, c.ignoring = nil, c.ignoring || x == nil
 	return x, report
 }
 
@@ -160,7 +160,7 @@ func (c *client) taken() (x *exchange, report bool) {
 func (c *client) silence() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.deaf = true
+	c.ignoring = true
 }
 
 // report tells the actor what its helpers have come to.

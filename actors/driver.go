@@ -13,10 +13,10 @@ func (s *stream) Deliver(item any) {
 	if m, ok := item.(*pipeline.RoundTripTime); ok && m.Unasked {
 		return
 	}
-	if s.told || s.handlerGone || s.firing(item) {
+	if s.closedTold || s.handlerGone || s.firing(item) {
 		return
 	}
-	_, s.told = item.(*pipeline.Closed)
+	_, s.closedTold = item.(*pipeline.Closed)
 	weight := pipeline.Weight(item) // before the handler may release it
 	s.top.deliver(s, item)
 	if s.hello == nil { // what comes with it costs no credit
@@ -65,6 +65,6 @@ func (s *stream) report(m *pipeline.Status) {
 		m.Unread += now - s.exemptSince
 	}
 	m.Waiting = s.outstanding()
-	m.Blocked = s.out.blocked && m.Waiting >= pongRoom
-	s.out.asked = s.out.asked || m.Waiting > 0
+	m.Blocked = s.out.blocked && m.Waiting >= pongSpace
+	s.out.tellWritten = s.out.tellWritten || m.Waiting > 0
 }

@@ -22,7 +22,7 @@ import (
 //	stopped       from outside: finish.
 //
 // finish is the one road out: Closed is handed over, the socket closed, nothing kept. Then
-// the connection is departing until its handler has worked through Closed.
+// the connection is ended, and takes its place in the caps, until its handler has worked through Closed.
 
 // hangUp is asked for by the pipeline.
 func (s *stream) hangUp(m *pipeline.Hangup) {
@@ -87,11 +87,11 @@ func (s *stream) closeInSteps() {
 	if s.out.waiting() > 0 && !s.out.blocked {
 		s.flush()
 	}
-	if s.out.waiting() > 0 || s.out.blocked || s.out.shut {
+	if s.out.waiting() > 0 || s.out.blocked || s.out.halfClosed {
 		return
 	}
 	if !s.hangup.Wait || s.eof {
-		s.out.shut = true
+		s.out.halfClosed = true
 		if !s.transport.CloseWrite() {
 			s.endWithoutHalfClose()
 		}
@@ -127,8 +127,8 @@ func (s *stream) readTheRest() {
 	}
 	if !s.transport.HasUnread() {
 		s.abort(s.failed)
-	} else if !s.waiting {
-		s.waiting = true
+	} else if !s.lingering {
+		s.lingering = true
 		s.linger()
 	}
 }
@@ -138,12 +138,12 @@ func (s *stream) finish(err error) {
 	if s.side != side(s) {
 		return
 	}
-	d := &departing{stream: s}
+	d := &ended{stream: s}
 	s.side = d
 	s.tellClosed(err)
 	s.dropPending()
 	s.transport.Close()
-	s.out.release()
+	s.out.free()
 	s.answerFlushes(net.ErrClosed)
 	s.rt.deadlines.Set(&s.timers.deadline, 0)
 	if s.group != nil {
@@ -155,7 +155,7 @@ func (s *stream) finish(err error) {
 	if l, ok := s.top.(*local); ok {
 		l.receiver.Ended()
 	}
-	d.begin()
+	d.awaitHandler()
 	s.endTurn()
 	s.pipeline = nil
 }
@@ -178,18 +178,18 @@ func (s *stream) tellClosed(err error) {
 	s.pipeline.Up(&pipeline.Lost{Err: cmp.Or(err, s.failed), Unsent: unsent})
 }
 
-// departing is the side of a connection that has ended, until its handler has worked
+// ended is the side of a connection that has ended, until its handler has worked
 // through Closed and what came before, or its credit's time is over: as long its place is
 // taken, for what waits in the handler's mailbox is bounded by nothing else.
-type departing struct {
+type ended struct {
 	*stream
 	awaited int // answers to a Touch
 }
 
-func (d *departing) begin() {
+func (d *ended) awaitHandler() {
 	d.awaited = len(d.credit.marks) + 1
 	if d.handlerGone || !d.top.end(d.stream) {
-		d.depart()
+		d.vacate()
 		return
 	}
 	if t := d.limits.CreditTimeout; t > 0 {
@@ -197,36 +197,36 @@ func (d *departing) begin() {
 	}
 }
 
-func (d *departing) receive(ctx actor.Context) {
+func (d *ended) receive(ctx actor.Context) {
 	switch ctx.Message().(type) {
 	case *actor.Touched:
 		d.passed(1)
 	case *forgive: // one of those may be lost
 		d.top.touch(d.stream)
 	case *handlerFailed, *actor.DeadLetterResponse:
-		d.depart()
+		d.vacate()
 	default:
 		d.refuse(ctx.Message(), ctx.Sender())
 	}
 }
 
-func (d *departing) signalled(bits uint32) {
+func (d *ended) signalled(bits uint32) {
 	if l, ok := d.top.(*local); ok && bits&workedThrough != 0 {
 		d.passed(int(l.Handle.passed.Swap(0)))
 	}
 	if bits&dispatch.Due != 0 {
-		d.depart()
+		d.vacate()
 	}
 }
 
-func (d *departing) passed(n int) {
+func (d *ended) passed(n int) {
 	if d.awaited -= n; d.awaited <= 0 {
-		d.depart()
+		d.vacate()
 	}
 }
 
-// depart gives the connection's place to others.
-func (d *departing) depart() {
+// vacate gives the connection's place to others.
+func (d *ended) vacate() {
 	if d.side != side(d) {
 		return
 	}
@@ -234,15 +234,15 @@ func (d *departing) depart() {
 	d.rt.deadlines.Set(&d.timers.deadline, 0)
 	d.top.detach(d.stream)
 	if d.group != nil {
-		d.group.released()
+		d.group.settled()
 	}
 	if d.life != nil {
-		d.life.Released()
+		d.life.Settled()
 	}
 	d.end()
 }
 
-func (d *departing) item(any)      {}
-func (d *departing) burstEnded()   {}
-func (d *departing) stop()         { d.depart() }
-func (d *departing) crashed(error) { d.depart() }
+func (d *ended) item(any)      {}
+func (d *ended) burstEnded()   {}
+func (d *ended) stop()         { d.vacate() }
+func (d *ended) crashed(error) { d.vacate() }

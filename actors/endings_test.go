@@ -298,7 +298,7 @@ func TestHandlerEnds(t *testing.T) {
 }
 
 // A handler that does not exist is found out at once.
-func TestHandlerThatNeverWas(t *testing.T) {
+func TestHandlerThatDoesNotExist(t *testing.T) {
 	everywhere(t, func(w *world) {
 		h := w.spawned()
 		h.pid = w.system.NewLocalPID("nobody")

@@ -48,11 +48,11 @@ type upgrader func(ex *Exchange) (*Plan, *http.Response)
 
 func (u upgrader) Upgrade(ex *Exchange) (*Plan, *http.Response) { return u(ex) }
 
-// onRelease is a Lifetime whose end is awaited.
-type onRelease func()
+// onSettled is a Lifetime whose end is awaited.
+type onSettled func()
 
-func (onRelease) Ended()      {}
-func (f onRelease) Released() { f() }
+func (onSettled) Ended()     {}
+func (f onSettled) Settled() { f() }
 
 // exchange serves one request at a connection and waits until that is over.
 func (w *world) exchange(conn *actor.PID, d *desk, ctx context.Context, ex *Exchange) *http.Response {
@@ -291,7 +291,7 @@ func upgradeInOneTurn(t *testing.T, spawn func(w *world) *actor.PID) {
 		plan := w.plan(h)
 		plan.Greeting = []byte("101 ")
 		left := make(chan struct{})
-		plan.Life = onRelease(func() { close(left) })
+		plan.Life = onSettled(func() { close(left) })
 		conn := spawn(w)
 		w.exchange(conn, d, context.Background(), &Exchange{Decided: upgrader(func(*Exchange) (*Plan, *http.Response) { return plan, nil })})
 		if conn != nil {
@@ -319,7 +319,7 @@ func upgradeInOneTurn(t *testing.T, spawn func(w *world) *actor.PID) {
 
 // An upgrade that brings its actor brings none if it comes to nothing; then it is
 // answered, leaves once and keeps no drain waiting.
-func TestUpgradeComesToNothing(t *testing.T) {
+func TestUpgradeIsAborted(t *testing.T) {
 	refuse := func(*Plan) (*Plan, *http.Response) { return nil, plain(http.StatusTeapot, "no") }
 	for name, test := range map[string]struct {
 		upgrade func(*Plan) (*Plan, *http.Response)
@@ -334,7 +334,7 @@ func TestUpgradeComesToNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			virtually(t, func(w *world) {
 				plan, left := w.plan(w.handler()), 0
-				plan.Group, plan.Life = new(Group), onRelease(func() { left++ })
+				plan.Group, plan.Life = new(Group), onSettled(func() { left++ })
 				r := w.exchange(nil, newDesk(), context.Background(), &Exchange{Decided: upgrader(func(*Exchange) (*Plan, *http.Response) { return test.upgrade(plan) })})
 				body, _ := io.ReadAll(r.Body)
 				require.Equal(w, test.status, r.StatusCode)
@@ -358,7 +358,7 @@ func TestStageThatCannotBeBuilt(t *testing.T) {
 		plan := w.plan(h)
 		plan.Core = pipeline.Stage(func(pipeline.Sink, pipeline.Sink) (pipeline.Sink, pipeline.Sink) { panic("no such stage") })
 		left := make(chan struct{})
-		plan.Life = onRelease(func() { close(left) })
+		plan.Life = onSettled(func() { close(left) })
 		w.exchange(nil, d, context.Background(), &Exchange{Decided: upgrader(func(*Exchange) (*Plan, *http.Response) { return plan, nil })})
 		h.greeted()
 		require.ErrorContains(w, h.closed().Err, "no such stage")
@@ -379,7 +379,7 @@ func TestUpgradeRacesWithLeaving(t *testing.T) {
 		d.conn = near
 		plan := w.plan(h)
 		departed := make(chan struct{})
-		plan.Life = onRelease(func() { close(departed) })
+		plan.Life = onSettled(func() { close(departed) })
 		plan.Greeting = nil
 		ctx, cancel := context.WithCancel(context.Background())
 		conn := w.rt.Spawn()

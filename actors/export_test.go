@@ -4,10 +4,10 @@ import "github.com/spindrift-go/spindrift/internal/pool"
 
 // What the tests of package actors_test are given, which stand on top of sockets.
 
-// Lent is what was taken from pools and not given back.
-func (rt *Runtime) Lent() (c census) {
+// Outstanding is what was taken from pools and not given back.
+func (rt *Runtime) Outstanding() (c census) {
 	n := pool.Outstanding()
-	c.chunks, c.buffers, c.turnStates, c.segments = n["read buffers"], n["write buffers"], n["turn states"], n["segments"]
+	c.readBuffers, c.writeBuffers, c.turnStates, c.segments = n["read buffers"], n["write buffers"], n["turn states"], n["segments"]
 	return c
 }
 

@@ -134,7 +134,7 @@ func (q *quick) Writev(head, body []byte) (int, error) { return transport.WriteB
 // A connection that floods does not starve the others of one core: between two
 // messages of another, it gets no more than a few times its credit or, if that
 // has no limit, than a few times what one turn may read.
-func TestFloodStarvesNobody(t *testing.T) {
+func TestFloodDelaysNoOtherConnection(t *testing.T) {
 	const size, a = 4000, 4 // a few
 	t.Run("with credit", func(t *testing.T) { starve(t, usual, "x", a*usual.CreditFrames) })
 	t.Run("without", func(t *testing.T) { starve(t, Limits{}, strings.Repeat("x", size), a*readsATurn*readBuffer/size) })

@@ -313,7 +313,7 @@ func (c conversation) play(w *world, h *handler, f *fake) {
 }
 
 // Every read and every write fails in turn, in every way, until one conversation
-// goes by without. Whatever happens, the handler is told one whole story, the
+// goes by without. Whatever happens, the handler is told all of it, its hello first and its Closed last, the
 // wire is closed once, and nothing is left; what a wire may do at any time makes
 // no difference at all.
 func TestFaults(t *testing.T) {

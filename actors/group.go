@@ -72,17 +72,17 @@ func (g *Group) leave(s *stream) {
 	g.tellEmpty()
 }
 
-// released: the handler of a connection that has left has worked through its Closed, or
+// settled: the handler of a connection that has left has worked through its Closed, or
 // has had its time for that.
-func (g *Group) released() {
+func (g *Group) settled() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.working--
 	g.tellEmpty()
 }
 
-// hold keeps a drain waiting for a connection that is about to join, until letGo.
-func (g *Group) hold() {
+// expect makes a drain wait for a connection that is about to join, until arrived.
+func (g *Group) expect() {
 	if g == nil {
 		return
 	}
@@ -91,7 +91,7 @@ func (g *Group) hold() {
 	g.coming++
 }
 
-func (g *Group) letGo() {
+func (g *Group) arrived() {
 	if g == nil {
 		return
 	}

@@ -29,10 +29,10 @@ type Handle struct {
 	passed atomic.Int32 // marks, since the connection last looked
 
 	high, low int64
-	reserved  atomic.Int64 // bytes that were not on the wire when the connection last looked, and those since
-	wanted    atomic.Bool  // somebody waits for room
+	reserved  atomic.Int64 // bytes that the socket had not taken when the connection last looked, and those since
+	wanted    atomic.Bool  // somebody waits for space
 	mu        sync.Mutex
-	room      chan struct{} // closed when there is room; nil: nobody waits
+	space     chan struct{} // closed when there is space; nil: nobody waits
 }
 
 // workedThrough is the signal that a Receiver has passed marks.
@@ -61,8 +61,8 @@ func (h *Handle) WorkedThrough(n int) {
 	}
 }
 
-// Reserve takes room for size bytes of output, which are then to be posted. It takes them
-// if there is any room: a message may be larger than all of it.
+// Reserve takes space for size bytes of output, which are then to be posted. It takes them
+// if there is any space: a message may be larger than all of it.
 func (h *Handle) Reserve(size int) bool {
 	if h.reserved.Load() > h.high {
 		return false
@@ -71,16 +71,16 @@ func (h *Handle) Reserve(size int) bool {
 	return true
 }
 
-// Room returns a channel that is closed when there is room again. Reserve must be tried
+// Space returns a channel that is closed when there is space again. Reserve must be tried
 // after the call, and before it is waited for.
-func (h *Handle) Room() <-chan struct{} {
+func (h *Handle) Space() <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.room == nil {
-		h.room = make(chan struct{})
+	if h.space == nil {
+		h.space = make(chan struct{})
 	}
 	h.wanted.Store(true)
-	return h.room
+	return h.space
 }
 
 // Flush has done called when all that was posted before has been written to the socket, or
@@ -143,9 +143,9 @@ func (l *local) outputLeft(waiting int) {
 	if int64(waiting) <= l.low && l.wanted.Load() {
 		l.mu.Lock()
 		l.wanted.Store(false)
-		if l.room != nil {
-			close(l.room)
-			l.room = nil
+		if l.space != nil {
+			close(l.space)
+			l.space = nil
 		}
 		l.mu.Unlock()
 	}

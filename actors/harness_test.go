@@ -28,9 +28,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// impatience bounds every wait of these tests. No test waits that long unless it
+// testTimeout bounds every wait of these tests. No test waits that long unless it
 // fails.
-const impatience = 20 * time.Second
+const testTimeout = 20 * time.Second
 
 // readBuffer is how much one read takes.
 const readBuffer = len(transport.ReadBuffer{})
@@ -77,7 +77,7 @@ var theSystem = sync.OnceValue(func() *actor.ActorSystem {
 })
 
 // world is what one test starts. At its end nothing may be left of it, and every
-// handler must have been told a whole story.
+// connection of a handler must have had its hello first and its Closed last.
 type world struct {
 	*testing.T
 	setting
@@ -110,17 +110,17 @@ func newWorld(t *testing.T, s setting) *world {
 }
 
 // census is what a leak would add to.
-type census struct{ goroutines, descriptors, actors, chunks, buffers, segments, turnStates int }
+type census struct{ goroutines, descriptors, actors, readBuffers, writeBuffers, segments, turnStates int }
 
 func (c census) more(than census) bool {
 	return c.goroutines > than.goroutines || c.descriptors > than.descriptors || c.actors > than.actors ||
-		c.chunks > than.chunks || c.buffers > than.buffers || c.turnStates > than.turnStates || c.segments > than.segments
+		c.readBuffers > than.readBuffers || c.writeBuffers > than.writeBuffers || c.turnStates > than.turnStates || c.segments > than.segments
 }
 
 func init() { pool.CountAll() }
 
 func (w *world) census() (c census) {
-	c = w.rt.Lent()
+	c = w.rt.Outstanding()
 	if w.virtual { // a bubble looks after its goroutines, and has few actors
 		for _, p := range w.peers {
 			for _, id := range []string{p.pid.Id, p.pid.Id + handlerName} {
@@ -145,7 +145,7 @@ func await(t *testing.T, done <-chan struct{}, what string) {
 	t.Helper()
 	select {
 	case <-done:
-	case <-time.After(impatience):
+	case <-time.After(testTimeout):
 		require.FailNow(t, "did not happen", what)
 	}
 }
@@ -153,7 +153,7 @@ func await(t *testing.T, done <-chan struct{}, what string) {
 // eventually waits for done, which is looked at now and then.
 func (w *world) eventually(done func() bool, what ...any) {
 	w.Helper()
-	late := time.Now().Add(impatience)
+	late := time.Now().Add(testTimeout)
 	for pause := 100 * time.Microsecond; !done(); pause = min(2*pause, 20*time.Millisecond) {
 		if time.Now().After(late) {
 			require.Fail(w, "did not happen", what...)
@@ -177,7 +177,7 @@ func (w *world) over() {
 		w.eventually(p.ended, "a connection has not ended")
 	}
 	w.drained()
-	for now, late := w.census(), time.Now().Add(impatience); now.more(w.before); now = w.census() {
+	for now, late := w.census(), time.Now().Add(testTimeout); now.more(w.before); now = w.census() {
 		if time.Now().After(late) {
 			var b strings.Builder
 			pprof.Lookup("goroutine").WriteTo(&b, 1)
@@ -222,15 +222,15 @@ type handler struct {
 	props  *actor.Props
 	mortal bool // it may die before its connections
 
-	bystander bool // it is told no story
+	bystander bool // no connection tells it anything
 
-	mu    sync.Mutex
-	all   []any            // messages, in order
-	tales map[string][]any // likewise, by connection
-	seen  int              // of all
-	fresh chan struct{}    // something new in all
-	keep  func(any) bool   // nil: every message is remembered
-	count int              // of frames
+	mu     sync.Mutex
+	all    []any            // messages, in order
+	byConn map[string][]any // likewise, by connection
+	seen   int              // of all
+	fresh  chan struct{}    // something new in all
+	keep   func(any) bool   // nil: every message is remembered
+	count  int              // of frames
 }
 
 // handler starts one that does do with each message after it has remembered it.
@@ -243,7 +243,7 @@ func (w *world) handler(do ...func(ctx actor.Context)) *handler {
 
 // spawned is a handler whose connections start an actor each.
 func (w *world) spawned(do ...func(ctx actor.Context)) *handler {
-	h := &handler{world: w, tales: map[string][]any{}, fresh: make(chan struct{}, 1)}
+	h := &handler{world: w, byConn: map[string][]any{}, fresh: make(chan struct{}, 1)}
 	h.props = actor.PropsFromFunc(func(ctx actor.Context) {
 		switch ctx.Message().(type) {
 		case actor.AutoReceiveMessage, actor.SystemMessage, *actor.Touch: // Touch is how credit comes back
@@ -267,7 +267,7 @@ func (h *handler) remember(m any, from *actor.PID) {
 	if h.keep == nil || h.keep(m) {
 		h.all = append(h.all, m)
 		if from != nil {
-			h.tales[from.Id] = append(h.tales[from.Id], m)
+			h.byConn[from.Id] = append(h.byConn[from.Id], m)
 		}
 	}
 	select {
@@ -308,7 +308,7 @@ func (h *handler) greeted() {
 // next waits for what the handler is told next.
 func (h *handler) next() any {
 	h.Helper()
-	late := time.After(impatience)
+	late := time.After(testTimeout)
 	for {
 		h.mu.Lock()
 		if h.seen < len(h.all) {
@@ -367,12 +367,12 @@ func told[T any](h *handler) (n int) {
 func (h *handler) judge() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for who, tale := range h.tales {
+	for who, told := range h.byConn {
 		if h.bystander {
 			break
 		}
 		opened, closed := 0, 0
-		for _, m := range tale {
+		for _, m := range told {
 			switch m.(type) {
 			case *hello:
 				opened++
@@ -381,13 +381,13 @@ func (h *handler) judge() {
 			}
 		}
 		assert.Equal(h, 1, opened, "hello of %s", who)
-		assert.IsType(h, &hello{}, tale[0], "first of all")
+		assert.IsType(h, &hello{}, told[0], "first of all")
 		if h.mortal {
 			assert.LessOrEqual(h, closed, 1)
 			continue
 		}
-		assert.Equal(h, 1, closed, "Closed of %s in %v", who, tale)
-		assert.IsType(h, &pipeline.Closed{}, tale[len(tale)-1], "last of all")
+		assert.Equal(h, 1, closed, "Closed of %s in %v", who, told)
+		assert.IsType(h, &pipeline.Closed{}, told[len(told)-1], "last of all")
 	}
 }
 
@@ -501,7 +501,7 @@ func (w *world) link(plan *Plan) *peer {
 	}
 	p.in = bufio.NewReader(far)
 	if !w.virtual {
-		far.SetDeadline(time.Now().Add(impatience))
+		far.SetDeadline(time.Now().Add(testTimeout))
 	}
 	w.Cleanup(func() { p.Close() })
 	return p

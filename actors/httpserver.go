@@ -41,7 +41,7 @@ func (s *server) receive(ctx actor.Context) {
 		s.ctx.Send(s.ctx.Self(), &noListener{})
 	case *abandoned:
 		if s.exchange == m.exchange {
-			s.over()
+			s.exchangeOver()
 		}
 	case *hijacked:
 		s.end()
@@ -81,11 +81,11 @@ func (s *server) answer(r *http.Response) {
 		return
 	}
 	ex.answer(r)
-	s.over()
+	s.exchangeOver()
 }
 
-// over: the exchange is, and we wait for the next one if there can be one.
-func (s *server) over() {
+// exchangeOver ends the exchange: the connection waits for the next one if there can be one.
+func (s *server) exchangeOver() {
 	last := s.exchange.last
 	s.exchange = nil
 	if last {

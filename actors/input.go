@@ -9,7 +9,7 @@ import (
 
 const (
 	readsATurn   = 16      // how many read buffers a turn may fill
-	worthReading = 8 << 10 // bytes: where there is less room is read elsewhere, and less input is kept elsewhere
+	worthReading = 8 << 10 // bytes: less free space than this is not read into, and less input is copied
 )
 
 // pauseReason is why the socket may not be read. Several may hold at once.
@@ -167,7 +167,7 @@ type pendingInput struct {
 	buf  *transport.ReadBuffer // that rest lies in; nil: it has memory of its own
 }
 
-func (p *pendingInput) release() {
+func (p *pendingInput) free() {
 	if p.buf != nil {
 		transport.PutReadBuffer(p.buf)
 	}
@@ -177,7 +177,7 @@ func (s *stream) feedPending(p *pendingInput) {
 	kept := false
 	defer func() { // also if a stage panics
 		if !kept {
-			p.release()
+			p.free()
 		}
 	}()
 	kept = s.feed(p.rest, p.buf)
@@ -186,7 +186,7 @@ func (s *stream) feedPending(p *pendingInput) {
 // dropPending forgets what was read and will not be decoded.
 func (s *stream) dropPending() {
 	if s.pending != nil {
-		s.pending.release()
+		s.pending.free()
 		s.pending = nil
 	}
 }

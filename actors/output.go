@@ -16,25 +16,25 @@ const (
 	// into the out buffer would be one more of all its bytes (make bench ROWS=echo8k).
 	directWriteMin = 4 << 10
 
-	// pongRoom is how much may wait for a socket that takes nothing before it counts as
+	// pongSpace is how much may wait for a socket that takes nothing before it counts as
 	// blocked for those who have a choice.
-	pongRoom = 4 << 10
+	pongSpace = 4 << 10
 )
 
 // output is what waits to be written. An idle connection has no buffer.
 type output struct {
-	buf      *[]byte      // nil: nothing waits
-	start    int          // what lies before was written
-	urgent   int          // bytes that were taken beyond the limit
-	waiters  *flushWaiter // the latest; nil: none
-	behind   progress     // since when the socket has not taken all
-	blocked  bool         // the transport did not take all: Writable will be signalled
-	asked    bool         // a stage knows that output waits: it will be told Flushed
-	shut     bool         // our half is closed
-	over     bool         // more waits than may, and the pipeline will hear of it: but for what is urgent nothing follows
-	pressed  bool         // Backpressure was told, Drained not yet
-	watched  bool         // a stallCheck is on its way
-	slowness bool         // a slowCheck is
+	buf          *[]byte      // nil: nothing waits
+	start        int          // what lies before was written
+	urgent       int          // bytes that were taken beyond the limit
+	waiters      *flushWaiter // the latest; nil: none
+	behind       progress     // since when the socket has not taken all
+	blocked      bool         // the transport did not take all: Writable will be signalled
+	tellWritten  bool         // a stage knows that output waits: it is told Written
+	halfClosed   bool         // our half is closed
+	overflowed   bool         // more waits than may, and the pipeline is told: only what is urgent follows
+	pressured    bool         // Backpressure was told, Drained not yet
+	stallWatched bool         // a stallCheck is on its way
+	slowWatched  bool         // a slowCheck is on its way
 }
 
 // progress is what the socket had taken at some time.
@@ -79,7 +79,7 @@ func (o *output) add(p []byte) {
 	*b = append(*b, p...)
 }
 
-func (o *output) release() {
+func (o *output) free() {
 	if o.buf == nil {
 		return
 	}
@@ -87,7 +87,7 @@ func (o *output) release() {
 	o.buf, o.start, o.urgent = nil, 0, 0
 }
 
-// compact makes room at the front of a buffer that has been written in part, before
+// compact makes space at the front of a buffer that has been written in part, before
 // that is more than half of what waits: two bytes are moved for each that was
 // written, at most.
 func (o *output) compact() {
@@ -99,17 +99,17 @@ func (o *output) compact() {
 }
 
 // write takes one item of output, within the limit. What is urgent, a Close for
-// instance, finds room when nothing else does.
+// instance, finds space when nothing else does.
 func (s *stream) write(m pipeline.Appender) {
 	o, l := &s.out, s.limits
-	if s.hangup != nil || o.shut || o.over && !m.Urgent() {
+	if s.hangup != nil || o.halfClosed || o.overflowed && !m.Urgent() {
 		return
 	}
 	if s.overLimit(m) {
 		if s.flush(); s.overLimit(m) && !s.tolerates(m) {
 			if !m.Urgent() || o.urgent+m.Size() > flushThreshold {
 				o.urgent = 0 // for the Close that this brings
-				o.over = true
+				o.overflowed = true
 				s.pipeline.Up(&pipeline.Overflow{})
 				return
 			}
@@ -123,14 +123,14 @@ func (s *stream) write(m pipeline.Appender) {
 			s.flush()
 		}
 	}
-	if !o.pressed && l.High > 0 && s.outstanding() > l.High {
-		o.pressed = true
+	if !o.pressured && l.High > 0 && s.outstanding() > l.High {
+		o.pressured = true
 		s.pipeline.Up(&pipeline.Backpressure{Waiting: s.outstanding()})
 	}
 }
 
-// overLimit reports whether there is no room for m. One that is larger than the limit
-// itself finds room when nothing waits but what the transport buffers.
+// overLimit reports whether there is no space for m. One that is larger than the limit
+// itself finds space when nothing waits but what the transport buffers.
 func (s *stream) overLimit(m pipeline.Appender) bool {
 	limit, size := s.limits.Out, m.Size()
 	return limit > 0 && s.outstanding()+size > limit && (size <= limit || s.out.waiting() > 0)
@@ -143,8 +143,8 @@ func (s *stream) tolerates(m pipeline.Appender) bool {
 	if l.Burst > 0 && s.outstanding()+m.Size() > l.Burst || s.slow() {
 		return false
 	}
-	if l.SlowAfter > 0 && !s.out.slowness {
-		s.out.slowness = true
+	if l.SlowAfter > 0 && !s.out.slowWatched {
+		s.out.slowWatched = true
 		s.after(l.SlowAfter, &slowCheck{})
 	}
 	return true
@@ -169,14 +169,14 @@ func (s *stream) slow() bool {
 type slowCheck struct{}
 
 func (s *stream) checkSlow() {
-	s.out.slowness = false
+	s.out.slowWatched = false
 	switch limit := s.limits.Out; {
-	case limit <= 0 || s.outstanding() <= limit || s.out.shut:
+	case limit <= 0 || s.outstanding() <= limit || s.out.halfClosed:
 	case s.slow():
-		s.out.over = true
+		s.out.overflowed = true
 		s.pipeline.Up(&pipeline.Overflow{})
 	default:
-		s.out.slowness = true
+		s.out.slowWatched = true
 		s.after(s.out.behind.at+s.limits.SlowAfter-s.rt.now(), &slowCheck{})
 	}
 }
@@ -243,8 +243,8 @@ func (s *stream) flush() {
 			}
 		}
 	}
-	if o.pressed && s.outstanding() < max(s.limits.Low, 1) {
-		o.pressed = false
+	if o.pressured && s.outstanding() < max(s.limits.Low, 1) {
+		o.pressured = false
 		s.pipeline.Up(&pipeline.Drained{Waiting: s.outstanding()})
 	}
 }
@@ -252,7 +252,7 @@ func (s *stream) flush() {
 func (s *stream) block() {
 	o := &s.out
 	if o.blocked = true; o.waiting() == 0 {
-		o.release()
+		o.free()
 	} else {
 		o.compact()
 	}
@@ -264,18 +264,18 @@ func (s *stream) block() {
 
 func (s *stream) unblock() {
 	o := &s.out
-	o.release()
+	o.free()
 	o.behind = progress{}
-	if o.blocked || o.asked {
-		o.blocked, o.asked = false, false
+	if o.blocked || o.tellWritten {
+		o.blocked, o.tellWritten = false, false
 		s.pipeline.Up(&pipeline.Written{})
 	}
 }
 
 // writeFailed: the peer is gone. It may have said why before.
 func (s *stream) writeFailed(err error) {
-	s.out.release()
-	s.out.blocked, s.out.shut = false, true
+	s.out.free()
+	s.out.blocked, s.out.halfClosed = false, true
 	s.failed = err // the turn's end sees to it: this may be the middle of a read
 }
 

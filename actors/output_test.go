@@ -157,7 +157,7 @@ func TestOverTheLimitWithinAnItem(t *testing.T) {
 	})
 }
 
-// What is urgent finds room when nothing else does, in its place.
+// What is urgent finds space when nothing else does, in its place.
 func TestUrgentOutput(t *testing.T) {
 	virtually(t, func(w *world) {
 		h := w.handler()
@@ -199,7 +199,7 @@ func TestOnePongIsOwed(t *testing.T) {
 		h := w.handler()
 		p, f := w.startFake(w.plan(h))
 		f.accepts(0)
-		p.tell(sized(2 * pongRoom))
+		p.tell(sized(2 * pongSpace))
 		synctest.Wait()
 		for i := range 1000 {
 			f.arrives(masked(frame.Ping([]byte(fmt.Sprint(i)))))
@@ -207,7 +207,7 @@ func TestOnePongIsOwed(t *testing.T) {
 		}
 		f.accepts(-1)
 		synctest.Wait()
-		require.True(w, unmasked(sized(2*pongRoom), frame.Pong([]byte("999"))) == f.written())
+		require.True(w, unmasked(sized(2*pongSpace), frame.Pong([]byte("999"))) == f.written())
 		f.goodbye()
 		h.closed()
 	})

@@ -103,7 +103,7 @@ func (p *panicWatcher) supervised(self *actor.PID) {
 // judged is called with the events of the actor system, within the panic if the actor
 // has no parent: then there is a stack.
 func (p *panicWatcher) judged(e *actor.SupervisorEvent) {
-	rs, known := p.take(e.Child)
+	rs, known := p.claim(e.Child)
 	if known {
 		return
 	}
@@ -135,9 +135,9 @@ func (p *panicWatcher) origin(r *http.Request) *origin {
 	return nil
 }
 
-// take is what waits for listener, which nobody is told of twice, or says that its panic is
-// known.
-func (p *panicWatcher) take(listener *actor.PID) (rs []request, known bool) {
+// claim returns what waits for listener, each once; or says that its panic was dealt with
+// already.
+func (p *panicWatcher) claim(listener *actor.PID) (rs []request, known bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n := p.known[listener.Id]; n > 0 {

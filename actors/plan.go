@@ -46,8 +46,8 @@ func Hijack(w http.ResponseWriter) (nc net.Conn, first []byte, err error) {
 type Lifetime interface {
 	// Ended: the handler was sent the last message, and the socket is closed.
 	Ended()
-	// Released: the handler has worked through the last message, or had its time for it.
-	Released()
+	// Settled: the handler has worked through the last message, or had its time for it.
+	Settled()
 }
 
 // Plan is what a connection becomes.

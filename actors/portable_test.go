@@ -83,7 +83,7 @@ func (c *scripted) SetDeadline(at time.Time) error {
 	return nil
 }
 
-// SetWriteDeadline is a nudge, which this does not feel.
+// SetWriteDeadline interrupts no write here.
 func (c *scripted) SetWriteDeadline(time.Time) error { return nil }
 
 func (c *scripted) written() string {

@@ -80,7 +80,7 @@ func announce(h http.Header, trailer http.Header) int {
 }
 
 // part has net/http close the connection now: it would wait for the rest of a
-// body, for ever. Unless we are short of room it half-closes first, as it does
+// body, for ever. Unless the connection must go it half-closes first, as it does
 // when a MaxBytesReader is full, so that bytes which nobody has read do not reset
 // the connection before the answer is there (RFC 9112 9.6).
 func part(w http.ResponseWriter, status int) {

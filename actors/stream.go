@@ -40,7 +40,7 @@ type stream struct {
 	credit      credit
 	lastBurst   uint8 // messages that the handler was given in the last turn that had any
 	handlerGone bool  // nobody is told anything any more
-	told        bool  // Closed was handed over
+	closedTold  bool  // Closed was handed over
 
 	lastRead    time.Duration
 	pending     *pendingInput // read and not decoded; nil: nothing
@@ -53,12 +53,12 @@ type stream struct {
 	eof         bool          // the peer will send no more
 	endSeen     bool          // the poller has seen the peer's end: it comes behind what is there
 
-	out     output
-	hangup  *pipeline.Hangup // nil until the pipeline asks for the end
-	failed  error            // of the last write: what the peer sent before is still read
-	cause   error            // of an end that the pipeline did not ask for
-	cut     bool             // the end is due when the turn is over
-	waiting bool             // a lingered is on its way
+	out       output
+	hangup    *pipeline.Hangup // nil until the pipeline asks for the end
+	failed    error            // of the last write: what the peer sent before is still read
+	cause     error            // of an end that the pipeline did not ask for
+	cut       bool             // the end is due when the turn is over
+	lingering bool             // a lingered is on its way
 }
 
 // turnState is what a stream needs for the length of a turn, or of a burst of them; an
@@ -197,8 +197,8 @@ func (s *stream) burstEnded() {
 func (s *stream) stop() {
 	defer func() { // also if a stage panics
 		s.finish(ErrStopped)
-		if d, ok := s.side.(*departing); ok { // nobody can answer us any more
-			d.depart()
+		if d, ok := s.side.(*ended); ok { // nobody can answer us any more
+			d.vacate()
 		}
 	}()
 	s.beginTurn()
@@ -210,7 +210,7 @@ func (s *stream) stop() {
 // doing so ends it on the spot.
 func (s *stream) crashed(err error) {
 	s.beginTurn()
-	if s.cause != nil || s.told {
+	if s.cause != nil || s.closedTold {
 		s.finish(err)
 		return
 	}

@@ -96,11 +96,11 @@ func TestEventThatComesAtOnce(t *testing.T) {
 	})
 }
 
-// tantrum is a stage that panics at every item of a kind.
-func tantrum(when func(item any) bool) pipeline.Stage {
+// panicking is a stage that panics at every item of a kind.
+func panicking(when func(item any) bool) pipeline.Stage {
 	look := func(item any) {
 		if when(item) {
-			panic("tantrum")
+			panic("panicking")
 		}
 	}
 	return pipeline.Tap(look, look)
@@ -112,7 +112,7 @@ func isA[T any](item any) bool {
 }
 
 // Stages that panic when everything ends, the panic's own end included.
-func TestTantrums(t *testing.T) {
+func TestStagePanicsAtTheEnd(t *testing.T) {
 	starting := true
 	afterStart := func(item any) bool {
 		if starting && isA[*pipeline.Start](item) {
@@ -147,7 +147,7 @@ func TestTantrums(t *testing.T) {
 			w.system.Root.Stop(p.pid)
 		}, 0},
 		"at Start":       {isA[*pipeline.Start], func(w *world, p *peer, f *fake) {}, frame.InternalError},
-		"at Orphaned":    {isA[*pipeline.HandlerGone], func(w *world, p *peer, f *fake) { w.system.Root.Stop(p.pid) }, 0},
+		"at HandlerGone": {isA[*pipeline.HandlerGone], func(w *world, p *peer, f *fake) { w.system.Root.Stop(p.pid) }, 0},
 		"at Overflow":    {isA[*pipeline.Overflow], func(w *world, p *peer, f *fake) { f.ends() }, 0},
 		"at everything":  {func(any) bool { return true }, func(w *world, p *peer, f *fake) {}, 0},
 		"after Start":    {afterStart, func(w *world, p *peer, f *fake) { f.ends() }, 0},
@@ -157,7 +157,7 @@ func TestTantrums(t *testing.T) {
 			virtually(t, func(w *world) {
 				h := w.handler()
 				plan := w.plan(h)
-				plan.Top = pipeline.Chain(tantrum(test.when), plan.Top.Stage())
+				plan.Top = pipeline.Chain(panicking(test.when), plan.Top.Stage())
 				p, f := w.startFake(plan)
 				synctest.Wait()
 				test.play(w, p, f)
@@ -235,7 +235,7 @@ func TestUpgradeThatPanics(t *testing.T) {
 				left := 0
 				other := w.startOver(w.plan(h), &fake{room: -1}) // a member of the group
 				plan := w.plan(h)
-				plan.Life = onRelease(func() { left++ })
+				plan.Life = onSettled(func() { left++ })
 				spoil(plan)
 				p, f := w.startFake(plan)
 				time.Sleep(time.Minute)

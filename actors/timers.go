@@ -116,10 +116,10 @@ func same(a, b any) bool {
 
 // checkStall ends a connection whose socket has not taken a single byte of waiting
 // output since the last look. A peer may read a little now and then: the kernel has
-// some room long before it calls a socket writable, so this tries, and what a writer
+// some space long before it calls a socket writable, so this tries, and what a writer
 // has begun counts as far as it has come.
 func (s *stream) checkStall(m *stallCheck) {
-	s.out.watched = false
+	s.out.stallWatched = false
 	if s.out.blocked && s.transport.Written() == m.written {
 		s.flush()
 	}
@@ -128,7 +128,7 @@ func (s *stream) checkStall(m *stallCheck) {
 	case s.transport.Written() != m.written:
 		s.watchStall()
 	case !m.interrupted && s.transport.InterruptWrite():
-		s.out.watched = true
+		s.out.stallWatched = true
 		s.after(interruptTime, &stallCheck{m.written, true})
 	default:
 		s.pipeline.Up(&pipeline.Stalled{})
@@ -137,8 +137,8 @@ func (s *stream) checkStall(m *stallCheck) {
 
 // watchStall makes sure that output which waits is looked after.
 func (s *stream) watchStall() {
-	if s.limits.Stall > 0 && !s.out.watched {
-		s.out.watched = true
+	if s.limits.Stall > 0 && !s.out.stallWatched {
+		s.out.stallWatched = true
 		s.after(s.limits.Stall, &stallCheck{written: s.transport.Written()})
 	}
 }

@@ -26,7 +26,7 @@ func (w *world) secured(version uint16, tamper func(net.Conn) net.Conn) (server 
 	server, client = tls.Server(&transport.PollableConn{TCPConn: a}, testcert.Server()), tls.Client(tamper(b), config)
 	shaken := make(chan error, 1)
 	go func() { shaken <- server.Handshake() }()
-	require.NoError(w, b.SetDeadline(time.Now().Add(impatience)))
+	require.NoError(w, b.SetDeadline(time.Now().Add(testTimeout)))
 	require.NoError(w, client.Handshake())
 	if l, ok := client.NetConn().(*lumps); ok {
 		require.NoError(w, l.flush())
@@ -89,7 +89,7 @@ func (l *lumps) flush() error {
 	return err
 }
 
-func TestSecure(t *testing.T) {
+func TestTLS(t *testing.T) {
 	versions := map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
 	wires := map[string]func(net.Conn) net.Conn{
 		"intact":       intact,
@@ -137,7 +137,7 @@ func TestSecure(t *testing.T) {
 }
 
 // A peer that says goodbye in TLS alone has ended, and the other way round.
-func TestSecureEnds(t *testing.T) {
+func TestTLSEnds(t *testing.T) {
 	for name, end := range map[string]func(c *tls.Conn){
 		"close_notify, socket stays": func(c *tls.Conn) { c.CloseWrite() },
 		"close_notify and FIN":       func(c *tls.Conn) { c.CloseWrite(); halve(c) },
@@ -193,7 +193,7 @@ func (r *records) types() (types []byte) {
 }
 
 // The last that a peer hears is a close_notify: it can tell an end from a cut.
-func TestSecureSaysGoodbye(t *testing.T) {
+func TestTLSSaysGoodbye(t *testing.T) {
 	const alert = 21
 	w := newWorld(t, onPoller)
 	h := w.handler()
@@ -216,7 +216,7 @@ func TestSecureSaysGoodbye(t *testing.T) {
 func halve(c *tls.Conn) { c.NetConn().(*net.TCPConn).CloseWrite() }
 
 // What TLS has read ahead while it shook hands is not waited for.
-func TestSecureReadsWhatIsThere(t *testing.T) {
+func TestTLSReadsWhatIsThere(t *testing.T) {
 	w := newWorld(t, onPoller)
 	h := w.handler(echo)
 	near, far := w.secured(tls.VersionTLS13, intact)
@@ -237,7 +237,7 @@ func TestSecureReadsWhatIsThere(t *testing.T) {
 }
 
 // A large echo to a peer that reads slowly, in bits.
-func TestSecureEchoToASlowReader(t *testing.T) {
+func TestTLSEchoToASlowReader(t *testing.T) {
 	for name, version := range map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, onPoller)
@@ -264,7 +264,7 @@ func TestSecureEchoToASlowReader(t *testing.T) {
 
 // A large message behind almost as much as one maxRecord takes: what is written
 // from where it lies does not overtake what waits before it.
-func TestSecureLargeBehindMany(t *testing.T) {
+func TestTLSLargeBehindMany(t *testing.T) {
 	const maxRecord = 64 << 10 // what TLS is given at once
 	for before := maxRecord - 40; before < maxRecord+40; before += 3 {
 		t.Run(fmt.Sprint(before), func(t *testing.T) {

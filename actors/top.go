@@ -117,7 +117,7 @@ func (s *stream) announceAgain() {
 		s.pipeline.Up(&pipeline.HandlerGone{Err: errRestarted})
 		return
 	}
-	if s.again != nil && !s.told {
+	if s.again != nil && !s.closedTold {
 		s.top.deliver(s, s.again.Again())
 	}
 }

@@ -32,7 +32,7 @@ const upgradeFailed = "upgrade failed"
 // waits for the connection until it is open: http.Server's Shutdown knows it no more.
 func (ex *Exchange) greet(plan *Plan) (opening, bool) {
 	group := plan.Group
-	group.hold()
+	group.expect()
 	o := opening{plan: plan, origin: ex.origin()}
 	var err error
 	if plan.Greeter != nil {
@@ -41,23 +41,23 @@ func (ex *Exchange) greet(plan *Plan) (opening, bool) {
 		o.nc, o.first, err = Hijack(ex.Writer)
 	}
 	if err != nil {
-		group.letGo()
-		plan.comeToNothing()
+		group.arrived()
+		plan.abort()
 		if err != ErrRefused {
 			ex.response = plain(http.StatusInternalServerError, "connection cannot be upgraded: "+err.Error())
 		}
 		return opening{}, false
 	}
 	if plan.Group != group { // the Greeter has found another
-		plan.Group.hold()
-		group.letGo()
+		plan.Group.expect()
+		group.arrived()
 	}
 	return o, true
 }
 
 // open makes c, in its turn, the driver of the pipeline that was planned.
 func (c *conn) open(o opening) {
-	defer o.plan.Group.letGo()
+	defer o.plan.Group.arrived()
 	defer c.sayUnmade(o.plan)
 	c.origin = o.origin
 	c.become(o.plan, c.rt.poller.Open(o.nc, &c.mailbox, o.plan.Portable), o.first)
@@ -77,10 +77,11 @@ func (c *conn) sayUnmade(p *Plan) {
 	s.out.add(b.Bytes()) // written when the connection ends, which it is about to
 }
 
-func (p *Plan) comeToNothing() {
+// abort tells Life that nothing comes of the plan.
+func (p *Plan) abort() {
 	if p.Life != nil {
 		p.Life.Ended()
-		p.Life.Released()
+		p.Life.Settled()
 	}
 }
 
@@ -123,14 +124,14 @@ func (s *server) upgrade(u Upgrader) {
 		return
 	}
 	if !ex.claim() {
-		plan.comeToNothing()
-		s.over()
+		plan.abort()
+		s.exchangeOver()
 		return
 	}
 	defer close(ex.done)
 	o, ok := ex.greet(plan)
 	if !ok {
-		s.over()
+		s.exchangeOver()
 		return
 	}
 	s.exchange = nil

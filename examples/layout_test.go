@@ -47,7 +47,7 @@ func TestTopLevel(t *testing.T) {
 // testing/synctest its time is virtual, and a sleep is an event like others.
 var sleepers = map[string]string{
 	"actors/harness_test.go":                   "polls with growing pauses for what no event tells: counts of goroutines and descriptors",
-	"actors/lent_test.go":                      "a handler that takes its time",
+	"actors/pools_test.go":                     "a handler that takes its time",
 	"actors/shutdownmonitor_test.go":           "what is looked at by an interval must not have been looked at in between",
 	"actors/transport/keyupdate_linux_test.go": "polls for the end of what the kernel still takes",
 	"sockets/blocking_unix_test.go":            "net/http waits in a read meanwhile, which nothing shows",

@@ -38,8 +38,8 @@ type tenancy struct {
 	leave func()
 }
 
-// Released makes tenancy an actors.Lifetime.
-func (t *tenancy) Released() { t.leave() }
+// Settled makes tenancy an actors.Lifetime.
+func (t *tenancy) Settled() { t.leave() }
 
 var errFull = refuse(http.StatusServiceUnavailable, "too many connections", "Retry-After", "10")
 

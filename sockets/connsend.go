@@ -72,12 +72,12 @@ func (c *Conn) reserve(ctx context.Context, size int) error {
 		return nil
 	}
 	for {
-		room := c.handle.Room()
+		space := c.handle.Space()
 		if c.handle.Reserve(size) {
 			return nil
 		}
 		select {
-		case <-room:
+		case <-space:
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-c.done:

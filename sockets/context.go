@@ -31,8 +31,8 @@ func (l *life) Ended() {
 	}
 }
 
-// Released makes life an actors.Lifetime.
-func (l *life) Released() {}
+// Settled makes life an actors.Lifetime.
+func (l *life) Settled() {}
 
 func (l *life) context() *lasting {
 	if asked := l.asked.Load(); asked != nil {

@@ -25,10 +25,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLentComesBack has connections of package sockets live and end in many ways:
+// TestPoolsGetAllBack has connections of package sockets live and end in many ways:
 // whatever was taken from the pools here is given back. This is where the pools
 // are, so that nothing has to be exported, and nothing counted but in tests.
-func TestLentComesBack(t *testing.T) {
+func TestPoolsGetAllBack(t *testing.T) {
 	for name, s := range map[string]stack{
 		"poller":       {},
 		"poller,TLS":   {tls: true},
@@ -39,7 +39,7 @@ func TestLentComesBack(t *testing.T) {
 			s.T = t
 			s.system = actor.NewActorSystem(actor.WithLoggerFactory(sockets.Quiet))
 			rt := actors.RuntimeOf(s.system)
-			before := rt.Lent()
+			before := rt.Outstanding()
 			stop := s.serve()
 			var all sync.WaitGroup
 			for range 3 {
@@ -49,8 +49,8 @@ func TestLentComesBack(t *testing.T) {
 			}
 			all.Wait()
 			stop()
-			late := time.Now().Add(patience)
-			for now := rt.Lent(); now.More(before); now = rt.Lent() {
+			late := time.Now().Add(testTimeout)
+			for now := rt.Outstanding(); now.More(before); now = rt.Outstanding() {
 				require.True(t, time.Now().Before(late), "%+v before, %+v after", before, now)
 				time.Sleep(time.Millisecond)
 			}
@@ -58,7 +58,7 @@ func TestLentComesBack(t *testing.T) {
 	}
 }
 
-const patience = 20 * time.Second
+const testTimeout = 20 * time.Second
 
 // lives are ways to live and to end.
 var lives = []func(s *stack){
@@ -264,7 +264,7 @@ func (s *stack) dial() *peer {
 	if s.tls {
 		p.Conn = tls.Client(nc, testcert.Client())
 	}
-	p.SetDeadline(time.Now().Add(patience))
+	p.SetDeadline(time.Now().Add(testTimeout))
 	p.in = bufio.NewReader(p)
 	s.Cleanup(func() { p.tcp.Close() })
 	return p
