@@ -17,7 +17,10 @@ func (s *stream) Deliver(item any) {
 		return
 	}
 	_, s.closedTold = item.(*pipeline.Closed)
-	weight := pipeline.Weight(item) // before the handler may release it
+	weight := 0
+	if s.pipeline != nil { // or a stage has panicked as it was made
+		weight = s.pipeline.Weight(item) // before the handler may release it
+	}
 	s.top.deliver(s, item)
 	if s.hello == nil { // what comes with it costs no credit
 		s.charge(weight)
@@ -44,6 +47,7 @@ func (s *stream) Emit(item any) {
 		s.pause()
 	case *pipeline.Resume:
 		s.onHold = false // the turn's end goes on reading
+	case *pipeline.Hold: // there is no Budget to ask: it is granted
 	default:
 		s.unknown(item, s.ctx.Sender())
 	}

@@ -42,6 +42,7 @@ type Pipeline struct {
 	bottom above // takes what comes from the wire
 
 	busy    bool   // an item is under way
+	rising  uint32 // payload bytes of a message that have left the core, and that nothing was delivered for yet; 4 bytes, so that whole stays in its size class
 	answers *[]any // of the driver to that, to go up next; nil: there was never one
 }
 
@@ -126,6 +127,25 @@ func (p *Pipeline) SetTop(top Part) {
 
 func (p *Pipeline) rest() { p.busy = false }
 
+// Weight is what an item costs its receiver to hold, while it is delivered: what the func
+// Weight says, and for what the stages of the top have made of a message, without being a
+// Weigher, what the message did.
+func (p *Pipeline) Weight(item any) int {
+	switch m := item.(type) {
+	case *frame.Frame:
+		if !m.Opcode.Control() {
+			p.rising -= min(p.rising, uint32(len(m.Payload)))
+		}
+	case Weigher:
+		p.rising = 0
+	default:
+		n := p.rising
+		p.rising = 0
+		return int(n)
+	}
+	return Weight(item)
+}
+
 // answer sends up what the driver has answered, and what it answers to that.
 func (p *Pipeline) answer() {
 	for p.answers != nil && len(*p.answers) > 0 {
@@ -139,13 +159,31 @@ func (p *Pipeline) answer() {
 type middle Pipeline
 
 func (m *middle) onUp(item any) {
-	c, last := item.(*Closed)
-	if last {
+	if f, ok := item.(*frame.Frame); ok {
+		if !f.Opcode.Control() {
+			m.raise(f)
+			return
+		}
+	} else if c, last := item.(*Closed); last {
 		m.driver.Outcome(c)
+		m.low.onUp(item)
+		if frame.Debug {
+			m.ledger.close()
+		}
+		return
 	}
 	m.low.onUp(item)
-	if last && frame.Debug {
-		m.ledger.close()
+}
+
+// raise sends a message up, or a piece of one.
+func (m *middle) raise(f *frame.Frame) {
+	if f.Opcode != frame.OpContinuation {
+		m.rising = 0
+	}
+	fin := f.Fin // before the handler may release it
+	m.rising += uint32(len(f.Payload))
+	if m.low.onUp(f); fin {
+		m.rising = 0
 	}
 }
 

@@ -77,8 +77,9 @@ type (
 	Drained      struct{ Waiting int } // bytes
 )
 
-// Weigher is an item that says what it costs its receiver to hold, in bytes: a message
-// that a stage has made of a frame counts for the handler's credit as the frame did.
+// Weigher is an item that says what it costs its receiver to hold, in bytes. What a stage
+// makes of a message, while that is on its way up, costs the handler's credit what the
+// message did, see Pipeline.Weight: it need be no Weigher. One that it hands over later does.
 type Weigher interface{ Weight() int }
 
 // Weight is what an item costs its receiver to hold: the payload bytes of a frame, what
