@@ -78,12 +78,16 @@ func TestTLSCountsWhatTheSocketTakes(t *testing.T) {
 	s := NewPoller(d).Open(near, m, false).(*tlsTransport)
 	defer s.Close()
 	n, err := s.Write(make([]byte, 2*maxRecord))
-	require.Equal(t, ErrAgain, err)
 	require.Equal(t, maxRecord, n)
+	taken := n
+	for err == nil { // how much the kernel has room for is its affair
+		n, err = s.Write(make([]byte, maxRecord))
+		taken += n
+	}
+	require.Equal(t, ErrAgain, err)
 	before := s.Written()
-	require.Less(t, before, int64(maxRecord))
-	_, err = io.ReadFull(far, make([]byte, 16<<10))
-	require.NoError(t, err)
+	require.Less(t, before, int64(taken))
+	go io.Copy(io.Discard, far) // until far is closed
 	eventually(t, func() bool {
 		n, err := s.Write(nil)
 		require.Zero(t, n)
