@@ -107,7 +107,8 @@ type strangers struct {
 	many int
 	last time.Duration
 
-	members  sync.Map // PIDs of the server's connections
+	members  sync.Map       // PIDs of the server's connections
+	taken    []atomic.Int64 // by the server's handlers, of each owner
 	answers  atomic.Int64
 	leaks    atomic.Int64
 	mistaken atomic.Int64 // good ones that were ended
@@ -127,6 +128,7 @@ var compressions = []*pipeline.Compression{
 }
 
 func (s *strangers) run() {
+	s.taken = make([]atomic.Int64, s.many+1)
 	mux := http.NewServeMux()
 	for m := range manners {
 		for c := range compressions {
@@ -175,6 +177,7 @@ func (s *strangers) handling(m, c int) http.Handler {
 				case *frame.Frame:
 					s.look(msg, owner)
 					manners[m].do(ctx, msg)
+					s.taken[owner].Add(1)
 				case *Closed:
 					s.members.Delete(ctx.Sender())
 				}
@@ -228,16 +231,24 @@ func (s *strangers) client(ctx context.Context, owner, m, c int, url string) {
 	}
 	random := rand.New(rand.NewPCG(uint64(owner), uint64(time.Now().UnixNano())))
 	for ctx.Err() == nil {
-		for range 1 + random.IntN(4) {
+		sent := int64(1 + random.IntN(4))
+		all := s.taken[owner].Load() + sent
+		for range sent {
 			s.talk(conn, owner, random)
 		}
-		select {
-		case <-answered:
-		case m := <-closed:
-			s.judge(m, owner)
-			return
-		case <-time.After(time.Duration(s.many) * 2 * time.Millisecond): // who misuses a frame may owe the answer
-		case <-ctx.Done():
+		// No answer: who misuses a frame may owe it. But no more is sent than is taken, so that
+		// a busy machine has little to finish at the end.
+		for waiting := true; waiting && ctx.Err() == nil; {
+			select {
+			case <-answered:
+				waiting = false
+			case m := <-closed:
+				s.judge(m, owner)
+				return
+			case <-time.After(time.Duration(s.many) * 2 * time.Millisecond):
+				waiting = s.taken[owner].Load() < all
+			case <-ctx.Done():
+			}
 		}
 	}
 	s.system.Root.Send(conn, frame.Close(frame.Normal, ""))
@@ -279,14 +290,19 @@ func (s *strangers) talk(conn *actor.PID, owner int, random *rand.Rand) {
 	}
 }
 
-// broadcast sends one frame to all, again and again.
+// broadcast sends one frame to all, again and again, when all have written the one before.
 func (s *strangers) broadcast(ctx context.Context) {
 	for i := 0; ctx.Err() == nil; i++ {
 		f := frame.Text(string(ownedBy(0, tagSize<<(i%12))))
+		var written []*actor.Future
 		s.members.Range(func(conn, _ any) bool {
 			s.system.Root.Send(conn.(*actor.PID), f)
+			written = append(written, s.system.Root.RequestFuture(conn.(*actor.PID), &Flush{}, patience))
 			return true
 		})
+		for _, w := range written {
+			w.Wait() // the error of one that has ended meanwhile
+		}
 		time.Sleep(time.Duration(s.many) * 200 * time.Microsecond)
 	}
 }
