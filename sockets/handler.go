@@ -16,7 +16,7 @@ import (
 //
 // What middleware has put into the ResponseWriter's header goes into the 101.
 type Handler struct {
-	System *actor.ActorSystem // nil: DefaultSystem
+	System *actor.ActorSystem // nil: that of the Server, or DefaultSystem under another server
 
 	// New decides request by request: who is it, which handler gets the connection's
 	// messages, what is added to the 101, or how the request is refused, by a *Refusal.
@@ -97,8 +97,8 @@ func (e *panicked) Error() string { return fmt.Sprintf("panic: %v", e.reason) }
 // Upgrade turns the connection of r into a WebSocket on the terms of u, or
 // answers with the refusal. It is what an http.Handler calls that decides for
 // itself, request by request. It returns when that is done: nil if r was upgraded, and
-// else why not, which is a *Refusal where the peer was told. A nil system is
-// DefaultSystem.
+// else why not, which is a *Refusal where the peer was told. A nil system is that of the
+// Server which r came to, or DefaultSystem.
 func Upgrade(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, u *UpgradeServer) error {
 	if u == nil {
 		u = new(UpgradeServer) // which has no handler
@@ -108,7 +108,9 @@ func Upgrade(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, 
 
 // serve has r decided by u.
 func serve(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, u upgrade) error {
-	system = orDefaultSystem(system)
+	if system == nil {
+		system = systemFor(r)
+	}
 	s := &struct { // one allocation
 		exchange actors.Exchange
 		upgrade

@@ -20,18 +20,10 @@ import (
 // ServeHTTP costs what net/http's goroutine costs there, 11 to 14 KB; [Session] costs half.
 func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Conn, error) {
 	c := newConn()
-	if err := serve(systemOf(r), w, r, upgrade{terms: &UpgradeServer{Options: o}, receiver: c.top()}); err != nil {
+	if err := serve(nil, w, r, upgrade{terms: &UpgradeServer{Options: o}, receiver: c.top()}); err != nil {
 		return nil, err
 	}
 	return c.whenOpen()
-}
-
-// systemOf is the actor system of the server that r came to; nil: it has none.
-func systemOf(r *http.Request) *actor.ActorSystem {
-	if info, ok := r.Context().Value(connInfoKey{}).(*connInfo); ok {
-		return info.system
-	}
-	return nil
 }
 
 // SessionHandler is an http.Handler that runs a function for each WebSocket, see [Session].

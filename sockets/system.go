@@ -3,6 +3,7 @@ package sockets
 import (
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 
@@ -14,11 +15,21 @@ import (
 // which has 32 locks and maps of its own.
 const buckets = 8
 
-// DefaultSystem is the actor system of whoever names none: Server, Handler, Upgrade and
-// the client. It is made by NewSystem when it is first asked for.
+// DefaultSystem is the actor system of whoever names none: Server, and the client; and
+// Handler, Upgrade and Accept under another server than Server, for under a Server they
+// take its system. It is made by NewSystem when it is first asked for.
 func DefaultSystem() *actor.ActorSystem { return defaultSystem() }
 
 var defaultSystem = sync.OnceValue(func() *actor.ActorSystem { return NewSystem() })
+
+// systemFor is the actor system for the upgrade of r where none is named: that of the
+// Server that r came to, or else the default.
+func systemFor(r *http.Request) *actor.ActorSystem {
+	if info, ok := r.Context().Value(connInfoKey{}).(*connInfo); ok {
+		return orDefaultSystem(info.system)
+	}
+	return DefaultSystem()
+}
 
 func orDefaultSystem(system *actor.ActorSystem) *actor.ActorSystem {
 	if system == nil {

@@ -218,6 +218,53 @@ func TestVirtualTimeClose(t *testing.T) {
 	})
 }
 
+// Who names no system under a Server takes the Server's: the default one, which lives as
+// long as the process, has no place in a bubble.
+func TestSystemOfTheServer(t *testing.T) {
+	for name, h := range map[string]func(system *actor.ActorSystem) http.Handler{
+		"Handler": func(*actor.ActorSystem) http.Handler {
+			return &sockets.Handler{Spawn: shout(make(chan *sockets.Closed, 1))}
+		},
+		"a shared handler": func(system *actor.ActorSystem) http.Handler {
+			return &sockets.Handler{FrameHandler: system.Root.Spawn(shout(make(chan *sockets.Closed, 1)))}
+		},
+		"Upgrade": func(*actor.ActorSystem) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				sockets.Upgrade(nil, w, r, &sockets.UpgradeServer{Spawn: shout(make(chan *sockets.Closed, 1))})
+			})
+		},
+		"Session": func(*actor.ActorSystem) http.Handler {
+			return sockets.Session(func(ctx context.Context, c *sockets.Conn) error {
+				text, err := c.ReceiveText(ctx)
+				if err == nil {
+					err = c.SendText(ctx, text+"!")
+				}
+				return err
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				system := sockets.NewSystem()
+				s := &sockets.Server{System: system, Server: http.Server{Handler: h(system)}}
+				l := newPipeListener()
+				go s.Serve(l)
+				c, err := sockets.Dial(t.Context(), "ws://a.example/", &sockets.DialOptions{
+					System: sockets.NewSystem(),
+					Dialer: sockets.Dialer{NetDial: l.dial, Proxy: sockets.NoProxy},
+				})
+				require.NoError(t, err)
+				require.NoError(t, c.SendText(t.Context(), "hi"))
+				text, err := c.ReceiveText(t.Context())
+				require.NoError(t, err)
+				assert.Equal(t, "hi!", text)
+				c.Close(frame.Normal, "")
+				require.NoError(t, s.Shutdown(t.Context()))
+			})
+		})
+	}
+}
+
 // What ends late or goes wrong leaves no goroutine either: dead letters, a shared handler
 // that panics, a request that is refused, a connection that is cut.
 func TestVirtualTimeLeavesNothing(t *testing.T) {
