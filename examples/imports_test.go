@@ -32,6 +32,8 @@ var rooms = map[string][]string{
 	"actors/transport": {"actors/dispatch", "internal"},                                 // it signals mailboxes, and does not know what for
 	"actors":           {"actors/dispatch", "actors/transport", "pipeline", "internal"}, // not frame: it moves any item, and could run any protocol
 	"sockets":          {"actors", "actors/transport", "pipeline", "frame", "internal"},
+
+	"sockets/sockettest": {"sockets", "frame"}, // what judges the rest asks nobody below for help
 }
 
 // roomOf is the room of a directory: the longest that contains it, or else its top directory.
