@@ -112,7 +112,7 @@ func (s *sequencer) take(f *frame.Frame) {
 		s.down(f)
 	case s.state == mistaken:
 		f.Sent()
-	case s.open && f.Opcode != frame.OpContinuation:
+	case f.Opcode != frame.OpContinuation && (s.open || f.Fin && s.backlog != nil):
 		s.keep(f)
 	default:
 		s.open = !f.Fin
@@ -171,34 +171,39 @@ func (s *sequencer) keep(f *frame.Frame) {
 	}
 	b.messages = append(b.messages, f)
 	b.size += cost(f)
-	waiting := b.size
 	b.tell(&s.link)
-	if s.High > 0 && waiting > s.High && s.first() {
-		s.up(&Backpressure{Waiting: waiting})
+	if s.High > 0 && b.size > s.High && s.first() {
+		s.up(&Backpressure{Waiting: b.size})
 	}
 }
 
-// dropFirst drops what has waited longest.
-func (b *backlog) dropFirst() {
+// takeFirst takes out what has waited longest.
+func (b *backlog) takeFirst() *frame.Frame {
 	f := b.messages[0]
 	b.messages[0] = nil
 	b.messages = b.messages[1:]
 	b.size -= cost(f)
-	b.refuse(f, 1)
+	return f
 }
 
-// release sends on what has waited for the end of a message.
+func (b *backlog) dropFirst() { b.refuse(b.takeFirst(), 1) }
+
+// release sends on what has waited for the end of a message. A stage above may answer
+// what comes of that at once: it may begin another message, whose end the rest waits for.
 func (s *sequencer) release() {
 	b := s.backlog
 	if b == nil {
 		return
 	}
-	s.backlog = nil
-	for _, f := range b.messages {
-		s.down(f)
+	for len(b.messages) > 0 && !s.open {
+		s.down(b.takeFirst())
 	}
+	if s.open || s.backlog != b {
+		return
+	}
+	s.backlog = nil
 	b.report(&s.link)
-	if !s.pressed && s.falls() {
+	if s.backlog == nil && !s.pressed && s.falls() {
 		s.up(&Drained{})
 	}
 }

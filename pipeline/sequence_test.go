@@ -179,6 +179,44 @@ func TestSequenceIsAnsweredAtOnce(t *testing.T) {
 	}
 }
 
+// answering is a stage above that answers an item, once and at once, as a script says.
+func answering(w *slowWire, to func(item any) bool, script string) Stage {
+	return func(up, down Sink) (Sink, Sink) {
+		return func(item any) {
+			up(item)
+			if to(item) {
+				to = func(any) bool { return false }
+				w.onDown = down
+				w.play(script)
+			}
+		}, down
+	}
+}
+
+// What waited for the end of a message goes out, and an Outbox below drops some of it: a
+// message that is begun at that moment, in fragments, is not broken into by the rest.
+func TestSequenceIsAnsweredWhileItSends(t *testing.T) {
+	dropped := func(item any) bool { _, ok := item.(*Dropped); return ok }
+	most, over := strings.Repeat("m", 110), strings.Repeat("o", 300)
+	for _, tt := range []struct{ name, answer, then, sent, told string }{
+		{"a message begins", "x-", "-y write write", "a- -b " + most + " x- -y d", "dropped 1/300"},
+		{"a whole one goes behind", "x", "write write", "a- -b " + most + " d x", "dropped 1/300"},
+		{"a close does not wait", "<close>", "", "a- -b " + most + " <close>", "dropped 1/300, dropped 1/1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := &slowWire{t: t, high: 1 << 20, low: 1}
+			p := New(w, answering(w, dropped, tt.answer), Chain(Sequence{}.Stage(), Outbox{Limit: 320, High: 100, Policy: DropNewest}.Stage()))
+			w.onUp, w.onDown = p.Up, p.Down
+			w.play("a- " + most + " " + over + " d -b")
+			w.onDown = p.Down
+			w.play(tt.then)
+			require.Nil(t, w.failure)
+			assert.Equal(t, tt.sent, strings.Join(w.sent, " "))
+			assert.Equal(t, tt.told, strings.Join(w.told, ", "))
+		})
+	}
+}
+
 // What several senders say to one connection reaches the peer whole, in either role,
 // compressed or not, through an Outbox or not.
 func TestSequenceOnTheWire(t *testing.T) {
