@@ -121,11 +121,10 @@ func (b *outbox) onDown(item any) {
 	switch m := item.(type) {
 	case *frame.Frame:
 		switch {
-		case b.state == leaving:
 		case m.Opcode == frame.OpClose:
 			b.flush()
 		case m.Opcode.Control():
-			if !b.affordable(m) {
+			if b.state != leaving && !b.affordable(m) {
 				b.fail()
 				m.Sent()
 				return
@@ -174,7 +173,8 @@ func (b *outbox) take(f *frame.Frame) {
 	}
 }
 
-func (b *outbox) idle() bool { return len(b.queue) == 0 && b.room() }
+// idle reports whether a frame may go out at once.
+func (b *outbox) idle() bool { return b.state == leaving || len(b.queue) == 0 && b.room() }
 
 func (b *outbox) keep(f *frame.Frame) {
 	b.queue = append(b.queue, f)

@@ -190,6 +190,7 @@ func TestOutbox(t *testing.T) {
 		{"and the answer to the peer's", oldest, "a b c d e <settled>", "a c d e", "pressed, dropped 1/1"},
 		{"in the middle of a message", newest, "a b- -c- <close>", "a b- -c- <close>", "pressed"},
 		{"nothing waits any more", newest, "a <close> b", "a <close> b", "pressed"},
+		{"what follows a beginning that was dropped still goes nowhere", newest, "a b c d e- <settled> -f- -g h <closed>", "a b c d h", "pressed, dropped 1/1, dropped 0/2, closed"},
 		{"an error does not wait, and takes the rest away", newest, "a b <error> c write <closed>", "a <1011>", "pressed, dropped 1/1, dropped 1/1, closed"},
 
 		{"what waits at the end is dropped", oldest, "a b c d e f <closed>", "a", "pressed, dropped 1/1, dropped 4/4, closed"},
