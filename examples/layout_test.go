@@ -59,6 +59,7 @@ var sleepers = map[string]string{
 	"autobahn/judge/trial_test.go":             "waits for a file of another process",
 	"sockets/answers_test.go":                  "listeners that answer late; time limits of net/http, which are real time",
 	"sockets/caps_test.go":                     "polls for a place that another goroutine gives back",
+	"sockets/ending_test.go":                   "a peer that reads slowly",
 	"sockets/harness_test.go":                  "polls with growing pauses for what no event tells: counts of goroutines and descriptors",
 	"sockets/idle_linux_test.go":               "a benchmark: workers that are parked leave before memory is measured",
 	"sockets/overflow_test.go":                 "waits until the kernel's buffers are full, which nobody tells",

@@ -35,16 +35,17 @@ import (
 // nothing. Only the first failure counts. Who closes the TCP connection is the driver's
 // affair: it is asked to hang up when a connection is over.
 //
+// The time for the peer's Close is that in which it is read, and its Close may be behind
+// output: a peer that takes 16 KiB of it in a Timeout gets another, and one that has taken
+// all has a whole one.
+//
 // With a MessageTimeout this side closes a connection that is of no use, with 1001:
-// Pings and Pongs are no messages.
+// Pings and Pongs are no messages. A message that the peer is taking is one.
 type Closing struct {
 	Client         bool          // the server ends the TCP connection first, RFC 6455 7.1.1
-	Timeout        time.Duration // for the peer's Close after ours, while it is read, and for the handler before our answer; 0: no limit
+	Timeout        time.Duration // for the handler before our answer, and for the peer's Close after ours (see below); 0: no limit
 	MessageTimeout time.Duration // without a message, or a piece of one, in either direction; 0: no limit
 }
-
-// late comes back when the time of a phase may be over.
-type late struct{ began time.Duration } // the phase did, by clock
 
 // Stage returns the rules of closing as a stage.
 func (o Closing) Stage() Stage {
@@ -66,7 +67,7 @@ type closer struct {
 	link
 	*Closing              // the recipe, until its time is changed
 	mistake  *frame.Error // the peer's last word, if it was that
-	idle     *idle        // nil: messages may be as rare as they like
+	wait     *wait        // nil: nothing has been waited for yet
 	outcome  *Closed      // nil until a Close came or went
 	phase    phase
 	fromPeer bool // something from the wire is on its way up: an error that comes down is the peer's doing
@@ -92,12 +93,17 @@ func (c *closer) onUp(item any) {
 	case *Settled:
 		c.settled()
 	case *Start:
-		c.expectMessages()
+		c.expect(c.MessageTimeout)
 		c.rise(m)
-	case *idleCheck:
-		c.checkIdle(m.of)
-	case *late:
-		c.late(m.began)
+	case *Written:
+		c.written()
+		c.rise(m)
+	case *wait:
+		if m != c.wait { // another Closing's, above
+			c.rise(m)
+			return
+		}
+		c.due()
 	case *Stalled:
 		c.stalled()
 	case *Overflow:
@@ -126,10 +132,10 @@ func (c *closer) onDown(item any) {
 		case m.Opcode == frame.OpClose:
 			c.weClose(m)
 		default:
-			if !m.Opcode.Control() {
-				c.sawMessage()
+			control := m.Opcode.Control()
+			if c.down(m); !control {
+				c.sentMessage()
 			}
-			c.down(m)
 		}
 	case *frame.Error:
 		if c.fromPeer {
@@ -149,9 +155,12 @@ func (c *closer) onDown(item any) {
 		own := *c.Closing
 		c.Closing = &own
 		set(&c.Timeout, m.CloseTimeout)
-		if m.MessageTimeout != 0 {
-			set(&c.MessageTimeout, m.MessageTimeout)
-			c.expectMessages()
+		set(&c.MessageTimeout, m.MessageTimeout)
+		switch {
+		case c.phase == open && m.MessageTimeout != 0:
+			c.expect(c.MessageTimeout)
+		case c.phase != open && m.CloseTimeout != 0:
+			c.expect(c.Timeout)
 		}
 		c.down(item)
 	default:
@@ -192,15 +201,15 @@ func (c *closer) peerEnds() {
 	switch c.phase {
 	case open:
 		c.settle()
-	case closing:
-		c.cut()
+	case closing: // it may still read what is before our Close
+		c.hangup()
 	}
 }
 
 // settle waits for the handler to work through what came before the peer's last word.
 func (c *closer) settle() {
 	c.phase = settling
-	c.lookIn(c.Timeout, clock(c.status()))
+	c.expect(c.Timeout)
 	c.down(&Settle{})
 }
 
@@ -220,35 +229,6 @@ func (c *closer) settled() {
 		c.outcome = &Closed{Code: frame.Abnormal, By: Nobody}
 		c.hangup()
 	}
-}
-
-func (c *closer) lookIn(d, began time.Duration) {
-	if c.Timeout > 0 {
-		c.down(&After{Delay: d, Event: &late{began}})
-	}
-}
-
-// late ends the wait for the handler, or for a Close of the peer's that may lie behind
-// input that the handler has given no credit for: that time does not count.
-func (c *closer) late(began time.Duration) {
-	switch c.phase {
-	case settling:
-		c.settled()
-	case closing:
-		if left := c.Timeout - (clock(c.status()) - began); left > 0 {
-			c.lookIn(max(left, c.Timeout/64), began) // the clock may stand still: not again at once
-			return
-		}
-		if c.outcome.Err == nil { // why we closed comes first
-			c.outcome.Err = ErrCloseTimeout
-		}
-		c.cut()
-	}
-}
-
-func (c *closer) status() (s Status) {
-	c.down(&s)
-	return s
 }
 
 func (c *closer) hangup() {

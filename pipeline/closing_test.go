@@ -163,3 +163,79 @@ func TestCut(t *testing.T) {
 func masked(s string) []byte {
 	return append([]byte{s[0], s[1] | 0x80, 0, 0, 0, 0}, s[2:]...)
 }
+
+// Our Close may lie behind output: a peer that is still taking that cannot answer yet. One
+// that takes next to nothing has no more time than any other.
+func TestCloseTimeWhileTheWireTakesOutput(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		taken   int // every 5 seconds
+		periods int // until the end, 0: all is taken
+	}{{"fast enough", progress, 0}, {"next to nothing", progress - 1, 1}, {"nothing", 0, 1}} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, terms{ping: -1}.chain())
+			r.blocked = true
+			r.down(frame.Binary(make([]byte, 100<<10)))
+			r.down(frame.Close(frame.Normal, ""))
+			for periods := 1; len(r.out) > 0; periods++ {
+				if r.out = r.out[min(tt.taken, len(r.out)):]; len(r.out) == 0 {
+					break
+				}
+				r.wait(5*time.Second - 1)
+				require.Nil(t, r.closed)
+				r.wait(1)
+				if r.closed != nil {
+					assert.Equal(t, tt.periods, periods)
+					assert.Equal(t, ErrCloseTimeout, r.closed.Err)
+					return
+				}
+			}
+			require.Zero(t, tt.periods)
+			r.flow()
+			r.wait(5*time.Second - 1)
+			require.Nil(t, r.closed)
+			r.wait(1)
+			require.NotNil(t, r.closed)
+			assert.Equal(t, ErrCloseTimeout, r.closed.Err)
+		})
+	}
+}
+
+// While there is something to read that we are late with, the peer's Close may be among
+// it: three times.
+func TestCloseTimeWhileSomethingIsToBeRead(t *testing.T) {
+	r := newRig(t, terms{ping: -1}.chain())
+	r.down(frame.Close(frame.Normal, ""))
+	r.out = nil
+	r.lastRead = r.now.Add(time.Hour)
+	r.wait(5*time.Second + 3*1250*time.Millisecond - 1)
+	require.Nil(t, r.closed)
+	r.wait(1)
+	require.NotNil(t, r.closed)
+	assert.Equal(t, ErrCloseTimeout, r.closed.Err)
+}
+
+// A CloseTimeout that is changed counts at once, also while an end is under way: from the
+// change on.
+func TestCloseTimeoutChanges(t *testing.T) {
+	for name, begin := range map[string]func(r *rig){
+		"the handler is waited for": func(r *rig) { r.holding = true; r.read(masked("\x88\x02\x03\xe8")) },
+		"the peer is waited for":    func(r *rig) { r.down(frame.Close(frame.Normal, "")) },
+	} {
+		for _, tt := range []struct{ from, to time.Duration }{{-1, time.Second}, {time.Hour, time.Second}, {2 * time.Second, time.Minute}, {time.Second, -1}} {
+			r := newRig(t, terms{close: tt.from, ping: -1}.chain())
+			begin(r)
+			r.wait(time.Second - 1)
+			r.down(&Limits{CloseTimeout: tt.to})
+			r.down(&Limits{Message: 1}) // not its affair
+			require.LessOrEqual(t, len(r.timers), 1)
+			r.wait(max(tt.to, 1) - 1)
+			require.Nil(t, r.hangup, "%s: %v", name, tt)
+			r.wait(1)
+			if tt.to < 0 {
+				r.wait(time.Hour)
+			}
+			require.Equal(t, tt.to > 0, r.hangup != nil, "%s: %v", name, tt)
+		}
+	}
+}

@@ -42,7 +42,7 @@ func (c *closer) weClose(f *frame.Frame) {
 	}
 	c.phase = closing
 	c.down(&Resume{}) // the answer has to be read
-	c.lookIn(c.Timeout, clock(c.status()))
+	c.expect(c.Timeout)
 }
 
 // fail ends the connection because of e: a Close with its code if none was sent

@@ -156,7 +156,7 @@ func (r *rig) top(item any) {
 	switch m := item.(type) {
 	case *Start, *Written, *Settled:
 		return // meant for stages
-	case *Input, *Lost, *Ended, *Stalled, *Overflow, *HandlerGone, *frame.Error, *late, *look, *overdue, *idleCheck:
+	case *Input, *Lost, *Ended, *Stalled, *Overflow, *HandlerGone, *frame.Error, *wait, *look, *overdue:
 		r.t.Fatalf("%T reached the handler", item)
 	case *Closed:
 		r.closed = m
@@ -210,7 +210,7 @@ func (r *rig) bottom(item any) {
 func (r *rig) up(item any) {
 	if r.lost {
 		switch item.(type) {
-		case *late, *look, *overdue, *idleCheck: // timers may outlive the connection
+		case *wait, *look, *overdue: // timers may outlive the connection
 		default:
 			return
 		}

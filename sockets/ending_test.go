@@ -199,6 +199,22 @@ var endings = []ending{
 		want: Closed{Code: frame.Normal, Clean: true, By: Peer},
 	},
 	{
+		name:  "handler closes behind much, and the peer half-closes before it has read that",
+		terms: terms{options: Options{MaxOut: -1}},
+		play: func(l *link) {
+			l.tell(frame.Binary(make([]byte, 32<<20)))
+			l.tell(frame.Close(frame.Normal, "bye"))
+			_, err := l.in.Peek(1)
+			require.NoError(l, err)
+			l.half()
+			require.Len(l, l.frame().Payload, 32<<20)
+			require.Equal(l, "bye", l.closes(frame.Normal))
+			l.eof()
+		},
+		want: Closed{Code: frame.Normal, Reason: "bye", By: Local},
+		err:  io.ErrUnexpectedEOF,
+	},
+	{
 		name: "handler cuts",
 		play: func(l *link) {
 			l.tell(&Cut{})
@@ -387,6 +403,32 @@ func TestEndings(t *testing.T) {
 			})
 		}
 	})
+}
+
+// A peer that reads slowly what was sent before our Close has CloseTimeout for its answer
+// when it has come to that, and not for all of it.
+func TestCloseBehindMuchOutput(t *testing.T) {
+	w := newWorld(t, bare)
+	for _, ours := range []role{asServer, asClient} {
+		h := w.handler()
+		l := w.connect(ours, h, terms{options: Options{MaxOut: -1, CloseTimeout: 500 * time.Millisecond}})
+		const size = 48 << 20
+		l.tell(frame.Binary(make([]byte, size)))
+		l.tell(frame.Close(frame.Normal, "bye"))
+		for range size >> 20 {
+			_, err := io.CopyN(io.Discard, l.in, 1<<20)
+			require.NoError(t, err)
+			time.Sleep(40 * time.Millisecond) // that is how slow it is
+		}
+		rest := make([]byte, frame.MaxHeader)
+		n := len(frame.AppendHeader(nil, frame.Header{Masked: ours == asClient, Length: size}))
+		_, err := io.ReadFull(l.in, rest[:n])
+		require.NoError(t, err)
+		require.Equal(t, "bye", l.closes(frame.Normal))
+		l.write(frame.Close(frame.Normal, ""))
+		assert.Equal(t, &Closed{Code: frame.Normal, Reason: "bye", Clean: true, By: Local}, h.untilClosed())
+		l.Close()
+	}
 }
 
 // A handler that ends takes its connection with it, which says so to the peer.

@@ -36,7 +36,7 @@ func TestMessageTimeout(t *testing.T) {
 			"messages up":          {func(r *rig) { r.hears(client, frame.Text("a")) }, true},
 			"messages down":        {func(r *rig) { r.down(frame.Text("a")) }, true},
 			"Pings and Pongs":      {func(r *rig) { r.hears(client, frame.Ping(nil)); r.hears(client, frame.Pong(nil)) }, false},
-			"the handler's Pings":  {func(r *rig) { r.down(frame.Ping(nil)) }, false},
+			"the handler's Pings":  {func(r *rig) { r.down(frame.Ping(nil)); r.flow() }, false},
 			"credit does not come": {func(r *rig) { r.unread += 6 * time.Second }, true},
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -120,4 +120,60 @@ func TestMessageTimeoutAllocatesNothing(t *testing.T) {
 	c.onUp(&Start{})
 	f := frame.Text("a")
 	assert.Zero(t, testing.AllocsPerRun(100, func() { c.onDown(f) }))
+}
+
+// A message that the peer is taking, however slowly, is no silence; one that it does not
+// take is.
+func TestMessageTimeoutWhileTheWireTakesAMessage(t *testing.T) {
+	for _, client := range []bool{false, true} {
+		r := idleRig(t, client)
+		r.blocked = true
+		r.down(frame.Binary(make([]byte, 1000)))
+		for range 10 {
+			r.out = r.out[1:]
+			r.wait(10 * time.Second)
+			require.Nil(t, r.hangup)
+		}
+		r.out = nil
+		r.flow()
+		r.wait(10*time.Second - 1)
+		require.Empty(t, r.out)
+		r.wait(1)
+		require.NotEmpty(t, r.out)
+
+		r = idleRig(t, client)
+		r.blocked = true
+		r.down(frame.Binary(make([]byte, 1000)))
+		r.wait(10*time.Second + 5*time.Second)
+		require.NotNil(t, r.closed)
+		assert.Equal(t, ErrMessageTimeout, r.closed.Err)
+	}
+}
+
+// While there is something to read that we are late with, the end waits a little: it may
+// be a message. Three times at most.
+func TestMessageTimeoutWhileSomethingIsToBeRead(t *testing.T) {
+	r := idleRig(t, false)
+	r.lastRead = r.now.Add(10 * time.Second) // that is, when it is over
+	r.wait(12 * time.Second)
+	require.Empty(t, r.out)
+	r.hears(false, frame.Text("a"))
+	for range 2 {
+		r.lastRead = r.now.Add(time.Hour)
+		r.wait(17*time.Second + 500*time.Millisecond - 1)
+		require.Empty(t, r.out)
+		r.hears(false, frame.Text("a"))
+	}
+	r.lastRead = r.now.Add(time.Hour)
+	r.wait(17*time.Second + 500*time.Millisecond)
+	require.NotEmpty(t, r.out)
+}
+
+// However often it is changed, one time is waited for.
+func TestMessageTimeoutWaitsOnce(t *testing.T) {
+	r := newRig(t, terms{ping: -1}.chain())
+	for i := range 100 {
+		r.down(&Limits{MessageTimeout: time.Minute + time.Duration(i)})
+	}
+	require.Len(t, r.timers, 1)
 }
