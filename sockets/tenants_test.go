@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/frame"
@@ -49,4 +50,113 @@ func TestHandlerLocksItsThread(t *testing.T) {
 			p.Close()
 		}
 	})
+}
+
+// Goexit in a turn ends its goroutine and nobody's connection: a handler on the dispatcher
+// goes on with the next message.
+func TestHandlerEndsItsGoroutine(t *testing.T) {
+	everywhere(t, func(w *world) {
+		exits := func(ctx actor.Context) {
+			if f, ok := ctx.Message().(*frame.Frame); ok && f.String() == "exit" {
+				runtime.Goexit()
+			}
+		}
+		shared := w.spawned(exits, echo)
+		shared.pid = w.system.Root.Spawn(shared.props.Clone(Dispatcher(w.system)))
+		w.Cleanup(func() { w.system.Root.PoisonFuture(shared.pid).Wait() })
+		for _, h := range []*handler{w.spawned(exits, echo), shared} {
+			u := &UpgradeServer{FrameHandler: h.pid}
+			if h.pid == nil {
+				u.Spawn = h.props
+			}
+			p := w.upgrade(w.websocket(u))
+			for range 200 { // more than the credit
+				p.send(masked(frame.Text("exit")), masked(frame.Text("stay")))
+				require.Equal(w, "stay", p.frame().String())
+			}
+			p.send(masked(frame.Close(frame.Normal, "")))
+			p.closes(frame.Normal)
+			p.Close()
+			h.untilClosed()
+		}
+	})
+}
+
+// A handler on proto.actor's own dispatcher is silent for ever after Goexit. Its connections
+// end, with an error that says so, when their credit's time is over: also those that had
+// sent little, and those that come later.
+func TestHandlerEndsItsGoroutineElsewhere(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.spawned(func(ctx actor.Context) {
+			if f, ok := ctx.Message().(*frame.Frame); ok && f.String() == "exit" {
+				runtime.Goexit()
+			}
+		}, echo)
+		h.mortal = true // it cannot be told the end
+		h.pid = w.system.Root.Spawn(h.props)
+		w.Cleanup(func() { w.system.ProcessRegistry.Remove(h.pid) }) // nor be stopped
+		s := &Server{Server: quiet(w.upgrading(&UpgradeServer{FrameHandler: h.pid, Options: &Options{CreditTimeout: 200 * time.Millisecond}})), System: w.system, MaxConns: 3}
+		addr := w.run(s)
+		other, bad := w.upgrade(addr), w.upgrade(addr)
+		h.upgraded()
+		h.upgraded()
+		other.send(masked(frame.Text("hello")))
+		require.Equal(w, "hello", other.frame().String())
+		bad.send(masked(frame.Text("exit")))
+		require.Contains(w, bad.closes(frame.InternalError), "handler")
+		other.send(masked(frame.Text("anybody there?")))
+		other.closes(frame.InternalError)
+		late := w.upgrade(addr)
+		late.send(numbered(100))
+		late.closes(frame.InternalError)
+		for _, p := range []*peer{other, bad, late} {
+			p.Close()
+		}
+		for range 3 { // their places are free
+			w.admitted(addr).Close()
+		}
+	})
+}
+
+// However many changes of its options wait for a connection, others have their turns.
+func TestFloodOfOptionsStallsNobody(t *testing.T) {
+	const changes = 200_000
+	w := newWorld(t, bare)
+	h := w.handler(echo)
+	addr := w.websocket(&UpgradeServer{FrameHandler: h.pid})
+	p := w.upgrade(addr)
+	flooded, _ := h.upgraded()
+	q := w.upgrade(addr)
+	h.upgraded()
+	var worst time.Duration
+	echoes := func() {
+		began := time.Now()
+		q.send(masked(frame.Text("x")))
+		require.Equal(t, "x", q.frame().String())
+		worst = max(worst, time.Since(began))
+	}
+	began := time.Now()
+	done := make(chan any, 1)
+	go func() {
+		for n := range changes {
+			w.system.Root.Send(flooded, &SetOptions{PingInterval: time.Minute + time.Duration(n)})
+		}
+		r, _ := w.system.Root.RequestFuture(flooded, &Flush{}, patience).Result()
+		done <- r
+	}()
+	for over := false; !over; {
+		echoes()
+		select {
+		case r := <-done:
+			require.IsType(t, &Flushed{}, r)
+			over = true
+		default:
+		}
+	}
+	t.Log("all took", time.Since(began), "worst echo", worst)
+	require.Less(t, worst, time.Second)
+	p.Close()
+	q.Close()
+	h.untilClosed()
+	h.untilClosed()
 }

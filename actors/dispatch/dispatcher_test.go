@@ -1,7 +1,10 @@
 package dispatch
 
 import (
+	"context"
 	"runtime"
+	"runtime/pprof"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -182,6 +185,71 @@ func TestGoexitLosesNoWorker(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, 23, n)
 		require.Equal(t, 1, d.Workers())
+	})
+}
+
+// What an actor labels its goroutine with is not the next one's: not on the same worker, nor
+// on one that it has set to work.
+func TestLabelsAreTakenBack(t *testing.T) {
+	single(t)
+	for _, penalty := range []uint8{0, maxPenalty} {
+		bubble(t, func(t *testing.T, d *Dispatcher) {
+			labels := func() string {
+				var b strings.Builder
+				pprof.Lookup("goroutine").WriteTo(&b, 1)
+				for _, part := range strings.Split(b.String(), "\n\n") {
+					if strings.Contains(part, "TestLabelsAreTakenBack") && strings.Contains(part, "secret") {
+						return part
+					}
+				}
+				return ""
+			}
+			var seen []string
+			look := box(d, func(any) { seen = append(seen, labels()) })
+			box(d, func(message any) {
+				pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("tenant", "secret")))
+				if message == "look here" {
+					seen = append(seen, labels())
+				}
+				look.PostUserMessage(1)
+			}).PostUserMessage("look here")
+			synctest.Wait()
+			require.Len(t, seen, 2)
+			require.NotEmpty(t, seen[0], "the test sees labels")
+			require.Empty(t, seen[1])
+
+			seen = nil
+			m := box(d, func(any) {
+				pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("tenant", "secret")))
+				look.PostUserMessage(1)
+			})
+			d.mu.Lock()
+			m.slowPenalty = penalty
+			d.mu.Unlock()
+			m.PostUserMessage(1)
+			synctest.Wait()
+			d.Schedule(func() {
+				pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("tenant", "secret")))
+			})
+			d.Schedule(func() { seen = append(seen, labels()) })
+			synctest.Wait()
+			require.Equal(t, []string{"", ""}, seen)
+		})
+	}
+}
+
+// A worker whose thread a turn has locked runs other turns as before.
+func TestLockedWorkersWork(t *testing.T) {
+	bubble(t, func(t *testing.T, d *Dispatcher) {
+		n := 0
+		for range 100 {
+			m := box(d, func(any) { runtime.LockOSThread() })
+			m.PostUserMessage(1)
+			synctest.Wait()
+			box(d, func(any) { n++ }).PostUserMessage(1)
+			synctest.Wait()
+		}
+		require.Equal(t, 100, n)
 	})
 }
 
