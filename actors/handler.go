@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors/dispatch"
 )
 
 // handlerName is what a spawned handler is called below its connection.
@@ -87,4 +88,13 @@ func (g *guardian) Stop(*actor.PID) {}
 // HandleFailure makes guardian an actor.SupervisorStrategy, which proto.actor
 // knows it by.
 func (g *guardian) HandleFailure(*actor.ActorSystem, actor.Supervisor, *actor.PID, *actor.RestartStatistics, any, any) {
+}
+
+// mailboxOf returns the mailbox of an actor if it is one of ours, else nil.
+func (rt *Runtime) mailboxOf(pid *actor.PID) *dispatch.Mailbox {
+	process, ok := rt.system.ProcessRegistry.Get(pid)
+	if !ok {
+		return nil
+	}
+	return dispatch.Of(process)
 }

@@ -98,6 +98,7 @@ func (s *stream) read() {
 			if s.feed(p[:n], holder) {
 				buf = transport.GetReadBuffer()
 			}
+			s.top.flush(s) // the handler may begin while we read on
 		}
 		if err == transport.ErrAgain {
 			if n > 0 && s.endSeen { // the end comes right behind

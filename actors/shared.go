@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors/dispatch"
 )
 
 // sharedHandlers finds the connections of a frame handler that was named, not spawned: when
@@ -19,8 +20,9 @@ type sharedHandlers struct {
 // sharedHandler is an actor on top of all the connections that name it. The guardian watches
 // it for them: a watch for each would cost its watchers' set 100 bytes and it a message.
 type sharedHandler struct {
-	rt  *Runtime
-	pid *actor.PID
+	rt      *Runtime
+	pid     *actor.PID
+	mailbox *dispatch.Mailbox // nil: it is not ours
 
 	// Under the lock of sharedHandlers.
 	first     *stream // of its connections
@@ -55,7 +57,7 @@ func (d *sharedHandlers) add(s *stream, pid *actor.PID) (h *sharedHandler, fresh
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if h = d.byID[pid.Id]; h == nil {
-		h, fresh = &sharedHandler{rt: s.rt, pid: pid}, true
+		h, fresh = &sharedHandler{rt: s.rt, pid: pid, mailbox: s.rt.mailboxOf(pid)}, true
 		if d.byID == nil {
 			d.byID = make(map[string]*sharedHandler)
 		}
@@ -159,13 +161,14 @@ func (d *sharedHandlers) panicked(e *actor.SupervisorEvent, now time.Time) {
 // handlerRestarted tells a connection that its handler was, and knows of nobody.
 type handlerRestarted struct{}
 
-func (h *sharedHandler) deliver(s *stream, item any) { s.send(h.pid, item) }
-func (h *sharedHandler) touch(s *stream)             { s.tell(h.pid, touch) }
-func (h *sharedHandler) flush(*stream)               {}
+func (h *sharedHandler) deliver(s *stream, item any) { s.give(h.pid, item) }
+func (h *sharedHandler) touch(s *stream)             { s.give(h.pid, touch) }
+func (h *sharedHandler) flush(s *stream)             { s.post(h.pid) }
 func (h *sharedHandler) impatient() bool             { return true }
 func (h *sharedHandler) detach(s *stream)            { s.rt.shared.leave(s, h) }
 
 func (h *sharedHandler) end(s *stream) (awaited bool) {
 	h.touch(s)
+	h.flush(s)
 	return true
 }

@@ -34,8 +34,9 @@ type stream struct {
 	life  Lifetime // nil: nobody hears of the end
 
 	top         top
-	again       Again   // nil: nothing is told to a handler that was restarted
-	nextOfTop   *stream // of the connections of a shared handler
+	handler     *dispatch.Mailbox // of the actor on top; nil: there is none, or its mailbox is not ours
+	again       Again             // nil: nothing is told to a handler that was restarted
+	nextOfTop   *stream           // of the connections of a shared handler
 	prevOfTop   *stream
 	credit      credit
 	lastBurst   uint8 // messages that the handler was given in the last turn that had any
@@ -65,7 +66,7 @@ type stream struct {
 // idle one does without.
 type turnState struct {
 	envelopes envelopes
-	items     []any // for a Receiver
+	items     []any // for the top, in one hand-over
 	input     pipeline.Input
 	space     pipeline.Space
 	hello     any              // of the Plan, until it has gone up; nil: none

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -80,6 +81,42 @@ func BenchmarkBurst(b *testing.B) {
 		b.StopTimer()
 		system.Root.Stop(pid)
 	})
+}
+
+// BenchmarkHandOver gives 32 messages to an actor that another owns, by its PID and by its mailbox: one op is one message.
+func BenchmarkHandOver(b *testing.B) {
+	for _, direct := range []bool{false, true} {
+		b.Run(map[bool]string{false: "pid", true: "mailbox"}[direct], func(b *testing.B) {
+			const burst = 32
+			d := New()
+			system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))
+			done := make(chan struct{})
+			n := 0
+			pid := system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+				if _, ok := ctx.Message().(*int); ok {
+					if n++; n%burst == 0 {
+						done <- struct{}{}
+					}
+				}
+			}, d.Option()))
+			process, _ := system.ProcessRegistry.Get(pid)
+			m := Of(process)
+			messages := slices.Repeat([]any{new(int)}, burst)
+			b.ResetTimer()
+			for range (b.N + burst - 1) / burst {
+				if direct {
+					m.PostAll(messages)
+				} else {
+					for _, message := range messages {
+						system.Root.Send(pid, message)
+					}
+				}
+				<-done
+			}
+			b.StopTimer()
+			system.Root.Stop(pid)
+		})
+	}
 }
 
 // BenchmarkReady makes 5,000 actors ready at once: one op is one message. The handler's frame is about as deep as a pipeline's, which is

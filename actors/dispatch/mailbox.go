@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"reflect"
 	"sync"
 	"sync/atomic"
 
@@ -40,6 +41,7 @@ type Mailbox struct {
 	started   bool       // nothing runs before: Started comes first
 	scheduled bool       // a turn runs or waits for a worker
 	suspended bool       // changed by its own turn only
+	ended     bool       // the actor has: what is posted goes nowhere
 }
 
 var _ actor.Mailbox = (*Mailbox)(nil)
@@ -63,6 +65,33 @@ func (m *Mailbox) PostUserMessage(message any) {
 	m.mu.Lock()
 	m.user.push(message)
 	m.posted()
+}
+
+// PostAll queues messages of one sender, in order, under one lock. It is for who has this Mailbox in place of a PID, and no batches in
+// proto.actor's sense. It returns false, and has taken nothing, once the actor has ended: a PID leads to the dead letters then.
+func (m *Mailbox) PostAll(messages []any) (taken bool) {
+	m.mu.Lock()
+	if m.ended {
+		m.mu.Unlock()
+		return false
+	}
+	for _, message := range messages {
+		m.user.push(message)
+	}
+	m.posted()
+	return true
+}
+
+// Of returns the Mailbox of the local actor whose process p is, or nil if it has one of another kind. proto.actor has no way to ask, and
+// the answer saves a lookup and a lock for each message: see PostAll.
+func Of(p actor.Process) *Mailbox {
+	if p, ok := p.(*actor.ActorProcess); ok {
+		field := reflect.ValueOf(p).Elem().FieldByName("mailbox")
+		if field.Kind() == reflect.Interface && field.Elem().Type() == reflect.TypeFor[*Mailbox]() {
+			return (*Mailbox)(field.Elem().UnsafePointer())
+		}
+	}
+	return nil
 }
 
 // batchIn returns the batch that message is, or that it wraps, or nil.
@@ -237,6 +266,10 @@ func (m *Mailbox) obey(message any) {
 		m.suspend(false)
 	default:
 		m.invoker.InvokeSystemMessage(message)
+		switch message.(type) {
+		case *actor.Stop, *actor.Terminated: // of it, and of its last child
+			m.end()
+		}
 		if m.suspended && m.actorEnded() { // what waits goes where all goes that is sent to an actor which has ended
 			m.suspend(false)
 		}
@@ -251,6 +284,15 @@ func (m *Mailbox) actorEnded() bool {
 	}
 	_, alive := ctx.ActorSystem().ProcessRegistry.GetLocal(ctx.Self().Id)
 	return !alive
+}
+
+// end refuses what PostAll brings if the actor has ended.
+func (m *Mailbox) end() {
+	if m.actorEnded() {
+		m.mu.Lock()
+		m.ended = true
+		m.mu.Unlock()
+	}
 }
 
 func (m *Mailbox) suspend(yes bool) {

@@ -463,3 +463,21 @@ func TestManyMailboxesLoseNothing(t *testing.T) {
 	go func() { wait.Wait(); close(done) }()
 	await(t, done, "all messages")
 }
+
+// PostAll keeps the order, and its messages are counted one by one.
+func TestPostAll(t *testing.T) {
+	bubble(t, func(t *testing.T, d *Dispatcher) {
+		s := new(script)
+		m := s.withHooks(d)
+		s.user = func(message any) {
+			if message == 1 {
+				require.Equal(t, 2, m.UserMessageCount())
+				require.True(t, m.PostAll([]any{4, 5}))
+			}
+		}
+		m.Start()
+		require.True(t, m.PostAll([]any{1, 2, 3}))
+		synctest.Wait()
+		require.Equal(t, []string{"1", "2", "3", "4", "5", "burst ended"}, s.log)
+	})
+}
