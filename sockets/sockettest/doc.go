@@ -24,6 +24,9 @@
 //	p.SendBytes([]byte{0x81, 5, 'h'}, []byte("ello")) // one message in two reads
 //	p.Reset()
 //
+// Client code that opens its connection itself and returns when it is done is met by a script,
+// [Peer.Go].
+//
 // # Virtual time
 //
 // In a bubble of testing/synctest all of this takes no time, and needs nothing at its end:

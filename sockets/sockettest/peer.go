@@ -28,6 +28,7 @@ type Peer struct {
 	faults   chan string // handshakes that are none
 	stopped  chan struct{}
 	all      sync.WaitGroup
+	scripts  sync.WaitGroup
 }
 
 // NewPeer starts one, until the test ends. Of the options Header, Subprotocols, Compression, Manual,
@@ -47,11 +48,31 @@ func NewPeer(t testing.TB, options ...Option) *Peer {
 		}
 	})
 	t.Cleanup(func() {
+		p.finish()
 		close(p.stopped)
 		p.l.Close()
 		p.all.Wait()
+		p.scripts.Wait()
 	})
 	return p
+}
+
+// finish lets scripts come to their ends, as long as a test is patient.
+func (p *Peer) finish() {
+	if p.t.Failed() {
+		return
+	}
+	finished := make(chan struct{})
+	p.all.Go(func() {
+		p.scripts.Wait()
+		close(finished)
+	})
+	late := time.NewTimer(patience())
+	defer late.Stop()
+	select {
+	case <-finished:
+	case <-late.C: // what its script expects next is the end
+	}
 }
 
 // Refuse has a Peer answer with another status than 101, and close.
@@ -100,17 +121,41 @@ func (p *Peer) Stop() { p.l.Close() }
 // connection. The test fails if a client has sent a handshake that is none.
 func (p *Peer) Accept() *Probe {
 	p.t.Helper()
+	probe, fault := p.accept()
+	if probe == nil {
+		p.t.Fatalf("sockettest: %s", fault)
+	}
+	return probe
+}
+
+// Go has script say what happens with the next client, on a goroutine of its own, while the test
+// waits for its own code. If the script fails, so does the test, and the connection is reset. The
+// test does not end before the script has.
+func (p *Peer) Go(script func(p *Probe)) {
+	p.scripts.Go(func() {
+		probe, fault := p.accept()
+		if probe == nil {
+			p.t.Errorf("sockettest: %s", fault)
+			return
+		}
+		probe.aside = true
+		script(probe)
+	})
+}
+
+func (p *Peer) accept() (probe *Probe, fault string) {
 	late := time.NewTimer(patience())
 	defer late.Stop()
 	select {
 	case probe := <-p.probes:
-		return probe
+		return probe, ""
 	case fault := <-p.faults:
-		p.t.Fatalf("sockettest: the client has sent a handshake that is none: %s", fault)
+		return nil, "the client has sent a handshake that is none: " + fault
 	case <-late.C:
-		p.t.Fatalf("sockettest: expected a client, nobody has connected in %v", patience())
+		return nil, fmt.Sprintf("expected a client, nobody has connected in %v", patience())
+	case <-p.stopped:
+		return nil, "expected a client, nobody has connected"
 	}
-	return nil
 }
 
 // shake answers a handshake, and keeps the connection until the test ends or it does.

@@ -124,6 +124,42 @@ func TestPeerNeverAnswers(t *testing.T) {
 	})
 }
 
+// A script fails its test, and a test waits for its scripts.
+func TestPeerScript(t *testing.T) {
+	everywhen(t, func(t *testing.T) {
+		said := make(chan string, 1)
+		peer := NewPeer(t)
+		peer.Go(func(p *Probe) { said <- p.ReceiveText() })
+		c, err := dial(t, peer)
+		require.NoError(t, err)
+		require.NoError(t, c.SendText(t.Context(), "hi"))
+		assert.Equal(t, "hi", <-said)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		var after error
+		fails(t, func(tb testing.TB) {
+			peer := NewPeer(tb)
+			peer.Go(func(p *Probe) { p.ExpectText("ho") })
+			c, err := dial(t, peer)
+			require.NoError(t, err)
+			require.NoError(t, c.SendText(t.Context(), "hi"))
+			_, after = c.Receive(t.Context())
+		}, `expected text "ho", got text "hi"`)
+		assert.ErrorIs(t, after, syscall.ECONNRESET)
+		fails(t, func(t testing.TB) {
+			NewPeer(t).Go(func(p *Probe) {})
+		}, "nobody has connected")
+		waited := false
+		assert.Empty(t, failures(t, func(tb testing.TB) {
+			peer := NewPeer(tb)
+			peer.Go(func(p *Probe) { time.Sleep(time.Minute); waited = true })
+			_, err := dial(t, peer)
+			require.NoError(t, err)
+		}))
+		assert.True(t, waited)
+	})
+}
+
 // A client that breaks the rules is told of, and so is one that does not come.
 func TestPeerJudges(t *testing.T) {
 	ask := func(peer *Peer, request string) net.Conn {

@@ -18,7 +18,8 @@ import (
 )
 
 // Probe is one end of a WebSocket, in the hands of a test. What it is asked to send and to expect
-// happens at once or fails the test, so its methods are for the test's own goroutine.
+// happens at once or fails the test, so its methods are for the test's own goroutine, or a script of
+// Peer.Go.
 //
 // Unless it is Manual it behaves as every endpoint must, by itself: it answers a Ping with a Pong
 // and a Close with a Close. Where a message is expected, Pings and Pongs are passed over then.
@@ -35,6 +36,7 @@ type Probe struct {
 	client   bool // this end is
 	manual   bool
 	deflate  bool // messages may be compressed
+	aside    bool // this is not the test's own goroutine
 
 	writing chan struct{} // holds a token while nobody writes
 	fresh   chan struct{} // holds a token while something may have come that nobody has looked at
@@ -283,5 +285,11 @@ func (p *Probe) fail(format string, args ...any) {
 	p.mu.Lock()
 	story := p.sofar()
 	p.mu.Unlock()
-	p.t.Fatalf("sockettest: %s%s", fmt.Sprintf(format, args...), story)
+	text := fmt.Sprintf("sockettest: %s%s", fmt.Sprintf(format, args...), story)
+	if !p.aside {
+		p.t.Fatal(text)
+	}
+	p.t.Error(text)
+	p.conn.abort() // nobody goes on with it
+	runtime.Goexit()
 }

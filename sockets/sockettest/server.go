@@ -2,6 +2,7 @@ package sockettest
 
 import (
 	"context"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -36,8 +37,9 @@ type Server struct {
 	// given to Serve.
 	System *actor.ActorSystem
 
-	t testing.TB
-	l *listener
+	t       testing.TB
+	l       *listener
+	refused bool // some request
 }
 
 // NewServer serves h by a sockets.Server with an actor system of its own. What it logs is logged by
@@ -66,6 +68,9 @@ func Serve(t testing.TB, server interface {
 		server.Serve(s.l)
 	}()
 	t.Cleanup(func() {
+		if c, ok := server.(io.Closer); ok && s.refused && !inBubble() {
+			c.Close() // net/http keeps a connection that it has refused for half a second
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), patience())
 		defer cancel()
 		if err := server.Shutdown(ctx); err != nil && !t.Failed() {
@@ -86,6 +91,7 @@ func (s *Server) Connect(target string, options ...Option) *Probe {
 // Refused is the function Refused for this server.
 func (s *Server) Refused(target string, options ...Option) *http.Response {
 	s.t.Helper()
+	s.refused = true
 	return refused(s.t, s.l, target, options)
 }
 
