@@ -136,7 +136,7 @@ func (p *pinger) ask(now time.Time) {
 }
 
 func (p *pinger) remember(payload []byte, unasked bool) {
-	if len(p.sent) >= cmp.Or(p.Memory, 16) {
+	if len(p.sent) >= max(cmp.Or(p.Memory, 16), 1) {
 		p.sent = append(p.sent[:0], p.sent[1:]...)
 	}
 	p.sent = append(p.sent, ping{bytes.Clone(payload), p.status().Now, unasked}) // a copy: the frame is its sender's

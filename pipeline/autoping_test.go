@@ -181,3 +181,17 @@ func TestEmptyPingHasARoundTrip(t *testing.T) {
 	assert.Equal(t, time.Second, r.ups[0].(*RoundTripTime).Duration)
 	assert.Equal(t, 2*time.Second, r.ups[1].(*RoundTripTime).Duration)
 }
+
+// A Memory out of range is the least: the latest Ping has its round trip.
+func TestAutoPingMemory(t *testing.T) {
+	for memory, remembered := range map[int]int{-5: 1, 1: 1, 3: 3, 0: 16} {
+		r := newRigOf(t, AutoPing{Memory: memory}.Stage(), terms{}.core())
+		for i := range 20 {
+			r.down(frame.Ping(fmt.Append(nil, i)))
+		}
+		for i := range 20 {
+			r.hears(false, frame.Pong(fmt.Append(nil, i)))
+		}
+		assert.Len(t, r.ups, remembered, "%d", memory)
+	}
+}

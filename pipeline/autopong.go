@@ -30,7 +30,7 @@ func (p *ponger) onUp(item any) {
 				return
 			}
 		}
-	case *Written:
+	case *Written, *Settled:
 		p.pay()
 	}
 	p.up(item)

@@ -239,3 +239,16 @@ func TestCloseTimeoutChanges(t *testing.T) {
 		}
 	}
 }
+
+// Only the first failure counts: what a peer does wrong after a Close of ours that had a
+// cause of its own does not take its place.
+func TestTheFirstFailureCounts(t *testing.T) {
+	r := newRig(t, terms{ping: -1}.chain())
+	r.down(&Limits{MessageTimeout: time.Second})
+	r.wait(time.Second)
+	require.NotEmpty(t, r.out)
+	r.read([]byte{0x83})
+	require.NotNil(t, r.end())
+	assert.Equal(t, ErrMessageTimeout, r.closed.Err)
+	assert.False(t, r.closed.Clean)
+}

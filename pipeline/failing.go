@@ -74,7 +74,9 @@ func (c *closer) failBecause(e *frame.Error, why error) {
 		}
 		c.down(f)
 	}
-	c.outcome.Err = why
+	if c.outcome.Err == nil { // why we closed comes first
+		c.outcome.Err = why
+	}
 	c.hangup()
 }
 

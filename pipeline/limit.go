@@ -138,5 +138,6 @@ func (l *limiter) affordable() bool {
 	if l.control == nil {
 		l.control = new(bucket)
 	}
-	return l.control.take(l.ControlRate, l.status().Now)
+	s := l.status()
+	return l.control.take(l.ControlRate, s.Now, s.Unread)
 }

@@ -72,3 +72,59 @@ func TestMessageTimeIsChanged(t *testing.T) {
 		require.LessOrEqual(t, len(r.timers), 1)
 	}
 }
+
+// Control frames that came while the handler gave no credit are read at once: what counts
+// is when they may have come. A peer that is faster than that is too fast all the same.
+func TestControlFramesThatWaitedToBeRead(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		rate   int // of the peer, a second
+		ends   bool
+		unread time.Duration
+	}{
+		{"as fast as it may be", 1, false, 30 * time.Second},
+		{"too fast", 2, true, 30 * time.Second},
+		{"a burst with no such time", 30, true, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, terms{control: 1, ping: -1}.chain())
+			pings := func(n int) {
+				for range n {
+					if r.hangup == nil {
+						r.hears(false, frame.Ping(nil))
+						r.out = nil
+					}
+				}
+			}
+			pings(1)
+			for range 3 {
+				r.wait(30 * time.Second)
+				r.unread += tt.unread
+				pings(30 * tt.rate)
+			}
+			require.Equal(t, tt.ends, r.hangup != nil)
+		})
+	}
+}
+
+// What such a time allows is for what had come by then: it is gone after as long a time in
+// which we do read.
+func TestControlFramesThatWaitedAreNoCredit(t *testing.T) {
+	b, now := new(bucket), epoch
+	for range 2 {
+		require.True(t, b.take(1, now, 0))
+	}
+	require.False(t, b.take(1, now, 0))
+	now = now.Add(20 * time.Second)
+	taken := func(unread time.Duration) (n int) {
+		for b.take(1, now, unread) {
+			n++
+		}
+		return n
+	}
+	require.True(t, b.take(1, now, 20*time.Second))
+	now = now.Add(15 * time.Second)
+	require.Equal(t, 7, taken(20*time.Second), "two seconds' worth, and what is left of twenty")
+	now = now.Add(20 * time.Second)
+	require.Equal(t, 2, taken(20*time.Second))
+}

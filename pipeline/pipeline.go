@@ -116,11 +116,13 @@ func (p *Pipeline) Down(item any) {
 
 var notOwned = frame.Failure(frame.InternalError, "handler sent a frame that it had given back")
 
-// SetTop replaces the top, which gets a Start. It is called between two items.
+// SetTop replaces the top, which gets a Start; the one of before gets a Settled, so that it
+// lets go of what it keeps back. It is called between two items.
 func (p *Pipeline) SetTop(top Part) {
-	p.low, p.high = joinAll((*topEnd)(p), (*middle)(p), top.layers()...)
 	p.busy = true
 	defer p.rest()
+	p.low.onUp(&Settled{})
+	p.low, p.high = joinAll((*topEnd)(p), (*middle)(p), top.layers()...)
 	p.low.onUp(&Start{})
 	p.answer()
 }

@@ -19,8 +19,13 @@ type talker struct {
 	panicsAt string
 }
 
-func (d *talker) Deliver(item any) { d.log = append(d.log, fmt.Sprint("top ", item)) }
-func (d *talker) Outcome(*Closed)  {}
+func (d *talker) Deliver(item any) {
+	if _, ok := item.(*Settled); !ok { // that is meant for stages
+		d.log = append(d.log, fmt.Sprint("top ", item))
+	}
+}
+
+func (d *talker) Outcome(*Closed) {}
 
 func (d *talker) Emit(item any) {
 	d.log = append(d.log, fmt.Sprint("wire ", item))
@@ -164,4 +169,19 @@ func BenchmarkEcho(b *testing.B) {
 			}
 		})
 	}
+}
+
+// A top that is replaced lets go of what it keeps back: a Pong that waits for the wire.
+func TestTopThatIsReplacedOwesNothing(t *testing.T) {
+	r := newRigOf(t, &KeepAlive{AutoPong: &AutoPong{}}, terms{}.core())
+	r.blocked = true
+	r.hears(false, frame.Ping([]byte("hi")))
+	require.Empty(t, r.out)
+	r.pipeline.SetTop(&KeepAlive{AutoPong: &AutoPong{}})
+	f, ok := r.sent(false)
+	require.True(t, ok)
+	assert.Equal(t, frame.OpPong, f.Opcode)
+	assert.Equal(t, "hi", f.String())
+	r.flow()
+	assert.Empty(t, r.out)
 }

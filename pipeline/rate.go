@@ -2,20 +2,26 @@ package pipeline
 
 import "time"
 
-// bucket holds tokens that fill up at a rate, up to two seconds' worth.
+// bucket holds tokens that fill up at a rate, up to two seconds' worth; and more for a time
+// in which the peer was not read: what came in it is read later, at once. Of that as much
+// is left as the time in which it is read again has not used up.
 type bucket struct {
 	tokens float64
 	last   time.Time
+	unread time.Duration // in all, as of last
+	late   time.Duration // what was unread, less what was read since
 }
 
-func (b *bucket) take(rate int, now time.Time) bool {
-	full := float64(2 * rate)
+func (b *bucket) take(rate int, now time.Time, unread time.Duration) bool {
 	if b.last.IsZero() {
-		b.tokens = full
+		b.tokens = float64(2 * rate)
 	} else {
-		b.tokens = min(full, b.tokens+now.Sub(b.last).Seconds()*float64(rate))
+		passed, wasUnread := now.Sub(b.last), unread-b.unread
+		b.late = max(0, b.late-(passed-wasUnread)) + wasUnread
+		full := (2*time.Second + b.late).Seconds() * float64(rate)
+		b.tokens = min(full, b.tokens+passed.Seconds()*float64(rate))
 	}
-	b.last = now
+	b.last, b.unread = now, unread
 	b.tokens--
 	return b.tokens >= 0
 }

@@ -43,7 +43,8 @@ type (
 	}
 
 	// Settled answers a Settle. Closing sends one up when it is about to answer the
-	// peer's Close or violation: who keeps output back lets it go.
+	// peer's Close or violation, and SetTop to a top that is replaced: who keeps output
+	// back lets it go.
 	Settled struct{}
 
 	// Written says that the wire has now taken all it was given, after it had not at
