@@ -78,8 +78,8 @@ mutate: ## change frame and pipeline in one place at a time, to see whether thei
 	  go run $(GREMLINS) unleash --timeout-coefficient 20 -E '_on\.go$$' -E 'mask_other' -S lvt ./$$package; \
 	done
 
-autobahn: ## all Autobahn cases, server and client: make autobahn CASES='6.*'
-	@CASES='$(CASES)' go run ./autobahn/judge
+autobahn: ## all Autobahn cases, server and client: make autobahn CASES='6.*' ECHO=conn
+	@CASES='$(CASES)' ECHO='$(ECHO)' go run ./autobahn/judge
 
 bench: ## measure against the peers, side by side: make bench ROWS=echo64
 	cd examples/tools/bench && go run . $(if $(ROWS),-rows '$(ROWS)')

@@ -23,7 +23,8 @@ func main() {
 	base := flag.String("url", "ws://127.0.0.1:9001", "`URL` of the engine")
 	agent := flag.String("agent", "spindrift", "`NAME` in the reports")
 	portable := flag.Bool("portable", false, "a goroutine for each connection instead of the poller")
-	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: client [-url URL] [-agent NAME] [-portable]") }
+	conn := flag.Bool("conn", os.Getenv("ECHO") == "conn", "echo by ordinary code on a Conn in place of an actor")
+	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: client [-url URL] [-agent NAME] [-portable] [-conn]") }
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "client: unexpected argument %q\n", flag.Arg(0))
@@ -31,7 +32,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	e := &engine{base: strings.TrimSuffix(*base, "/"), agent: url.QueryEscape(*agent), options: options(*portable)}
+	e := &engine{base: strings.TrimSuffix(*base, "/"), agent: url.QueryEscape(*agent), options: options(*portable), conn: *conn}
 	e.system = sockets.NewSystem()
 	if err := e.runAll(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "client:", err)
@@ -54,6 +55,7 @@ type engine struct {
 	system      *actor.ActorSystem
 	base, agent string
 	options     *sockets.Options
+	conn        bool // ordinary code in place of actors
 }
 
 func (e *engine) runAll(ctx context.Context) error {
@@ -85,6 +87,9 @@ func (e *engine) count(ctx context.Context) (n int, err error) {
 // visit opens path and stays until the connection has closed: it echoes, or
 // keeps what it gets in text.
 func (e *engine) visit(ctx context.Context, path string, text *string) error {
+	if e.conn {
+		return e.visitConn(ctx, path, text)
+	}
 	closed := make(chan struct{})
 	handler := func(ctx actor.Context) {
 		switch m := ctx.Message().(type) {
@@ -113,4 +118,26 @@ func (e *engine) visit(ctx context.Context, path string, text *string) error {
 		<-closed
 		return ctx.Err()
 	}
+}
+
+// visitConn is visit by ordinary code.
+func (e *engine) visitConn(ctx context.Context, path string, text *string) error {
+	c, err := sockets.Dial(ctx, e.base+path, &sockets.DialOptions{Options: e.options, System: e.system})
+	if err != nil {
+		return err
+	}
+	defer c.Close(frame.GoingAway, "")
+	for m, err := range c.Messages(ctx) {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil: // many cases end so
+			return nil
+		case text != nil:
+			*text = m.String()
+		default:
+			c.Send(ctx, m.Handover()) // if it cannot, receiving says so
+		}
+	}
+	return nil
 }

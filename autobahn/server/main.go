@@ -22,43 +22,41 @@ import (
 func main() {
 	addr := flag.String("addr", "127.0.0.1:9001", "`HOST:PORT` to listen on")
 	portable := flag.Bool("portable", false, "a goroutine for each connection instead of the poller")
-	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: server [-addr HOST:PORT] [-portable]") }
+	conn := flag.Bool("conn", os.Getenv("ECHO") == "conn", "echo by ordinary code on a Conn in place of an actor")
+	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: server [-addr HOST:PORT] [-portable] [-conn]") }
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "server: unexpected argument %q\n", flag.Arg(0))
 		os.Exit(2)
 	}
-	if err := run(*addr, *portable); err != nil {
+	if err := run(*addr, *portable, *conn); err != nil {
 		fmt.Fprintln(os.Stderr, "server:", err)
 		os.Exit(1)
 	}
 }
 
-func run(addr string, portable bool) error {
+func run(addr string, portable, conn bool) error {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
 	}
-	system := sockets.NewSystem()
-	server := &sockets.Server{
-		System: system,
-		Server: http.Server{
-			ReadHeaderTimeout: 10 * time.Second,
-			MaxHeaderBytes:    sockets.MaxHeaderBytes,
-			Handler: &sockets.Handler{
-				System: system,
-				Spawn:  actor.PropsFromFunc(echo),
-				Options: &sockets.Options{
-					Portable:     portable,
-					Compression:  &pipeline.Compression{Threshold: -1},
-					MaxFrame:     -1,
-					MaxMessage:   -1,
-					MaxFragments: -1,
-					MaxOut:       -1,
-				},
-			},
-		},
+	options := &sockets.Options{
+		Portable:     portable,
+		Compression:  &pipeline.Compression{Threshold: -1},
+		MaxFrame:     -1,
+		MaxMessage:   -1,
+		MaxFragments: -1,
+		MaxOut:       -1,
 	}
+	var handler http.Handler = &sockets.Handler{Spawn: actor.PropsFromFunc(echo), Options: options}
+	if conn {
+		handler = &sockets.SessionHandler{Serve: echoConn, Options: options}
+	}
+	server := &sockets.Server{Server: http.Server{
+		ReadHeaderTimeout: 10 * time.Second,
+		MaxHeaderBytes:    sockets.MaxHeaderBytes,
+		Handler:           handler,
+	}}
 	fmt.Println("listening on", l.Addr())
 	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -70,6 +68,18 @@ func run(addr string, portable bool) error {
 	}()
 	if err := server.Serve(l); err != http.ErrServerClosed {
 		return err
+	}
+	return nil
+}
+
+func echoConn(ctx context.Context, c *sockets.Conn) error {
+	for m, err := range c.Messages(ctx) {
+		if err != nil {
+			return err
+		}
+		if err := c.Send(ctx, m.Handover()); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net"
 	"net/http"
 
@@ -28,10 +29,15 @@ func spindriftContenders() []contender {
 			Name: "spindrift-portable", Kind: "ours", About: "a handler actor and, in place of the poller, a goroutine for each connection", Room: room, UTF8: "on", Rows: rows,
 			serve: func(ln net.Listener, s setup) error { return serveSpindrift(ln, s, spindriftSetup{portable: true}) },
 		},
+		{
+			Name: "spindrift-conn", Kind: "ours", About: "ordinary code on a Conn, as in gorilla's and coder's examples: a session, with a goroutine, for each connection",
+			Room: room, UTF8: "on", Rows: rows,
+			serve: func(ln net.Listener, s setup) error { return serveSpindrift(ln, s, spindriftSetup{conn: true}) },
+		},
 	}
 }
 
-type spindriftSetup struct{ shared, portable bool }
+type spindriftSetup struct{ shared, portable, conn bool }
 
 func serveSpindrift(ln net.Listener, s setup, how spindriftSetup) error {
 	system := sockets.NewSystem()
@@ -49,7 +55,11 @@ func serveSpindrift(ln net.Listener, s setup, how spindriftSetup) error {
 	}
 	everyone := system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return &frameRoom{members: map[*actor.PID]struct{}{}} }, dispatcher))
 	mux := plainMux()
-	mux.Handle("/", echo)
+	if how.conn {
+		mux.Handle("/", &sockets.SessionHandler{Serve: echoConn, Options: options})
+	} else {
+		mux.Handle("/", echo)
+	}
 	mux.Handle("/broadcast", &sockets.Handler{System: system, Options: options, FrameHandler: everyone})
 
 	server := &sockets.Server{System: system, Server: http.Server{Handler: mux, TLSConfig: s.tls}}
@@ -57,6 +67,18 @@ func serveSpindrift(ln net.Listener, s setup, how spindriftSetup) error {
 		return server.ServeTLS(ln, "", "")
 	}
 	return server.Serve(ln)
+}
+
+func echoConn(ctx context.Context, c *sockets.Conn) error {
+	for m, err := range c.Messages(ctx) {
+		if err != nil {
+			return err
+		}
+		if err := c.Send(ctx, m.Handover()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func echoFrame(ctx actor.Context) {
