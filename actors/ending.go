@@ -199,8 +199,10 @@ func (d *ended) awaitHandler() {
 
 func (d *ended) receive(ctx actor.Context) {
 	switch ctx.Message().(type) {
-	case *actor.Touched:
-		d.passed(1)
+	case *actor.Touched, *workedThrough:
+		if d.awaited--; d.awaited == 0 {
+			d.vacate()
+		}
 	case *forgive: // one of those may be lost
 		d.top.touch(d.stream)
 	case *handlerFailed, *actor.DeadLetterResponse:
@@ -211,16 +213,7 @@ func (d *ended) receive(ctx actor.Context) {
 }
 
 func (d *ended) signalled(bits uint32) {
-	if l, ok := d.top.(*local); ok && bits&workedThrough != 0 {
-		d.passed(int(l.Handle.passed.Swap(0)))
-	}
 	if bits&dispatch.Due != 0 {
-		d.vacate()
-	}
-}
-
-func (d *ended) passed(n int) {
-	if d.awaited -= n; d.awaited <= 0 {
 		d.vacate()
 	}
 }

@@ -25,8 +25,7 @@ type Mark struct{}
 
 // Handle is a connection as its Receiver sees it. All may be called from any goroutine.
 type Handle struct {
-	conn   *conn
-	passed atomic.Int32 // marks, since the connection last looked
+	conn *conn
 
 	high, low int64
 	reserved  atomic.Int64 // bytes that the socket had not taken when the connection last looked, and those since
@@ -35,8 +34,11 @@ type Handle struct {
 	space     chan struct{} // closed when there is space; nil: nobody waits
 }
 
-// workedThrough is the signal that a Receiver has passed marks.
-const workedThrough uint32 = 1 << 30 // dispatch.Due is another
+// workedThrough tells the connection that a mark was passed. It is a message, so that it
+// comes behind what was posted before.
+type workedThrough struct{}
+
+var passed = &workedThrough{}
 
 // The output that senders do not wait for, where the limits name none.
 const (
@@ -53,11 +55,11 @@ func (h *Handle) Post(message any) { h.conn.mailbox.PostUserMessage(message) }
 // Stop ends the connection without waiting for the peer.
 func (h *Handle) Stop() { h.conn.rt.root.Stop(h.PID()) }
 
-// WorkedThrough tells the connection that n marks have been passed.
+// WorkedThrough tells the connection that n marks have been passed, and what answers what
+// was before them posted.
 func (h *Handle) WorkedThrough(n int) {
-	if n > 0 {
-		h.passed.Add(int32(n))
-		h.conn.mailbox.Signal(workedThrough)
+	for range n {
+		h.Post(passed)
 	}
 }
 
@@ -122,15 +124,6 @@ func (l *local) end(s *stream) (awaited bool) {
 	l.touch(s)
 	l.flush(s)
 	return true
-}
-
-// workedThrough counts the marks that were passed.
-func (s *stream) workedThrough() {
-	if l, ok := s.top.(*local); ok {
-		for range l.passed.Swap(0) {
-			s.touched()
-		}
-	}
 }
 
 // outputLeft is told how much output waits at the end of a burst. What was reserved meanwhile

@@ -124,7 +124,7 @@ func (c *conn) become(p *Plan, t transport.Transport, first []byte) {
 func (s *stream) receive(ctx actor.Context) {
 	s.beginTurn()
 	switch m := ctx.Message().(type) {
-	case *actor.Touched:
+	case *actor.Touched, *workedThrough:
 		s.touched()
 	case *handlerFailed:
 		s.loseHandler(m.err)
@@ -163,9 +163,6 @@ func (s *stream) signalled(bits uint32) {
 	s.beginTurn()
 	if bits&transport.Ended != 0 {
 		s.endSeen = true
-	}
-	if bits&workedThrough != 0 {
-		s.workedThrough()
 	}
 	switch {
 	case bits&dispatch.Due != 0:

@@ -35,6 +35,8 @@ type Conn struct {
 
 	mu        sync.Mutex
 	queue     []received     // handed over and not received yet
+	busy      bool           // the program has received something and not come for more
+	owed      int            // marks of that
 	ended     bool           // Closed was handed over: nothing more comes
 	discard   bool           // nobody receives any more
 	reading   bool           // a message is being received in pieces
@@ -155,6 +157,7 @@ func (c *Conn) abandon() (first bool) {
 		c.handle.WorkedThrough(r.marks)
 	}
 	c.queue = nil
+	c.finished()
 	c.signal()
 	return first
 }

@@ -425,3 +425,30 @@ func TestAcceptInServeHTTP(t *testing.T) {
 		}
 	})
 }
+
+// What a session answers goes out before the peer's Close is answered: a message is worked
+// through when the program comes for the next one.
+func TestSessionAnswersBeforeTheClose(t *testing.T) {
+	everywhere(t, func(w *world) {
+		const messages = 100
+		addr := w.session(nil, func(ctx context.Context, c *Conn) error {
+			for f, err := range c.Messages(ctx) {
+				if err != nil {
+					return err
+				}
+				time.Sleep(100 * time.Microsecond)
+				if err := c.Send(ctx, f); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		p := w.upgrade(addr)
+		p.send(numbered(messages), masked(frame.Close(frame.Normal, "")))
+		for i := range messages {
+			require.Equal(w, fmt.Sprint("message ", i), p.frame().String())
+		}
+		p.closes(frame.Normal)
+		p.eof()
+	})
+}

@@ -26,11 +26,12 @@ func (c *Conn) pop(ctx context.Context) (*frame.Frame, error) {
 	}
 	for {
 		c.mu.Lock()
+		c.finished()
 		if len(c.queue) > 0 {
 			r := c.take()
 			c.mu.Unlock()
-			c.handle.WorkedThrough(r.marks)
 			if r.frame == nil {
+				c.handle.WorkedThrough(r.marks)
 				return nil, c.closeError()
 			}
 			return r.frame, nil
@@ -44,18 +45,42 @@ func (c *Conn) pop(ctx context.Context) (*frame.Frame, error) {
 			<-c.done // Close was called, which waits as well
 			return nil, c.closeError()
 		}
-		select {
-		case <-c.wake:
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		if err := c.wait(ctx); err != nil {
+			return nil, err
 		}
 	}
+}
+
+// wait waits until there may be input. A context that cannot end, or ends with the
+// connection, is not looked at: a goroutine that waits for one channel and not for two fits
+// into the smallest stack, and needs no context that can be waited for.
+func (c *Conn) wait(ctx context.Context) error {
+	if ctx == context.Background() || ctx == c.Context() {
+		<-c.wake
+		return nil
+	}
+	select {
+	case <-c.wake:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// finished: who comes for more has worked through what was received before, and what it
+// answers has been sent. The lock must be held.
+func (c *Conn) finished() {
+	c.handle.WorkedThrough(c.owed)
+	c.busy, c.owed = false, 0
 }
 
 // take removes the oldest piece of input. The lock must be held.
 func (c *Conn) take() received {
 	r := c.queue[0]
 	c.queue[0] = received{}
+	if r.frame != nil {
+		c.busy, c.owed = true, r.marks
+	}
 	if c.queue = c.queue[1:]; len(c.queue) > 0 || c.ended {
 		c.signal() // the next one who waits
 	}

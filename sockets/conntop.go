@@ -40,9 +40,14 @@ func (t *connTop) Deliver(items []any) {
 			c.end, c.ended = m, true
 			c.queue = append(c.queue, received{})
 		case actors.Mark:
-			if n := len(c.queue); n > 0 && !c.discard {
+			switch n := len(c.queue); {
+			case c.discard:
+				c.handle.WorkedThrough(1)
+			case n > 0:
 				c.queue[n-1].marks++
-			} else {
+			case c.busy:
+				c.owed++
+			default:
 				c.handle.WorkedThrough(1)
 			}
 		}
