@@ -83,6 +83,7 @@ type Upgraded struct {
 	Subprotocol string         // agreed on; "" if none
 	Compressed  bool           // permessage-deflate was agreed on
 	Value       any            // UpgradeServer's
+	Returns     int            // of a client that comes back: how many connections it had before
 	Again       bool           // a FrameHandler that was restarted is told of a connection that it knew; the request has what it had, but for the handshake's header
 }
 

@@ -1,0 +1,307 @@
+package sockets
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
+)
+
+// ReconnectActor starts an actor that opens a WebSocket as DialActor does, and another
+// whenever one is lost, until the loss is final. It returns at once: the first connection
+// may be long in coming. A nil system is DefaultSystem, a nil r the defaults. The error is a
+// mistake of the program's: an address that is none, no handler.
+//
+// The frame handler, one for all connections also if it is u's Spawn, gets from each
+// connection all that it would get from one of DialActor's, from Upgraded to Closed, with
+// that connection as the sender and credit of its own; Upgraded.Returns counts. From this
+// actor it gets
+//
+//   - *Disconnected after each Closed, and after each attempt that has failed. The one that is
+//     Final is the last message of all; a spawned handler ends behind it.
+//   - *Dropped, for messages that could not wait.
+//
+// What is sent to this actor goes to the connection, or waits as r.Queue says while there is
+// none. Nothing says that a message has arrived: what a connection had taken when it was lost
+// may be lost too. A *Flush is answered with an error while there is no connection.
+//
+// A Close frame, *Leave, *Cut or *frame.Error that is sent to this actor ends it with its
+// connection, at any moment; so does stopping it, which closes the connection with 1001 and
+// does not wait for the peer. A Cut that is sent to a connection has another one follow it.
+// It watches the handler, and ends with it.
+func ReconnectActor(system *actor.ActorSystem, address string, u *UpgradeClient, r *Reconnect) (*actor.PID, error) {
+	system = orDefaultSystem(system)
+	if _, err := parse(address); err != nil {
+		return nil, &dialError{"dial", address, err}
+	}
+	if err := u.valid(system); err != nil {
+		return nil, &dialError{"dial", address, err}
+	}
+	c := &comeback{Reconnect: r.orDefault(), system: system, address: address, upgrade: *u}
+	c.queue = awayQueue[kept]{policy: c.Reconnect, size: func(k kept) int { return pipeline.Weight(k.message) }}
+	if u.Spawn != nil {
+		var o Options
+		if u.Options != nil {
+			o = *u.Options
+		}
+		o.EndOnRestart = true // for a handler that was restarted has forgotten its connection
+		c.spawned, c.upgrade.Options = true, &o
+		c.upgrade.Spawn, c.upgrade.FrameHandler = nil, system.Root.Spawn(u.Spawn)
+	}
+	return system.Root.Spawn(actor.PropsFromFunc(c.Receive)), nil
+}
+
+// comeback is the actor that comes back.
+type comeback struct {
+	*Reconnect
+	system  *actor.ActorSystem
+	address string
+	upgrade UpgradeClient // whose handler is an actor
+	spawned bool          // the handler ends with this actor
+	self    *actor.PID
+
+	line    line
+	conn    *actor.PID // nil: away
+	last    *attempt   // under way, or come to conn; nil: none is
+	timer   *time.Timer
+	retries retries
+	returns int
+	queue   awayQueue[kept]
+	held    []kept // sent by who has heard of the connection before this actor has
+	opening bool   // such may come
+	pieces  fragments
+	closing bool // the end was asked for
+	told    bool // the last Disconnected was
+}
+
+// kept is a message that waits for a connection.
+type kept struct {
+	message any
+	sender  *actor.PID
+}
+
+// Messages of a comeback to itself.
+type (
+	attempted struct {
+		attempt *attempt
+		conn    *actor.PID
+		err     error
+	}
+	connectionOver struct {
+		attempt *attempt
+		closed  *Closed
+		held    time.Duration
+	}
+	connectionOpens struct{ attempt *attempt }
+	tryAgain        struct{}
+)
+
+// Receive is the actor's turn.
+func (c *comeback) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		c.self = ctx.Self()
+		ctx.Watch(c.upgrade.FrameHandler)
+		c.try()
+	case *tryAgain:
+		c.try()
+	case *attempted:
+		c.attempted(ctx, m)
+	case *connectionOpens:
+		c.opening = m.attempt == c.last
+	case *connectionOver:
+		c.connectionOver(ctx, m)
+	case *actor.Terminated:
+		if m.Who.Equal(c.upgrade.FrameHandler) {
+			ctx.Stop(c.self)
+		}
+	case *actor.Stopping:
+		c.stop(ctx)
+	case actor.AutoReceiveMessage, actor.SystemMessage, *actor.Touch, *actor.DeadLetterResponse:
+	default:
+		c.send(ctx, kept{m, ctx.Sender()})
+	}
+}
+
+// try makes an attempt.
+func (c *comeback) try() {
+	a := &attempt{line: &c.line, policy: c.Reconnect, returns: c.returns}
+	a.over = func(closed *Closed, held time.Duration, stopped bool) {
+		if !stopped {
+			c.system.Root.Send(c.self, &connectionOver{a, closed, held})
+			return
+		}
+		c.tell(&Disconnected{Closed: closed, Err: closed.Failure(), Final: true})
+		c.dismiss()
+	}
+	a.opens = func() { c.system.Root.Send(c.self, &connectionOpens{a}) }
+	c.last = a
+	ctx, cancel := context.WithCancel(context.Background())
+	a.cancel = cancel
+	go func() {
+		conn, err := a.dial(ctx, c.system, c.address, &c.upgrade)
+		c.system.Root.Send(c.self, &attempted{a, conn, err})
+	}()
+}
+
+func (c *comeback) attempted(ctx actor.Context, m *attempted) {
+	m.attempt.cancel()
+	if m.attempt != c.last { // it has ended already
+		return
+	}
+	if m.err != nil {
+		c.lose(ctx, c.loss(&c.retries, nil, m.err, 0))
+		return
+	}
+	c.returns++
+	c.conn = m.conn
+	waiting, lost := c.queue.empty()
+	for _, k := range waiting {
+		c.pass(ctx, k)
+	}
+	c.report(lost)
+	c.release(ctx)
+}
+
+// release sends what was held.
+func (c *comeback) release(ctx actor.Context) {
+	held := c.held
+	c.held, c.opening = nil, false
+	for _, k := range held {
+		c.send(ctx, k)
+	}
+}
+
+func (c *comeback) connectionOver(ctx actor.Context, m *connectionOver) {
+	if c.conn == nil {
+		c.returns++
+	}
+	c.conn, c.last, c.pieces = nil, nil, fragments{}
+	d := c.loss(&c.retries, m.closed, nil, m.held)
+	if c.closing {
+		d.Final, d.RetryIn = true, 0
+	}
+	c.lose(ctx, d)
+	if !d.Final {
+		c.release(ctx)
+	}
+}
+
+// lose tells of a loss, and tries again if it is not final.
+func (c *comeback) lose(ctx actor.Context, d *Disconnected) {
+	c.last = nil
+	if d.Final {
+		c.report(c.queue.abandon())
+	}
+	c.tell(d)
+	if d.Final {
+		c.told = true
+		ctx.Stop(c.self)
+		return
+	}
+	c.timer = time.AfterFunc(d.RetryIn, func() { c.system.Root.Send(c.self, &tryAgain{}) })
+}
+
+// stop ends the actor with its connection. Who tells the last is whoever is last.
+func (c *comeback) stop(ctx actor.Context) {
+	if c.last != nil {
+		c.last.cancel()
+	}
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	if c.told {
+		c.dismiss()
+		return
+	}
+	for _, k := range c.held {
+		if waits(k.message) {
+			c.queue.lose(c.queue.size(k))
+		}
+	}
+	c.report(c.queue.abandon())
+	conn, live := c.line.stop()
+	if conn != nil {
+		ctx.Stop(conn)
+	}
+	if !live {
+		var err error
+		if !c.closing {
+			err = ErrStopped
+		}
+		c.tell(&Disconnected{Err: err, Attempts: c.retries.attempts, Final: true})
+		c.dismiss()
+	}
+}
+
+// send sends a message by the connection, or has it wait for the next.
+func (c *comeback) send(ctx actor.Context, k kept) {
+	if c.opening {
+		c.held = append(c.held, k)
+		return
+	}
+	switch m := k.message.(type) {
+	case *frame.Frame:
+		c.closing = c.closing || m.Opcode == frame.OpClose
+		if fits := c.pieces.fits(m); m.Opcode.Control() || fits && (c.conn != nil || m.Fin) {
+			break
+		}
+		c.pieces.open = false
+		c.report(c.queue.drop(len(m.Payload)))
+		return
+	case *Leave, *Cut, *frame.Error:
+		c.closing = true
+	}
+	switch {
+	case c.conn != nil:
+		c.pass(ctx, k)
+	case c.closing:
+		ctx.Stop(c.self)
+	case waits(k.message):
+		c.report(c.queue.add(k))
+	case k.sender != nil:
+		if _, ok := k.message.(*Flush); ok {
+			ctx.Send(k.sender, &Flushed{Err: net.ErrClosed})
+		}
+	}
+}
+
+// waits reports whether a message may wait for a connection.
+func waits(message any) bool {
+	switch m := message.(type) {
+	case *frame.Frame:
+		return !m.Opcode.Control()
+	case *Flush, *Pause, *Resume, *SetOptions, *SetStages:
+		return false
+	}
+	return true
+}
+
+func (c *comeback) pass(ctx actor.Context, k kept) {
+	if k.sender == nil {
+		ctx.Send(c.conn, k.message)
+	} else {
+		ctx.RequestWithCustomSender(c.conn, k.message, k.sender)
+	}
+}
+
+// tell tells the handler.
+func (c *comeback) tell(message any) {
+	c.system.Root.RequestWithCustomSender(c.upgrade.FrameHandler, message, c.self)
+}
+
+func (c *comeback) report(lost *Dropped) {
+	if lost != nil {
+		c.tell(lost)
+	}
+}
+
+// dismiss ends a handler that was spawned, behind what it was told.
+func (c *comeback) dismiss() {
+	if c.spawned {
+		c.system.Root.Poison(c.upgrade.FrameHandler)
+	}
+}
