@@ -2,6 +2,7 @@ package sockettest
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"sync"
 	"syscall"
@@ -12,6 +13,7 @@ type listener struct {
 	conns chan *conn
 	done  chan struct{}
 	once  sync.Once
+	why   error // it was closed; nil: it was asked to
 }
 
 func newListener() *listener {
@@ -29,8 +31,16 @@ func (l *listener) Accept() (net.Conn, error) {
 }
 
 func (l *listener) Close() error {
-	l.once.Do(func() { close(l.done) })
+	l.stop(nil)
 	return nil
+}
+
+// stop is Close by who has lost the will to accept.
+func (l *listener) stop(why error) {
+	l.once.Do(func() {
+		l.why = why
+		close(l.done)
+	})
 }
 
 func (l *listener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 2), Port: 80} }
@@ -42,6 +52,9 @@ func (l *listener) dial(ctx context.Context) (*conn, error) {
 	case l.conns <- theirs:
 		return ours, nil
 	case <-l.done:
+		if l.why != nil {
+			return nil, fmt.Errorf("the server does not serve: %w", l.why)
+		}
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: l.Addr(), Err: syscall.ECONNREFUSED}
 	case <-ctx.Done():
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: l.Addr(), Err: context.Cause(ctx)}

@@ -250,6 +250,29 @@ func TestProbeFailures(t *testing.T) {
 	t.Run("not refused", func(t *testing.T) {
 		fails(t, func(t testing.TB) { Refused(t, hello, "/") }, "expected / to be refused")
 	})
+	t.Run("a server that does not serve", func(t *testing.T) {
+		system := sockets.NewSystem()
+		nobody := system.NewLocalPID("nobody")
+		fails(t, func(t testing.TB) {
+			Serve(t, &sockets.Server{System: system, Listener: nobody, Server: http.Server{Handler: hello}}).Connect("/")
+		}, "the server does not serve: sockets: Server has a Listener and a Handler")
+	})
+	t.Run("a peer that does not take", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			over := make(chan struct{})
+			defer close(over)
+			fails(t, func(t testing.TB) {
+				p := Connect(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if nc, _, err := http.NewResponseController(w).Hijack(); err == nil {
+						nc.Write(SwitchingProtocols(r))
+						<-over
+						nc.Close()
+					}
+				}), "/")
+				p.SendText(strings.Repeat("x", 2*room))
+			}, "cannot send text", "the server does not take it", "timeout")
+		})
+	})
 	t.Run("real time", func(t *testing.T) {
 		fails(t, func(t testing.TB) {
 			p := Connect(t, say(), "/")

@@ -63,7 +63,7 @@ func (p *Probe) SendFrame(f *frame.Frame) {
 func (p *Probe) SendBytes(parts ...[]byte) {
 	p.t.Helper()
 	for _, b := range parts {
-		if err := p.write(b, "bytes "+dump(b)); err != nil {
+		if err := p.write(b, "bytes "+dump(b), p.Patience); err != nil {
 			p.fail("cannot send bytes %s: %v", dump(b), err)
 		}
 	}
@@ -100,7 +100,7 @@ func (p *Probe) message(op frame.Opcode, payload []byte) {
 	if p.deflate {
 		f.rsv, f.payload = rsv1, deflate(payload)
 	}
-	if err := p.write(p.encode(f), arrival{opcode: op, payload: payload}.describe()); err != nil {
+	if err := p.write(p.encode(f), arrival{opcode: op, payload: payload}.describe(), p.Patience); err != nil {
 		p.fail("cannot send %s: %v", arrival{opcode: op, payload: payload}.describe(), err)
 	}
 }
@@ -108,7 +108,7 @@ func (p *Probe) message(op frame.Opcode, payload []byte) {
 func (p *Probe) send(f wireFrame) {
 	p.t.Helper()
 	what := describe(f)
-	if err := p.write(p.encode(f), what); err != nil {
+	if err := p.write(p.encode(f), what, p.Patience); err != nil {
 		p.fail("cannot send %s: %v", what, err)
 	}
 }
@@ -131,10 +131,10 @@ func (p *Probe) encode(f wireFrame) []byte {
 }
 
 // write writes b, one at a time: whoever waits must not hold a lock, or virtual time would stop.
-func (p *Probe) write(b []byte, what string) error {
+func (p *Probe) write(b []byte, what string, patience time.Duration) error {
 	<-p.writing
 	defer func() { p.writing <- struct{}{} }()
-	p.conn.SetWriteDeadline(time.Now().Add(p.Patience))
+	p.conn.SetWriteDeadline(time.Now().Add(patience))
 	if _, err := p.conn.Write(b); err != nil {
 		return fmt.Errorf("the %s does not take it: %w", p.other(), err)
 	}
@@ -145,7 +145,7 @@ func (p *Probe) write(b []byte, what string) error {
 }
 
 // answer sends what an endpoint owes. If the other end has left, its end says so.
-func (p *Probe) answer(f wireFrame) { p.write(p.encode(f), describe(f)) }
+func (p *Probe) answer(f wireFrame) { p.write(p.encode(f), describe(f), patience()) }
 
 // answerClose answers a Close. A server ends the connection then, RFC 6455 7.1.1.
 func (p *Probe) answerClose(code frame.Code) {

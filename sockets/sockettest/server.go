@@ -65,7 +65,8 @@ func Serve(t testing.TB, server interface {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		server.Serve(s.l)
+		err := server.Serve(s.l)
+		s.l.stop(err)
 	}()
 	t.Cleanup(func() {
 		if c, ok := server.(io.Closer); ok && s.refused && !inBubble() {
