@@ -19,9 +19,13 @@ type Reconnect struct {
 	// good as well.
 	Final func(*Disconnected) bool
 
+	// Lost is told of each loss, on a goroutine of the client's; nil: nobody is. An actor has
+	// messages for that.
+	Lost func(*Disconnected)
+
 	// First returns messages that each connection sends before all others: to log in, or to
 	// subscribe again. They go through the connection's stages. It is called in the
-	// connection's turn and must not block; nil: none.
+	// connection's turn, where there are actors, and must not block; nil: none.
 	First func(*Upgraded) []any
 
 	// What waits for the next connection while there is none; the rest is told as Dropped.
@@ -40,6 +44,20 @@ type Disconnected struct {
 	RetryIn  time.Duration // when the next is made
 	Final    bool          // no other is made: this is the last message
 }
+
+// Error makes a Disconnected what the methods of a [Reconnecting] return when it is final.
+func (d *Disconnected) Error() string {
+	switch {
+	case d.Err != nil:
+		return "sockets: disconnected: " + d.Err.Error()
+	case d.Closed != nil:
+		return (&CloseError{*d.Closed}).Error()
+	}
+	return "sockets: disconnected"
+}
+
+// Unwrap returns why it was.
+func (d *Disconnected) Unwrap() error { return d.Err }
 
 func (r *Reconnect) orDefault() *Reconnect {
 	if r == nil {
