@@ -29,10 +29,6 @@ func NoLeaks(t testing.TB, systems ...*actor.ActorSystem) {
 
 func noLeaks(t testing.TB, wait time.Duration, systems []*actor.ActorSystem) {
 	t.Helper()
-	if r, w, err := os.Pipe(); err == nil { // Go's own descriptors come with the first that can be waited for
-		r.Close()
-		w.Close()
-	}
 	before := count(systems)
 	t.Cleanup(func() {
 		t.Helper()

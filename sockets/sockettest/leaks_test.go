@@ -1,6 +1,7 @@
 package sockettest
 
 import (
+	"net"
 	"os"
 	"runtime"
 	"testing"
@@ -31,6 +32,14 @@ func TestNoLeaks(t *testing.T) {
 		s := &sockets.Handler{System: system, Spawn: actor.PropsFromFunc(func(actor.Context) {})}
 		NoLeaks(t, system)
 		Connect(t, s, "/")
+	})
+	t.Run("a socket that was closed, the first of all if this runs alone", func(t *testing.T) {
+		NoLeaks(t)
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
 	})
 	const soon = 50 * time.Millisecond
 	t.Run("leaks", func(t *testing.T) {
