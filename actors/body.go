@@ -152,7 +152,7 @@ func (b *body) end() {
 // slowWriter writes to a client that may take its time, but not stand still: a write in
 // which nothing moves for stall fails.
 type slowWriter struct {
-	*http.ResponseController
+	http.ResponseController
 	to    io.Writer
 	stall time.Duration // 0: for ever
 	http2 bool          // a deadline ends the stream also when nothing is being written

@@ -16,11 +16,10 @@ var ErrNoCredit = errors.New("frame handler gives no credit: it hangs, or its ma
 // actor, here or on another node, answers a Touch by itself when it has worked through
 // what came before: so one is sent every half credit.
 type credit struct {
-	load                  // handed over and unanswered
-	recent  load          // of that, since the last Touch
-	marks   []mark        // a Touch each that is on its way, oldest first
-	since   time.Duration // when the last credit came back, or the oldest mark was made after that
-	watched bool          // a creditCheck is on its way
+	load                 // handed over and unanswered
+	recent load          // of that, since the last Touch
+	marks  []mark        // a Touch each that is on its way, oldest first
+	since  time.Duration // when the last credit came back, or the oldest mark was made after that
 }
 
 type load struct{ frames, bytes int }
@@ -55,7 +54,7 @@ func (s *stream) charge(weight int) {
 	if c.spent(l) {
 		s.input.Pause = true
 	}
-	if !c.watched {
+	if !s.creditWatched {
 		s.watchCredit()
 	}
 }
@@ -93,8 +92,8 @@ type creditCheck struct{}
 // watchCredit has the handler looked after as long as it owes something: twice in the time
 // that it has.
 func (s *stream) watchCredit() {
-	if c := &s.credit; c.frames > 0 && !c.watched && s.limits.CreditTimeout > 0 && s.top.impatient() {
-		c.watched = true
+	if c := &s.credit; c.frames > 0 && !s.creditWatched && s.limits.CreditTimeout > 0 && s.top.impatient() {
+		s.creditWatched = true
 		s.after(s.limits.CreditTimeout/2, &creditCheck{})
 	}
 }
@@ -103,7 +102,7 @@ func (s *stream) watchCredit() {
 // one that has not answered any for too long.
 func (s *stream) checkCredit() {
 	c := &s.credit
-	c.watched = false
+	s.creditWatched = false
 	switch {
 	case s.handlerGone || c.frames == 0:
 		return

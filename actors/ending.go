@@ -57,8 +57,8 @@ func (s *stream) lingeredEnough() {
 // abort marks the end of a connection that no longer works.
 func (s *stream) abort(err error) {
 	s.cut = true
-	if s.cause == nil {
-		s.cause = err
+	if s.cause() == nil {
+		s.faultsOf().cause = err
 	}
 }
 
@@ -71,12 +71,12 @@ func (s *stream) conclude() {
 	if s.paused {
 		s.resume()
 	}
-	if s.failed != nil && !s.cut {
+	if s.failed() != nil && !s.cut {
 		s.readTheRest()
 	}
 	s.tally()
 	if s.cut {
-		s.finish(s.cause)
+		s.finish(s.cause())
 		return
 	}
 	s.handOver()
@@ -119,14 +119,14 @@ func (s *stream) endWithoutHalfClose() {
 // ended, and it waits for credit as ever. Where a goroutine reads for us it has its time.
 func (s *stream) readTheRest() {
 	if s.hangup != nil {
-		s.abort(s.failed)
+		s.abort(s.failed())
 		return
 	}
 	if s.read(); s.cut || s.paused {
 		return
 	}
 	if !s.transport.HasUnread() {
-		s.abort(s.failed)
+		s.abort(s.failed())
 	} else if !s.lingering {
 		s.lingering = true
 		s.linger()
@@ -174,8 +174,8 @@ func (s *stream) tellClosed(err error) {
 		s.handOver()
 	}()
 	s.flush()
-	unsent := s.failed != nil || s.out.blocked || s.out.waiting() > 0
-	s.pipeline.Up(&pipeline.Lost{Err: cmp.Or(err, s.failed), Unsent: unsent})
+	unsent := s.failed() != nil || s.out.blocked || s.out.waiting() > 0
+	s.pipeline.Up(&pipeline.Lost{Err: cmp.Or(err, s.failed()), Unsent: unsent})
 }
 
 // ended is the side of a connection that has ended, until its handler has worked

@@ -72,10 +72,11 @@ func (g *guardian) about(pid *actor.PID, message any) {
 
 // tell gives a handler's connections the news.
 func (g *guardian) tell(handler *actor.PID, news error) {
-	g.rt.shared.tell(handler, &handlerFailed{news})
+	failed := &handlerFailed{news}
+	g.rt.shared.tell(handler, failed)
 	conn, alive := g.rt.system.ProcessRegistry.GetLocal(strings.TrimSuffix(handler.Id, handlerName))
 	if alive {
-		conn.SendUserMessage(nil, &handlerFailed{news})
+		conn.SendUserMessage(nil, failed)
 	}
 }
 

@@ -200,8 +200,8 @@ func (s *stream) readEnded(err error) {
 		s.abort(err)
 	case s.hangup != nil:
 		s.cut = s.out.waiting() == 0 && !s.out.blocked
-	case s.failed != nil:
-		s.abort(s.failed)
+	case s.failed() != nil:
+		s.abort(s.failed())
 	default:
 		s.pipeline.Up(&pipeline.Ended{})
 	}

@@ -276,7 +276,7 @@ func (s *stream) unblock() {
 func (s *stream) writeFailed(err error) {
 	s.out.free()
 	s.out.blocked, s.out.halfClosed = false, true
-	s.failed = err // the turn's end sees to it: this may be the middle of a read
+	s.faultsOf().write = err // the turn's end sees to it: this may be the middle of a read
 }
 
 // answerFlushes answers those who wait for a Flush.

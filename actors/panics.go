@@ -19,6 +19,7 @@ type panicWatcher struct {
 	mu      sync.Mutex
 	waiting map[*http.Request]request // that listeners were asked and have not answered
 	asked   map[string]requests       // those, by the listener; behind a router another may have them
+	spare   requests                  // an empty one, so that a listener with one request at a time makes none; may be nil
 	stacks  Log                       // bounds how often one is taken
 	known   map[string]int            // panics on the dispatcher, by actor, whose SupervisorEvent is still to come
 }
@@ -46,7 +47,9 @@ func (p *panicWatcher) ask(ex *Exchange, conn *actor.PID) {
 	p.waiting[ex.Request] = request{ex, conn}
 	rs := p.asked[ex.Listener.Id]
 	if rs == nil {
-		rs = make(requests)
+		if rs, p.spare = p.spare, nil; rs == nil {
+			rs = make(requests)
+		}
 		p.asked[ex.Listener.Id] = rs
 	}
 	rs[ex.Request] = struct{}{}
@@ -59,6 +62,9 @@ func (p *panicWatcher) answered(ex *Exchange) {
 	rs := p.asked[ex.Listener.Id]
 	if delete(rs, ex.Request); len(rs) == 0 {
 		delete(p.asked, ex.Listener.Id)
+		if rs != nil {
+			p.spare = rs
+		}
 	}
 }
 

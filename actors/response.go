@@ -42,7 +42,7 @@ func (ex *Exchange) write(r *http.Response) {
 			h.Del("Content-Length") // trailers are of chunks
 		}
 	}
-	out := &slowWriter{ResponseController: http.NewResponseController(ex.Writer), to: ex.Writer, stall: ex.Stall, http2: ex.Request.ProtoMajor >= 2, piece: bufferSize}
+	out := &slowWriter{ResponseController: *http.NewResponseController(ex.Writer), to: ex.Writer, stall: ex.Stall, http2: ex.Request.ProtoMajor >= 2, piece: bufferSize}
 	out.extend(time.Now())
 	ex.Writer.WriteHeader(status)
 	if !copied {

@@ -33,33 +33,64 @@ type stream struct {
 	prev  *stream
 	life  Lifetime // nil: nobody hears of the end
 
-	top         top
-	handler     *dispatch.Mailbox // of the actor on top; nil: there is none, or its mailbox is not ours
-	again       Again             // nil: nothing is told to a handler that was restarted
-	nextOfTop   *stream           // of the connections of a shared handler
-	prevOfTop   *stream
-	credit      credit
-	lastBurst   uint8 // messages that the handler was given in the last turn that had any
-	handlerGone bool  // nobody is told anything any more
-	closedTold  bool  // Closed was handed over
+	top       top
+	handler   *dispatch.Mailbox // of the actor on top; nil: there is none, or its mailbox is not ours
+	again     Again             // nil: nothing is told to a handler that was restarted
+	nextOfTop *stream           // of the connections of a shared handler
+	prevOfTop *stream
+	credit    credit
 
 	lastRead    time.Duration
 	pending     *pendingInput // read and not decoded; nil: nothing
 	counted     int           // bytes that the pipeline was told of, see tally
-	paused      bool          // the socket is not read, see pauseReasons
-	onHold      bool          // the handler asked for that
-	exempt      bool          // it is not read for a reason that is not the peer's
-	exemptSince time.Duration // if so
+	exemptSince time.Duration // if exempt
 	exemptFor   time.Duration // before that, in all
-	eof         bool          // the peer will send no more
-	endSeen     bool          // the poller has seen the peer's end: it comes behind what is there
 
-	out       output
-	hangup    *pipeline.Hangup // nil until the pipeline asks for the end
-	failed    error            // of the last write: what the peer sent before is still read
-	cause     error            // of an end that the pipeline did not ask for
-	cut       bool             // the end is due when the turn is over
-	lingering bool             // a lingered is on its way
+	out    output
+	hangup *pipeline.Hangup // nil until the pipeline asks for the end
+	faults *faults          // nil: none so far
+
+	// Side by side, they are two words of an idle connection and not five.
+	lastBurst     uint8 // messages that the handler was given in the last turn that had any
+	handlerGone   bool  // nobody is told anything any more
+	closedTold    bool  // Closed was handed over
+	creditWatched bool  // a creditCheck is on its way
+	paused        bool  // the socket is not read, see pauseReasons
+	onHold        bool  // the handler asked for that
+	exempt        bool  // it is not read for a reason that is not the peer's
+	eof           bool  // the peer will send no more
+	endSeen       bool  // the poller has seen the peer's end: it comes behind what is there
+	cut           bool  // the end is due when the turn is over
+	lingering     bool  // a lingered is on its way
+}
+
+// faults are why a connection cannot go on.
+type faults struct {
+	write error // of the last write: what the peer sent before is still read
+	cause error // of an end that the pipeline did not ask for
+}
+
+func (s *stream) faultsOf() *faults {
+	if s.faults == nil {
+		s.faults = new(faults)
+	}
+	return s.faults
+}
+
+// failed is why nothing is written any more, or nil.
+func (s *stream) failed() error {
+	if s.faults == nil {
+		return nil
+	}
+	return s.faults.write
+}
+
+// cause is why the connection ends, if the pipeline did not ask for it, or nil.
+func (s *stream) cause() error {
+	if s.faults == nil {
+		return nil
+	}
+	return s.faults.cause
 }
 
 // turnState is what a stream needs for the length of a turn, or of a burst of them; an
@@ -208,11 +239,11 @@ func (s *stream) stop() {
 // doing so ends it on the spot.
 func (s *stream) crashed(err error) {
 	s.beginTurn()
-	if s.cause != nil || s.closedTold {
+	if s.cause() != nil || s.closedTold {
 		s.finish(err)
 		return
 	}
-	s.cause = err
+	s.faultsOf().cause = err
 	if s.hello != nil { // the panic kept it from the handler
 		s.Deliver(s.hello)
 	}

@@ -45,6 +45,9 @@ func (s *stream) await(m *pipeline.After) {
 		t.list = slices.DeleteFunc(t.list, func(w timer) bool { return same(w.event, m.Event) })
 	}
 	at := s.rt.now() + max(m.Delay, 1) // never in the turn that asks
+	if t.list == nil {                 // the next Ping, and a look at the handler: the usual
+		t.list = make([]timer, 0, 2)
+	}
 	i := len(t.list)
 	for i > 0 && t.list[i-1].at > at {
 		i--

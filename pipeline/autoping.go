@@ -39,8 +39,8 @@ func (o AutoPing) Stage() Stage {
 
 type pinger struct {
 	link
-	*AutoPing        // the recipe, until its times are changed
-	sent      []ping // unanswered, oldest first
+	*AutoPing         // the recipe, until its times are changed
+	sent      *[]ping // unanswered, oldest first; nil: there was never one
 	count     uint32
 	asked     time.Duration // when the Ping that awaits life was sent, since 1970; 0: none
 }
@@ -136,18 +136,25 @@ func (p *pinger) ask(now time.Time) {
 }
 
 func (p *pinger) remember(payload []byte, unasked bool) {
-	if len(p.sent) >= max(cmp.Or(p.Memory, 16), 1) {
-		p.sent = append(p.sent[:0], p.sent[1:]...)
+	if p.sent == nil {
+		p.sent = new([]ping)
 	}
-	p.sent = append(p.sent, ping{bytes.Clone(payload), p.status().Now, unasked}) // a copy: the frame is its sender's
+	if sent := *p.sent; len(sent) >= max(cmp.Or(p.Memory, 16), 1) {
+		*p.sent = append(sent[:0], sent[1:]...)
+	}
+	*p.sent = append(*p.sent, ping{bytes.Clone(payload), p.status().Now, unasked}) // a copy: the frame is its sender's
 }
 
 // match finds the Ping that f answers; older ones will not be answered any more
 // (RFC 6455 5.5.3).
 func (p *pinger) match(f *frame.Frame) {
-	for i := len(p.sent) - 1; i >= 0; i-- {
-		if s := p.sent[i]; bytes.Equal(s.payload, f.Payload) {
-			p.sent = append(p.sent[:0], p.sent[i+1:]...)
+	if p.sent == nil {
+		return
+	}
+	sent := *p.sent
+	for i := len(sent) - 1; i >= 0; i-- {
+		if s := sent[i]; bytes.Equal(s.payload, f.Payload) {
+			*p.sent = append(sent[:0], sent[i+1:]...)
 			p.up(&RoundTripTime{Duration: p.status().Now.Sub(s.at), Payload: s.payload, Unasked: s.unasked})
 			return
 		}

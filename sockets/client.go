@@ -115,7 +115,7 @@ func (u *UpgradeClient) plan(a *agreement) *actors.Plan {
 		Spawn:    u.Spawn,
 		Receiver: u.receiver,
 		Hello: &Upgraded{
-			Request:     r.WithContext(&connContext{context.WithoutCancel(r.Context()), life}),
+			Request:     r.WithContext(&connContext{valuesOf(r.Context()), life}),
 			Response:    a.response,
 			Subprotocol: a.protocol,
 			Compressed:  a.params != nil,

@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"context"
+	"reflect"
 	"sync/atomic"
 	"time"
 )
@@ -51,6 +52,28 @@ func (l *life) context() *lasting {
 type connContext struct {
 	values context.Context // without its end, which was ServeHTTP's
 	life   *life
+}
+
+// cancelling is the type of what context.WithCancel returns.
+var cancelling = func() reflect.Type {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return reflect.TypeOf(ctx)
+}()
+
+// valuesOf is ctx without its end, for its values. net/http puts two contexts with an end
+// of their own, and no values, around those of a connection: 260 bytes, which would be
+// kept as long as the connection lives (make idle). What is below other middleware's
+// values stays as it is.
+func valuesOf(ctx context.Context) context.Context {
+	for reflect.TypeOf(ctx) == cancelling {
+		parent := reflect.Indirect(reflect.ValueOf(ctx)).FieldByName("Context")
+		if !parent.IsValid() { // package context has changed: only the memory is lost
+			break
+		}
+		ctx = parent.Interface().(context.Context)
+	}
+	return context.WithoutCancel(ctx)
 }
 
 // Deadline makes connContext a context.Context.

@@ -1,7 +1,6 @@
 package sockets
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -101,7 +100,7 @@ func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 		connContext
 	}{
 		Upgraded{Subprotocol: protocol, Compressed: params != nil, Value: u.terms.Value},
-		connContext{context.WithoutCancel(r.Context()), u.life},
+		connContext{valuesOf(r.Context()), u.life},
 	}
 	hello.Request = r.WithContext(&hello.connContext)
 	u.plan = actors.Plan{
