@@ -196,3 +196,21 @@ func BenchmarkPipeline(b *testing.B) {
 		})
 	}
 }
+
+// Room for a payload is asked for inside one only, as much as is to come.
+func TestCodecAsksForRoom(t *testing.T) {
+	var asked []int
+	up, _ := Codec{Client: true}.Stage()(func(item any) {
+		if m, ok := item.(*Space); ok {
+			asked = append(asked, m.Max)
+		}
+	}, func(any) {})
+	up(&Space{})
+	assert.Empty(t, asked)
+	whole := frame.Append(nil, frame.Binary(make([]byte, 1000)))
+	up(&Input{Data: whole[:len(whole)-300]})
+	up(&Space{})
+	up(&Input{Data: whole[len(whole)-300:]})
+	up(&Space{})
+	assert.Equal(t, []int{300}, asked)
+}

@@ -177,3 +177,24 @@ func TestMessageTimeoutWaitsOnce(t *testing.T) {
 	}
 	require.Len(t, r.timers, 1)
 }
+
+// What the wire takes late begins the time anew when it has: a message, and our Close.
+func TestTimeBeginsWhenTheWireHasTakenIt(t *testing.T) {
+	r := idleRig(t, false)
+	r.blocked = true
+	r.down(frame.Text("a"))
+	r.wait(9 * time.Second)
+	r.out = nil
+	r.flow()
+	r.wait(10*time.Second - 1)
+	require.Empty(t, r.out)
+	r.wait(1)
+	require.NotEmpty(t, r.out, "our Close")
+	r.wait(4 * time.Second)
+	r.out = nil
+	r.flow()
+	r.wait(5*time.Second - 1)
+	require.Nil(t, r.closed)
+	r.wait(1)
+	require.NotNil(t, r.closed)
+}
