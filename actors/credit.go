@@ -27,7 +27,7 @@ type load struct{ frames, bytes int }
 // mark is what the answer to a Touch pays back.
 type mark struct {
 	load
-	settle bool // the pipeline waits for it
+	event any // goes up then, for a stage that waits for it; nil: none
 }
 
 var touch = &actor.Touch{}
@@ -49,7 +49,7 @@ func (s *stream) charge(weight int) {
 	c.add(1, weight)
 	c.recent.add(1, weight)
 	if c.recent.reaches((l.CreditFrames+1)/2, (l.CreditBytes+1)/2) {
-		s.touch(false)
+		s.touch(nil)
 	}
 	if c.spent(l) {
 		s.input.Pause = true
@@ -59,12 +59,12 @@ func (s *stream) charge(weight int) {
 	}
 }
 
-func (s *stream) touch(settle bool) {
+func (s *stream) touch(event any) {
 	c := &s.credit
 	if len(c.marks) == 0 {
 		c.since = s.rt.now()
 	}
-	c.marks = append(c.marks, mark{c.recent, settle})
+	c.marks = append(c.marks, mark{c.recent, event})
 	c.recent = load{}
 	s.top.touch(s)
 }
@@ -80,8 +80,8 @@ func (s *stream) touched() {
 	}
 	c.add(-m.frames, -m.bytes)
 	c.since = s.rt.now()
-	if m.settle {
-		s.pipeline.Up(&pipeline.Settled{})
+	if m.event != nil {
+		s.pipeline.Up(m.event)
 	}
 	s.resume()
 }
@@ -92,7 +92,7 @@ type creditCheck struct{}
 // watchCredit has the handler looked after as long as it owes something: twice in the time
 // that it has.
 func (s *stream) watchCredit() {
-	if c := &s.credit; c.frames > 0 && !s.creditWatched && s.limits.CreditTimeout > 0 && s.top.impatient() {
+	if s.owes() && !s.creditWatched && s.limits.CreditTimeout > 0 && s.top.impatient() {
 		s.creditWatched = true
 		s.after(s.limits.CreditTimeout/2, &creditCheck{})
 	}
@@ -104,16 +104,49 @@ func (s *stream) checkCredit() {
 	c := &s.credit
 	s.creditWatched = false
 	switch {
-	case s.handlerGone || c.frames == 0:
+	case s.handlerGone || !s.owes():
 		return
-	case len(c.marks) == 0:
-		s.touch(false)
-	case s.limits.CreditTimeout > 0 && s.rt.now()-c.since >= s.limits.CreditTimeout:
+	case c.frames > 0 && len(c.marks) == 0:
+		s.touch(nil)
+	case s.limits.CreditTimeout > 0 && s.rt.now()-c.since >= s.limits.CreditTimeout && !s.atWork():
 		s.pipeline.Up(&pipeline.HandlerGone{Err: ErrNoCredit})
 		return
 	}
 	s.watchCredit()
 }
+
+// owes reports whether the handler has something that it has not worked through: items, or
+// what a stage holds for it.
+func (s *stream) owes() bool { return s.credit.frames > 0 || s.throttled }
+
+// atWork asks the stages whether the handler is at work with what they hold, which is credit.
+func (s *stream) atWork() bool {
+	var m pipeline.AtWork
+	if s.pipeline.Up(&m); m.Yes {
+		s.credit.since = s.rt.now()
+	}
+	return m.Yes
+}
+
+// throttle is told whether a stage holds more for the handler than it should. That changes
+// when something of it was taken, so either is credit.
+func (s *stream) throttle(m *pipeline.Throttle) {
+	if m.Gone = s.handlerGone; m.Gone {
+		m.On = false
+	}
+	if s.throttled == m.On {
+		return
+	}
+	s.throttled = m.On
+	s.credit.since = s.rt.now()
+	if m.On {
+		s.pause()
+		s.watchCredit()
+	} // else the turn's end goes on reading
+}
+
+// woken brings a Waker's event into a turn.
+type woken struct{ event any }
 
 // forgive tells a connection that its handler has panicked and lives on.
 type forgive struct{}
@@ -126,18 +159,22 @@ func (s *stream) forgive() {
 	s.credit.marks = nil
 	for _, m := range marks {
 		s.credit.add(-m.frames, -m.bytes)
-		if m.settle {
-			s.pipeline.Up(&pipeline.Settled{})
+		if m.event != nil {
+			s.pipeline.Up(m.event)
 		}
 	}
 	s.resume()
 }
 
-// settleHandler asks the handler whether it has worked through everything.
-func (s *stream) settleHandler() {
-	if s.credit.frames == 0 {
+// settleHandler asks the handler whether it has worked through everything. A stage that asks
+// with an event of its own may do so for what costs no credit.
+func (s *stream) settleHandler(event any) {
+	switch {
+	case event != nil:
+		s.touch(event)
+	case s.credit.frames == 0:
 		s.pipeline.Up(&pipeline.Settled{})
-		return
+	default:
+		s.touch(&pipeline.Settled{})
 	}
-	s.touch(true)
 }

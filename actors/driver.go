@@ -7,7 +7,7 @@ import "github.com/spindrift-go/spindrift/pipeline"
 // Deliver takes what leaves the top, as a pipeline.Driver does: it is the handler's.
 func (s *stream) Deliver(item any) {
 	switch item.(type) {
-	case *pipeline.Start, *pipeline.Written, *pipeline.Settled, *pipeline.Input, *pipeline.Space, *pipeline.Ended, *pipeline.Lost, *pipeline.Hold:
+	case *pipeline.Start, *pipeline.Written, *pipeline.Settled, *pipeline.Input, *pipeline.Space, *pipeline.Ended, *pipeline.Lost, *pipeline.Hold, *pipeline.Unfinished, *pipeline.AtWork:
 		return // meant for stages
 	}
 	if m, ok := item.(*pipeline.RoundTripTime); ok && m.Unasked {
@@ -39,9 +39,14 @@ func (s *stream) Emit(item any) {
 	case *pipeline.After:
 		s.await(m)
 	case *pipeline.Settle:
-		s.settleHandler()
+		s.settleHandler(m.Event)
 	case *pipeline.Hangup:
 		s.hangUp(m)
+	case *pipeline.Throttle:
+		s.throttle(m)
+	case *pipeline.Waker:
+		event, mailbox := &woken{m.Event}, &s.mailbox
+		m.Wake = func() { mailbox.PostUserMessage(event) }
 	case *pipeline.Pause:
 		s.onHold = true
 		s.pause()

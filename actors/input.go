@@ -18,6 +18,7 @@ type pauseReason uint8
 const (
 	noCredit   pauseReason = 1 << iota // the handler has not worked through what it has
 	asked                              // it has said Pause
+	held                               // a stage holds enough for it
 	overloaded                         // the peer does not take half of what may wait for it: it would only be answered
 )
 
@@ -33,6 +34,9 @@ func (s *stream) pauseReasons() (why pauseReason) {
 	if s.onHold {
 		why |= asked
 	}
+	if s.throttled {
+		why |= held
+	}
 	if s.out.blocked && s.limits.Out > 0 && s.outstanding() > s.limits.Out/2 {
 		why |= overloaded
 	}
@@ -46,7 +50,7 @@ func (s *stream) pause() {
 }
 
 func (s *stream) countExempt(why pauseReason) {
-	switch exempt := why&(noCredit|asked) != 0; {
+	switch exempt := why&(noCredit|asked|held) != 0; {
 	case exempt && !s.exempt:
 		s.exempt, s.exemptSince = true, s.rt.now()
 	case !exempt && s.exempt:

@@ -57,6 +57,7 @@ type stream struct {
 	creditWatched bool  // a creditCheck is on its way
 	paused        bool  // the socket is not read, see pauseReasons
 	onHold        bool  // the handler asked for that
+	throttled     bool  // a stage did: it holds more for the handler than it should
 	exempt        bool  // it is not read for a reason that is not the peer's
 	eof           bool  // the peer will send no more
 	endSeen       bool  // the poller has seen the peer's end: it comes behind what is there
@@ -163,6 +164,8 @@ func (s *stream) receive(ctx actor.Context) {
 		s.announceAgain()
 	case *forgive:
 		s.forgive()
+	case *woken:
+		s.pipeline.Up(m.event)
 	case *SetTop:
 		s.setTop(m.Top)
 	case *SetLimits:
@@ -285,7 +288,7 @@ func (s *stream) setLimits(m *SetLimits) {
 	m.Limits(&own)
 	s.limits = &own
 	if s.credit.spent(s.limits) && len(s.credit.marks) == 0 {
-		s.touch(false)
+		s.touch(nil)
 	}
 	s.watchCredit()
 	s.resume()

@@ -62,6 +62,7 @@ var sleepers = map[string]string{
 	"sockets/ending_test.go":                   "a peer that reads slowly",
 	"sockets/harness_test.go":                  "polls with growing pauses for what no event tells: counts of goroutines and descriptors",
 	"sockets/idle_linux_test.go":               "a benchmark: workers that are parked leave before memory is measured",
+	"sockets/message_test.go":                  "readers that take their time",
 	"sockets/overflow_test.go":                 "waits until the kernel's buffers are full, which nobody tells",
 	"sockets/panics_test.go":                   "handlers that take their time",
 	"sockets/shutdown_test.go":                 "a handler that takes its time",

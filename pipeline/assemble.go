@@ -12,13 +12,17 @@ import (
 // It asks for that with a Hold, which a Budget below answers. Control frames
 // overtake a message in pieces, as they did on the wire; their payload is copied
 // too.
+//
+// With Core.StreamOver a message that is longer goes up in pieces instead, as Stream has them.
 func Assemble(up, down Sink) (Sink, Sink) { return asStage(up, down, new(assembler)) }
 
 type assembler struct {
 	link
 	message *frame.Frame // nil outside a message in pieces
+	over    int64        // bytes: a message that is longer goes up in pieces; 0: none does
 	rest    int32        // of its latest frame, still to come
 	free    bool         // there is no Budget to ask
+	passing bool         // a message goes up in pieces
 }
 
 func (a *assembler) onUp(item any) {
@@ -33,7 +37,12 @@ func (a *assembler) onUp(item any) {
 			a.message = nil // not released: the bytes under way may lie in it
 		}
 		a.up(item)
-	case f.Opcode.Control(), f.Fin && a.message == nil:
+	case f.Opcode.Control():
+		a.up(own(f))
+	case a.passing:
+		a.passing = !f.Fin
+		a.up(own(f))
+	case f.Fin && a.message == nil:
 		a.up(own(f))
 	default:
 		a.add(f)
@@ -53,6 +62,10 @@ func (a *assembler) add(f *frame.Frame) {
 	if a.rest == 0 { // a new frame: all its pieces have its Length
 		a.rest = int32(min(f.Length, math.MaxInt32))
 	}
+	if n := max(len(f.Payload), int(a.rest)); a.over > 0 && int64(len(message.Payload)+n) > a.over {
+		a.pass(f, held)
+		return
+	}
 	if n := len(message.Payload); inPlace(message.Payload, f.Payload) {
 		message.Payload = message.Payload[:n+len(f.Payload)]
 	} else {
@@ -68,6 +81,20 @@ func (a *assembler) add(f *frame.Frame) {
 		return
 	}
 	a.hold(footprint(message) - held)
+}
+
+// pass lets the message go up in pieces from now on: what there is of it, of which held bytes
+// are asked for, and f. Its first piece has its opcode.
+func (a *assembler) pass(f *frame.Frame, held int) {
+	message := a.message
+	a.message, a.rest, a.passing = nil, 0, !f.Fin
+	if held == 0 { // f is the first
+		a.up(own(f))
+		return
+	}
+	a.hold(-held)
+	a.up(message)
+	a.up(own(f))
 }
 
 // footprint is what a message in pieces takes.

@@ -82,3 +82,57 @@ func TestRoomIsNeverTooSmall(t *testing.T) {
 		rest -= n
 	}
 }
+
+// A message over StreamOver goes up in pieces: from its first byte if its header says so, else
+// with what there is of it as the first piece. What is asked of the Budget for it is given
+// back. One that is not longer comes whole.
+func TestAssemblePassesLongMessages(t *testing.T) {
+	type piece struct {
+		op  frame.Opcode
+		fin bool
+		n   int
+	}
+	const text, rest = frame.OpText, frame.OpContinuation
+	for name, test := range map[string]struct {
+		in   []*frame.Frame
+		want []piece
+	}{
+		"whole":         {[]*frame.Frame{data(text, true, 100, make([]byte, 100))}, []piece{{text, true, 100}}},
+		"long, at once": {[]*frame.Frame{data(text, true, 200, make([]byte, 200))}, []piece{{text, true, 200}}},
+		"in fragments": {[]*frame.Frame{
+			data(text, false, 50, make([]byte, 50)), data(rest, true, 50, make([]byte, 50)),
+		}, []piece{{text, true, 100}}},
+		"declared": {[]*frame.Frame{
+			data(text, false, 101, make([]byte, 1)), data(rest, true, 101, make([]byte, 100)),
+		}, []piece{{text, false, 1}, {rest, true, 100}}},
+		"arrived": {[]*frame.Frame{
+			data(text, false, 0, make([]byte, 60)), data(rest, false, 0, make([]byte, 40)),
+			data(rest, false, 0, make([]byte, 1)), data(rest, true, 0, nil),
+		}, []piece{{text, false, 100}, {rest, false, 1}, {rest, true, 0}}},
+		"with the last": {[]*frame.Frame{
+			data(text, false, 60, make([]byte, 60)), data(rest, true, 41, make([]byte, 41)),
+		}, []piece{{text, false, 60}, {rest, true, 41}}},
+		"declared by a later frame": {[]*frame.Frame{
+			data(text, false, 60, make([]byte, 60)), data(rest, false, 500, make([]byte, 1)), data(rest, true, 500, make([]byte, 499)),
+		}, []piece{{text, false, 60}, {rest, false, 1}, {rest, true, 499}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := &assembler{over: 100}
+			var got []piece
+			held := 0
+			ends := &sinks{func(item any) {
+				f := item.(*frame.Frame)
+				got = append(got, piece{f.Opcode, f.Fin, len(f.Payload)})
+			}, func(item any) { held += item.(*Hold).Bytes }}
+			joinAll(ends, ends, a)
+			for range 2 { // the second message as the first
+				got = nil
+				for _, f := range test.in {
+					a.onUp(f)
+				}
+				assert.Equal(t, test.want, got)
+				assert.Zero(t, held)
+			}
+		})
+	}
+}

@@ -70,6 +70,7 @@ type closer struct {
 	wait     *wait        // nil: nothing has been waited for yet
 	outcome  *Closed      // nil until a Close came or went
 	phase    phase
+	partial  bool // a message has gone up in part
 	fromPeer bool // something from the wire is on its way up: an error that comes down is the peer's doing
 }
 
@@ -81,10 +82,14 @@ func (c *closer) onUp(item any) {
 		case m.Opcode == frame.OpClose:
 			c.peerCloses(m)
 		default:
-			if !m.Opcode.Control() {
-				c.sawMessage()
+			if m.Opcode.Control() {
+				c.rise(m)
+				return
 			}
+			c.sawMessage()
+			c.partial = c.partial || !m.Fin // some of it may go up before a stage fails it
 			c.rise(m)
+			c.partial = !m.Fin && c.phase <= closing
 		}
 	case *frame.Error:
 		c.peerFails(m)
@@ -209,8 +214,22 @@ func (c *closer) peerEnds() {
 // settle waits for the handler to work through what came before the peer's last word.
 func (c *closer) settle() {
 	c.phase = settling
+	if c.mistake != nil {
+		c.unfinished(c.mistake)
+	} else {
+		c.unfinished(nil)
+	}
 	c.expect(c.Timeout)
 	c.down(&Settle{})
+}
+
+// unfinished says that the rest of a message will not come. Who waits for it, in the handler's
+// turn perhaps, is to return now: the account comes when the peer has ended, or its time is over.
+func (c *closer) unfinished(why error) {
+	if c.partial {
+		c.partial = false
+		c.up(&Unfinished{why})
+	}
 }
 
 // settled: the handler has, or has had its time.
@@ -233,11 +252,13 @@ func (c *closer) settled() {
 
 func (c *closer) hangup() {
 	c.phase = over
+	c.unfinished(nil)
 	c.down(&Hangup{Wait: c.Client, Heard: c.outcome != nil && c.outcome.Clean})
 }
 
 func (c *closer) cut() {
 	c.phase = over
+	c.unfinished(nil)
 	c.down(&Hangup{Cut: true})
 }
 

@@ -2,19 +2,21 @@ package pipeline
 
 // Core is the stages next to the wire that make WebSocket, as one: what a Chain of
 //
-//	Sequence Above Assemble Limit Text Deflate Budget Closing Codec
+//	Messages Sequence Above Assemble Limit Text Deflate Budget Closing Codec
 //
 // would be, in one allocation and the fewest cache lines (BenchmarkBuild). Stream
 // takes the place of Assemble.
 type Core struct {
-	Sequence Sequence // its RSV is the Codec's
-	Above    Part     // an Outbox; nil: nothing
-	Stream   bool
-	Budget   *Budget // nil: none
-	Limit    Limit
-	Deflate  *Deflate // nil: no permessage-deflate
-	Closing  Closing
-	Codec    Codec
+	Messages   Stage    // makes something of messages in pieces, and stays when the top is replaced; nil: nothing
+	Sequence   Sequence // its RSV is the Codec's
+	Above      Part     // an Outbox; nil: nothing
+	Stream     bool
+	StreamOver int64   // bytes: a longer message goes up in pieces; 0: none does
+	Budget     *Budget // nil: none
+	Limit      Limit
+	Deflate    *Deflate // nil: no permessage-deflate
+	Closing    Closing
+	Codec      Codec
 }
 
 // core is a connection's.
@@ -36,6 +38,9 @@ func (o *Core) layers() []layer { return o.appendLayers(new(core), nil) }
 
 // appendLayers appends c's layers, which follow the recipe, to stack.
 func (o *Core) appendLayers(c *core, stack []layer) []layer {
+	if o.Messages != nil {
+		stack = append(stack, asLayer(o.Messages))
+	}
 	c.sequencer.Sequence, c.sequencer.rsv = &o.Sequence, o.Codec.RSV
 	stack = append(stack, &c.sequencer)
 	if o.Above != nil {
@@ -45,7 +50,7 @@ func (o *Core) appendLayers(c *core, stack []layer) []layer {
 	case o.Stream:
 		stack = append(stack, new(streamer))
 	default:
-		c.assembler.free = o.Budget == nil
+		c.assembler.free, c.assembler.over = o.Budget == nil, o.StreamOver
 		stack = append(stack, &c.assembler)
 	}
 	c.limiter.Limit = &o.Limit

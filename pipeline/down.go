@@ -55,8 +55,21 @@ type (
 	}
 
 	// Settle asks for a Settled, when the handler has worked through all that it
-	// was given until now and what it answered has come down.
-	Settle struct{}
+	// was given until now and what it answered has come down. Event comes up in place of
+	// Settled, if there is one: a stage above Closing must ask so.
+	Settle struct{ Event any }
+
+	// Throttle says whether a stage holds more for the handler than it should: the driver does
+	// not read while it does. A driver whose handler is gone sets Gone: what the stage holds
+	// can be dropped. One stage of a pipeline may use it.
+	Throttle struct{ On, Gone bool }
+
+	// Waker asks the driver for Wake, before the call returns. Any goroutine may call that to
+	// have Event come up in a turn of the connection's; after the end it does nothing.
+	Waker struct {
+		Event any
+		Wake  func()
+	}
 
 	// Pause asks the driver to read no more until Resume: the handler has work in hand that
 	// goes on after it has returned. A Close from this side ends a Pause.
@@ -92,6 +105,7 @@ type Limits struct {
 	MessageTime    time.Duration // from its first to its last byte
 	ControlRate    int           // control frames a second, sustained
 	Out            int           // bytes of messages that wait in an Outbox
+	Credit         int           // bytes that a stage holds for the handler before it throttles the driver
 	InflateRatio   int           // inflated to compressed bytes, judged past 1 MiB inflated
 	CloseTimeout   time.Duration // for the peer's Close
 	MessageTimeout time.Duration // without a message in either direction

@@ -135,6 +135,7 @@ func (s slowConsumer) Is(target error) bool { return target == ErrSlowConsumer }
 // handlerGone: a peer that has already said goodbye, or made its mistake, gets the
 // answer to that.
 func (c *closer) handlerGone(err error) {
+	c.unfinished(err) // nobody is told of it, and a goroutine may read it
 	switch {
 	case c.phase == settling && c.mistake != nil:
 		c.settled()

@@ -154,7 +154,7 @@ func (r *rig) top(item any) {
 		r.t.Fatalf("%T %v went up after Closed", item, item)
 	}
 	switch m := item.(type) {
-	case *Start, *Written, *Settled:
+	case *Start, *Written, *Settled, *Unfinished:
 		return // meant for stages
 	case *Input, *Lost, *Ended, *Stalled, *Overflow, *HandlerGone, *frame.Error, *wait, *look, *overdue:
 		r.t.Fatalf("%T reached the handler", item)

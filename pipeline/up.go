@@ -57,6 +57,14 @@ type (
 	// Overflow says that more output is waiting than may be. An Outbox sends it down.
 	Overflow struct{}
 
+	// Unfinished says that the peer will not complete the message that goes up in pieces: it
+	// has ended, or made a mistake, Err, which is nil if not. Closing sends it up.
+	Unfinished struct{ Err error }
+
+	// AtWork asks the stages, before the driver ends the connection of a handler that gives no
+	// credit, whether the handler is at work with something that a stage holds for it.
+	AtWork struct{ Yes bool }
+
 	// HandlerGone says that the frame handler is gone, or that a stage panicked.
 	HandlerGone struct{ Err error }
 )

@@ -107,6 +107,7 @@ func (m *SetOptions) stages() *pipeline.Limits {
 		MessageTime:    m.MessageTime,
 		ControlRate:    m.ControlRate,
 		Out:            m.MaxOut,
+		Credit:         m.CreditBytes,
 		CloseTimeout:   m.CloseTimeout,
 		MessageTimeout: m.MessageTimeout,
 		PingInterval:   m.PingInterval,

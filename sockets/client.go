@@ -110,7 +110,7 @@ func (u *UpgradeClient) plan(a *agreement) *actors.Plan {
 	o, r, life := u.Options.recipe(), a.response.Request, new(life)
 	return &actors.Plan{
 		Top:      o.topOf(u.Stages),
-		Core:     o.coreOf(true, a.params),
+		Core:     o.coreOf(true, u.receiver != nil, a.params),
 		Handler:  u.FrameHandler,
 		Spawn:    u.Spawn,
 		Receiver: u.receiver,

@@ -29,6 +29,7 @@ type Options struct {
 	MessageTime  time.Duration // from a message's first to its last byte: 60 s; over it: 1008 (live)
 	ControlRate  int           // control frames a second, sustained: 200; over it: 1008 (live)
 	Stream       bool          // hand over the pieces of messages as they arrive, instead of whole messages
+	StreamOver   int64         // bytes: a longer message comes as a *Message that can be read while it arrives; 0: none does. MaxMessage and MaxFrame bound it as ever
 
 	// Of Pings and Pongs, and of silence.
 	NoAutoPong     bool          // leave it to the handler, or a stage, to answer Pings
@@ -113,16 +114,18 @@ func (o *Options) top(extra []pipeline.Stage) pipeline.Part {
 }
 
 // core is the stages that make WebSocket. Connections that one message may be sent
-// to have shared in common; it may be nil.
-func (o *Options) core(client bool, params *pipeline.DeflateParams, shared *pipeline.Shared) pipeline.Part {
+// to have shared in common; it may be nil. A Conn reads the pieces of long messages
+// itself; for anybody else they are Messages.
+func (o *Options) core(client, conn bool, params *pipeline.DeflateParams, shared *pipeline.Shared) pipeline.Part {
 	core := &pipeline.Core{
 		Sequence: pipeline.Sequence{
 			Limit:  or(o.MaxOut, defaultMaxOut),
 			High:   or(o.HighWater, defaultHighWater),
 			Policy: o.WhenFull,
 		},
-		Stream: o.Stream,
-		Budget: o.Budget,
+		Stream:     o.Stream,
+		StreamOver: max(o.StreamOver, 0),
+		Budget:     o.Budget,
 		Limit: pipeline.Limit{
 			Message:     or(o.MaxMessage, defaultMaxMessage),
 			Time:        or(o.MessageTime, defaultMessageTime),
@@ -135,6 +138,9 @@ func (o *Options) core(client bool, params *pipeline.DeflateParams, shared *pipe
 			Fragments: or(o.MaxFragments, defaultMaxFragments),
 			MaskGen:   o.MaskGen,
 		},
+	}
+	if o.StreamOver > 0 && !o.Stream && !conn {
+		core.Messages = inboxes(o.StreamOver, or(o.CreditBytes, defaultCreditBytes))
 	}
 	if o.WhenFull != CloseSlow {
 		core.Above = pipeline.Outbox{

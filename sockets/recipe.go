@@ -12,22 +12,22 @@ import (
 // recipe is what the connections of one Options have in common: the stages' recipes,
 // the limits, and the message that all of them were sent last, compressed.
 type recipe struct {
-	Options                // as they were at first use
-	top      pipeline.Part // without extra stages
-	server   pipeline.Part // the core of a server's connections, without compression
-	client   pipeline.Part // and of a client's
+	Options                      // as they were at first use
+	top      pipeline.Part       // without extra stages
+	cores    [2][2]pipeline.Part // without compression: of a server or a client; of a handler or a Conn
 	limits   *actors.Limits
 	deflated pipeline.Shared
 }
 
 func newRecipe(o *Options) *recipe {
-	return &recipe{
-		Options: *o,
-		top:     o.top(nil),
-		server:  o.core(false, nil, nil),
-		client:  o.core(true, nil, nil),
-		limits:  o.limits(),
+	r := &recipe{Options: *o, top: o.top(nil), limits: o.limits()}
+	for i := range r.cores {
+		r.cores[i][0] = o.core(i == 1, false, nil, nil)
+		if r.cores[i][1] = r.cores[i][0]; o.StreamOver > 0 {
+			r.cores[i][1] = o.core(i == 1, true, nil, nil)
+		}
 	}
+	return r
 }
 
 // usual is the recipe of connections with nothing special to them.
@@ -61,13 +61,17 @@ func (r *recipe) topOf(extra []pipeline.Stage) pipeline.Part {
 }
 
 // coreOf returns the core of a connection, for which params were agreed on; nil: no
-// compression.
-func (r *recipe) coreOf(client bool, params *pipeline.DeflateParams) pipeline.Part {
-	switch {
-	case params != nil:
-		return r.core(client, params, &r.deflated)
-	case client:
-		return r.client
+// compression. conn says that a Conn is on top.
+func (r *recipe) coreOf(client, conn bool, params *pipeline.DeflateParams) pipeline.Part {
+	if params != nil {
+		return r.core(client, conn, params, &r.deflated)
 	}
-	return r.server
+	return r.cores[index(client)][index(conn)]
+}
+
+func index(of bool) int {
+	if of {
+		return 1
+	}
+	return 0
 }

@@ -107,7 +107,7 @@ func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 		Greeter:  u,
 		Greeting: greeting(acceptKey(key), protocol, extension, ex.Writer.Header(), u.terms.Header),
 		Top:      o.topOf(u.terms.Stages),
-		Core:     o.coreOf(false, params),
+		Core:     o.coreOf(false, u.receiver != nil, params),
 		Handler:  u.terms.FrameHandler,
 		Spawn:    u.terms.Spawn,
 		Receiver: u.receiver,
