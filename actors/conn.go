@@ -116,6 +116,8 @@ func (c *conn) refuse(message any, sender *actor.PID) {
 	switch m := message.(type) {
 	case Flush:
 		answer = m.Flushed(net.ErrClosed)
+	case *Offer:
+		m.Withdraw()
 	case *http.Request:
 		answer = fmt.Errorf("connection ended: %w", net.ErrClosed)
 	case *Exchange:

@@ -42,6 +42,7 @@ func (s *stream) Emit(item any) {
 		s.settleHandler(m.Event)
 	case *pipeline.Hangup:
 		s.hangUp(m)
+	case *pipeline.Kept: // the stages have answered
 	case *pipeline.Throttle:
 		s.throttle(m)
 	case *pipeline.Waker:

@@ -145,6 +145,7 @@ func (s *stream) finish(err error) {
 	s.transport.Close()
 	s.out.free()
 	s.answerFlushes(net.ErrClosed)
+	s.refuseOffers()
 	s.rt.deadlines.Set(&s.timers.deadline, 0)
 	if s.group != nil {
 		s.group.leave(s)

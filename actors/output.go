@@ -26,6 +26,7 @@ type output struct {
 	buf          *[]byte      // nil: nothing waits
 	start        int          // what lies before was written
 	urgent       int          // bytes that were taken beyond the limit
+	offers       *offers      // nil: none wait
 	waiters      *flushWaiter // the latest; nil: none
 	behind       progress     // since when the socket has not taken all
 	blocked      bool         // the transport did not take all: Writable will be signalled

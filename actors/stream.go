@@ -174,6 +174,8 @@ func (s *stream) receive(ctx actor.Context) {
 		if who := ctx.Sender(); who != nil {
 			s.out.waiters = &flushWaiter{flush: m, to: who, earlier: s.out.waiters}
 		}
+	case *Offer:
+		s.offer(m)
 	case *flushCall:
 		s.out.waiters = &flushWaiter{done: m.done, earlier: s.out.waiters}
 	case *actor.Touch: // proto.actor has answered it
@@ -216,6 +218,12 @@ func (s *stream) burstEnded() {
 	if s.out.waiting() > 0 && !s.out.blocked {
 		s.flush()
 		s.conclude()
+	}
+	for s.out.offers != nil && s.takeOffers() {
+		s.flush()
+		if s.conclude(); s.side != side(s) { // it has ended
+			return
+		}
 	}
 	if s.out.waiting() == 0 && !s.out.blocked {
 		s.answerFlushes(nil)

@@ -65,6 +65,7 @@ var sleepers = map[string]string{
 	"sockets/message_test.go":                  "readers that take their time",
 	"sockets/overflow_test.go":                 "waits until the kernel's buffers are full, which nobody tells",
 	"sockets/panics_test.go":                   "handlers that take their time",
+	"sockets/send_test.go":                     "lets a goroutine begin to wait, which nothing shows",
 	"sockets/shutdown_test.go":                 "a handler that takes its time",
 	"sockets/strangers_test.go":                "strangers who come one after another, at a pace",
 }

@@ -64,6 +64,13 @@ type (
 	// can be dropped. One stage of a pipeline may use it.
 	Throttle struct{ On, Gone bool }
 
+	// Kept asks the stages how much of messages they keep back until the end of another, and
+	// whether that is open: it has gone down in part. Sequence answers.
+	Kept struct {
+		Bytes int
+		Open  bool
+	}
+
 	// Waker asks the driver for Wake, before the call returns. Any goroutine may call that to
 	// have Event come up in a turn of the connection's; after the end it does nothing.
 	Waker struct {

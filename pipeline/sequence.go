@@ -88,6 +88,12 @@ func (s *sequencer) onDown(item any) {
 		own := *s.Sequence
 		s.Sequence = &own
 		set(&s.Limit, m.Out)
+	case *Kept:
+		m.Open = s.open
+		if s.backlog != nil {
+			m.Bytes += s.backlog.size
+		}
+		return
 	case *Status:
 		s.down(m)
 		if s.backlog != nil {

@@ -1,0 +1,118 @@
+package actors
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+
+	"github.com/spindrift-go/spindrift/pipeline"
+)
+
+// Offer is a message to a connection whose Item goes down the pipeline when there is space:
+// less output than the high mark waits, what stages keep back included. Offers go in order,
+// but for those that belong to a message in fragments.
+type Offer struct {
+	Item any
+	Part Part
+
+	state atomic.Uint32 // offered, taken or withdrawn
+	done  chan error    // takes one value
+}
+
+// Part is what an Item is of a message. One that begins a message in fragments waits for the
+// end of another; what continues one does not wait for what waits for its end.
+type Part uint8
+
+// The parts.
+const (
+	Whole Part = iota
+	Begins
+	Continues
+)
+
+const (
+	offered uint32 = iota
+	taken
+	withdrawn
+)
+
+// NewOffer is an Offer of item, to be posted to one connection.
+func NewOffer(item any, part Part) *Offer {
+	return &Offer{Item: item, Part: part, done: make(chan error, 1)}
+}
+
+// Wait waits until the connection has taken the Item. An error says that it has not, and will
+// not: net.ErrClosed, or that of ctx.
+func (o *Offer) Wait(ctx context.Context) error {
+	select {
+	case err := <-o.done:
+		return err
+	case <-ctx.Done():
+		if o.state.CompareAndSwap(offered, withdrawn) {
+			return ctx.Err()
+		}
+		return <-o.done
+	}
+}
+
+// Withdraw says that nobody may be there to take the Item.
+func (o *Offer) Withdraw() {
+	if o.state.CompareAndSwap(offered, withdrawn) {
+		o.done <- net.ErrClosed
+	}
+}
+
+// offers are those that wait, oldest first.
+type offers struct{ waiting []*Offer }
+
+func (s *stream) offer(o *Offer) {
+	if s.out.offers == nil {
+		s.out.offers = new(offers)
+	}
+	s.out.offers.waiting = append(s.out.offers.waiting, o)
+}
+
+// takeOffers sends down what there is space for, at the end of a burst. It reports whether
+// there was any.
+func (s *stream) takeOffers() (some bool) {
+	high := s.limits.High
+	if high <= 0 {
+		high = defaultHigh
+	}
+	q := s.out.offers
+	for i := 0; i < len(q.waiting); {
+		o := q.waiting[i]
+		if o.state.Load() != withdrawn {
+			var kept pipeline.Kept
+			s.pipeline.Down(&kept)
+			waiting := s.outstanding()
+			if o.Part != Continues {
+				waiting += kept.Bytes
+			}
+			if waiting > high || o.Part == Begins && kept.Open {
+				i++
+				continue
+			}
+			if o.state.CompareAndSwap(offered, taken) {
+				some = true
+				s.pipeline.Down(o.Item)
+				o.done <- nil
+			}
+		}
+		q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
+	}
+	if len(q.waiting) == 0 {
+		s.out.offers = nil
+	}
+	return some
+}
+
+// refuseOffers: the connection has ended.
+func (s *stream) refuseOffers() {
+	if q := s.out.offers; q != nil {
+		s.out.offers = nil
+		for _, o := range q.waiting {
+			o.Withdraw()
+		}
+	}
+}
