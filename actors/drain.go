@@ -7,7 +7,7 @@ import (
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// Drained is the account of a Drain.
+// Drained is the result of a Drain.
 type Drained struct {
 	Asked int // connections that there were
 	Cut   int // did not close in their time, or in the context's, and were cut

@@ -404,5 +404,5 @@ func TestUpgradeRacesWithLeaving(t *testing.T) {
 	}
 	t.Logf("%d upgraded, %d left", upgraded, left)
 	require.Equal(t, 300, upgraded+left)
-	w.eventually(func() bool { h.mu.Lock(); defer h.mu.Unlock(); return len(h.all) == 2*upgraded }, "whole stories")
+	w.eventually(func() bool { h.mu.Lock(); defer h.mu.Unlock(); return len(h.all) == 2*upgraded }, "all that each is to be told")
 }

@@ -240,7 +240,7 @@ func TestStall(t *testing.T) {
 
 // Room for a byte is progress, before anybody says that there is some: a kernel waits
 // until it has more.
-func TestStallWithRoomUntold(t *testing.T) {
+func TestStallWithSpaceUnsignalled(t *testing.T) {
 	virtually(t, func(w *world) {
 		h := w.handler()
 		p, f := w.startFake(w.plan(h))

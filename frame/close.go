@@ -72,9 +72,9 @@ func Close(code Code, reason string) *Frame {
 		return &Frame{Header: Header{Fin: true, Opcode: OpClose}}
 	}
 	reason = strings.ToValidUTF8(reason, "\uFFFD")
-	const room = 123
-	if len(reason) > room {
-		cut := room
+	const most = 123
+	if len(reason) > most {
+		cut := most
 		for !utf8.RuneStart(reason[cut]) { // it is valid by now
 			cut--
 		}

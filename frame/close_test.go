@@ -49,7 +49,7 @@ func TestClose(t *testing.T) {
 			assert.Equal(t, Header{Fin: true, Opcode: OpClose}, f.Header)
 			assert.Equal(t, tt.want, f.String())
 			if len(tt.want) > inline {
-				assert.Equal(t, len(tt.want), cap(f.Payload), "no room that is not used")
+				assert.Equal(t, len(tt.want), cap(f.Payload), "no capacity that is not used")
 			}
 			code, reason := f.CloseStatus()
 			assert.Equal(t, tt.code, code)

@@ -106,9 +106,9 @@ func isPoisoned(p []byte) bool {
 	if len(p) < len(poisoned) {
 		return false
 	}
-	begin := strings.IndexByte(poisoned, p[0])
+	start := strings.IndexByte(poisoned, p[0])
 	for i := range p {
-		if begin < 0 || p[i] != poisoned[(begin+i)%len(poisoned)] {
+		if start < 0 || p[i] != poisoned[(start+i)%len(poisoned)] {
 			return false
 		}
 	}

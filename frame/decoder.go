@@ -139,7 +139,7 @@ func (d *Decoder) header(p []byte) (n int, ok bool, err *Error) {
 	}
 	n = size - int(d.got)
 	d.got, d.pos = 0, 0
-	d.begin(head[:size])
+	d.startFrame(head[:size])
 	return n, true, nil
 }
 
@@ -239,8 +239,8 @@ func declared(h []byte) int64 {
 	}
 }
 
-// begin takes over a header that was judged.
-func (d *Decoder) begin(h []byte) {
+// startFrame takes over a header that was judged.
+func (d *Decoder) startFrame(h []byte) {
 	d.cur = Header{
 		Fin:    h[0]&0x80 != 0,
 		RSV:    h[0] & 0x70,

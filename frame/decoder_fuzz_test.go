@@ -10,29 +10,29 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// story is what a stream of bytes tells, however it is chopped: headers of
+// reading is what a stream of bytes tells, however it is chopped: headers of
 // messages, payload bytes and control frames in their order, and how it failed.
-type story struct {
+type reading struct {
 	events []string
 	open   []byte // data since the last event
 	code   Code   // 0: not failed
 	at     int    // bytes it took to know
 }
 
-func (s *story) event(format string, args ...any) {
+func (s *reading) event(format string, args ...any) {
 	if len(s.open) > 0 {
 		s.events, s.open = append(s.events, string(s.open)), nil
 	}
 	s.events = append(s.events, fmt.Sprintf(format, args...))
 }
 
-func (s *story) first(op Opcode, rsv byte)    { s.event("%v %#x:", op, rsv) }
-func (s *story) data(p []byte)                { s.open = append(s.open, p...) }
-func (s *story) last()                        { s.event("fin") }
-func (s *story) control(op Opcode, p []byte)  { s.event("%v %q", op, p) }
-func (s *story) fail(code Code, at int) story { s.code, s.at = code, at; return s.end() }
+func (s *reading) first(op Opcode, rsv byte)      { s.event("%v %#x:", op, rsv) }
+func (s *reading) data(p []byte)                  { s.open = append(s.open, p...) }
+func (s *reading) last()                          { s.event("fin") }
+func (s *reading) control(op Opcode, p []byte)    { s.event("%v %q", op, p) }
+func (s *reading) fail(code Code, at int) reading { s.code, s.at = code, at; return s.end() }
 
-func (s *story) end() story {
+func (s *reading) end() reading {
 	s.event("end")
 	return *s
 }
@@ -43,7 +43,7 @@ type reader struct {
 	d    Decoder
 	rest []byte
 	used int
-	story
+	reading
 }
 
 func (r *reader) byte() (b int, ok bool) {
@@ -60,7 +60,7 @@ func (r *reader) fail(code Code) bool {
 	return false
 }
 
-func reference(d Decoder, p []byte) story {
+func reference(d Decoder, p []byte) reading {
 	r := &reader{d: d, rest: p}
 	fragments := 0 // of the message that is open
 	for r.frame(&fragments) {
@@ -185,8 +185,8 @@ func (r *reader) payload(op int, fin bool, length *big.Int, key []byte, fragment
 
 // tell runs p through d in pieces of the given sizes, around and around; none
 // means all at once. A failure must come with the piece that holds byte at.
-func tell(t *testing.T, d Decoder, p []byte, cuts []byte) story {
-	var s story
+func tell(t *testing.T, d Decoder, p []byte, cuts []byte) reading {
+	var s reading
 	var f Frame
 	fed := 0
 	for i := 0; fed < len(p); i++ {
@@ -225,7 +225,7 @@ func tell(t *testing.T, d Decoder, p []byte, cuts []byte) story {
 	return s.end()
 }
 
-// Any split of any bytes tells the same story, the one of the slow reader.
+// Any split of any bytes gives the same reading, the one of the slow reader.
 func FuzzDecoder(f *testing.F) {
 	key := [4]byte{0x37, 0xfa, 0x21, 0x3d}
 	talk := func(masked bool) (p []byte) {
@@ -256,7 +256,7 @@ func FuzzDecoder(f *testing.F) {
 		want := reference(d, p)
 
 		assert.Equal(t, want, tell(t, d, p, bytes.Repeat([]byte{1}, len(p))), "byte by byte")
-		for _, got := range []story{tell(t, d, p, nil), tell(t, d, p, cuts)} {
+		for _, got := range []reading{tell(t, d, p, nil), tell(t, d, p, cuts)} {
 			assert.Equal(t, want.events, got.events)
 			assert.Equal(t, want.code, got.code)
 			assert.GreaterOrEqual(t, got.at, want.at)

@@ -35,7 +35,7 @@ func TestMakers(t *testing.T) {
 	}
 }
 
-func TestNewHasTheRoomItWasAskedFor(t *testing.T) {
+func TestNewHasTheCapacityAskedFor(t *testing.T) {
 	for _, size := range []int{0, 1, inline - 1, inline, inline + 1, 1000} {
 		f := New(OpText, size)
 		assert.Empty(t, f.Payload)

@@ -17,21 +17,21 @@ type lease struct{ memory []byte }
 // leases holds memory by its class.
 var leases [4 * bits.UintSize]sync.Pool
 
-// class says which memory serves size bytes, and how much room it has. There are
+// class says which memory serves size bytes, and what its capacity is. There are
 // four classes between two powers of two: any memory of a class serves all of
 // it, and has at most a quarter more than was asked for.
-func class(size int) (k, room int) {
+func class(size int) (k, capacity int) {
 	shift := bits.Len(uint(size-1)) - 3
 	quarter := (size - 1) >> shift // 4 to 7
 	return 4*shift + quarter - 4, (quarter + 1) << shift
 }
 
 func newLease(size int) *lease {
-	k, room := class(size)
+	k, capacity := class(size)
 	if l, ok := leases[k].Get().(*lease); ok {
 		return l
 	}
-	return &lease{memory: make([]byte, 0, room)}
+	return &lease{memory: make([]byte, 0, capacity)}
 }
 
 // giveBack lets memory be used by another frame. In a debug build it is never used
@@ -49,10 +49,10 @@ func (l *lease) giveBack() {
 // the bytes that have arrived (rounding adds up to a quarter).
 const growthLimit = 4
 
-// Grow is for a stage that collects a message in a frame of its own. It makes room
+// Grow is for a stage that collects a message in a frame of its own. It makes space
 // for at least size bytes in f's payload, and for want bytes if that is no more than
 // four times size: what a peer declares is not believed further. Under 4 KiB it makes
-// room for no more than twice size.
+// space for no more than twice size.
 func (f *Frame) Grow(size, want int) {
 	held := cap(f.Payload)
 	if size <= held {

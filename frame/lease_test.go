@@ -13,22 +13,22 @@ import (
 )
 
 func TestClass(t *testing.T) {
-	for _, tt := range []struct{ size, room int }{
+	for _, tt := range []struct{ size, capacity int }{
 		{4096, 4096}, {4097, 5120}, {5120, 5120}, {5121, 6144}, {6145, 7168}, {7169, 8192}, {8192, 8192}, {8193, 10240},
 		{64 << 10, 64 << 10}, {1<<20 - 1, 1 << 20}, {1 << 20, 1 << 20}, {1<<20 + 1, 5 << 18},
 	} {
-		_, room := class(tt.size)
-		assert.Equal(t, tt.room, room, "%d", tt.size)
+		_, capacity := class(tt.size)
+		assert.Equal(t, tt.capacity, capacity, "%d", tt.size)
 	}
 	last := -1
 	for size := leased; size < 1<<20; size += 13 {
-		k, room := class(size)
-		require.GreaterOrEqual(t, room, size)
-		require.LessOrEqual(t, room, size+size/4+1)
+		k, capacity := class(size)
+		require.GreaterOrEqual(t, capacity, size)
+		require.LessOrEqual(t, capacity, size+size/4+1)
 		require.GreaterOrEqual(t, k, last, "classes rise with the size: %d", size)
-		again, same := class(room)
+		again, same := class(capacity)
 		require.Equal(t, k, again, "memory comes back to where it was taken from: %d", size)
-		require.Equal(t, room, same)
+		require.Equal(t, capacity, same)
 		last = k
 	}
 	k, _ := class(math.MaxInt/2 + 1)

@@ -129,7 +129,7 @@ func (a *assembler) roomIn(rest int) []byte {
 		return nil
 	}
 	n, held := len(message.Payload), footprint(message)
-	if n < minDirectRead { // nothing is taken on a promise before as much has arrived
+	if n < minDirectRead { // nothing is allocated for what a header announces before as much has arrived
 		return nil
 	}
 	if free := cap(message.Payload) - n; free < min(rest, minDirectRead) {

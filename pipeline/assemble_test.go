@@ -33,37 +33,37 @@ func TestAssembleGrowsByTheFrame(t *testing.T) {
 
 // The driver reads to where the bytes of a message belong, as far as they are that
 // message's; nowhere else.
-func TestRoomIsInTheMessage(t *testing.T) {
+func TestSpaceIsInTheMessage(t *testing.T) {
 	a := new(assembler)
 	var whole *frame.Frame
 	ends := &sinks{func(item any) { whole = item.(*frame.Frame) }, func(any) {}}
 	joinAll(ends, ends, a)
-	room := func(most int) []byte {
+	space := func(most int) []byte {
 		r := Space{Max: most}
 		a.onUp(&r)
 		return r.Buf
 	}
-	assert.Nil(t, room(1<<20), "no message")
+	assert.Nil(t, space(1<<20), "no message")
 	a.onUp(data(frame.OpBinary, false, 20_000, make([]byte, 10_000)))
-	assert.Len(t, room(10_000), 10_000)
-	assert.Len(t, room(100), 100)
-	assert.Nil(t, room(0))
-	buf := room(10_000)
+	assert.Len(t, space(10_000), 10_000)
+	assert.Len(t, space(100), 100)
+	assert.Nil(t, space(0))
+	buf := space(10_000)
 	buf[0], buf[9_999] = 1, 2
 	a.onUp(data(frame.OpContinuation, false, 20_000, buf))
 	assert.Equal(t, &buf[0], &a.message.Payload[10_000], "where it was read to")
-	assert.Nil(t, room(1<<20), "the frame is through")
+	assert.Nil(t, space(1<<20), "the frame is through")
 	a.onUp(data(frame.OpContinuation, false, 10<<20, make([]byte, 300_000)))
-	assert.Len(t, room(10<<20), maxDirectRead)
+	assert.Len(t, space(10<<20), maxDirectRead)
 	a.onUp(data(frame.OpContinuation, true, 0, nil))
 	require.Len(t, whole.Payload, 320_000)
 	assert.EqualValues(t, []byte{1, 2}, []byte{whole.Payload[10_000], whole.Payload[19_999]})
-	assert.Nil(t, room(1<<20), "the message is through")
+	assert.Nil(t, space(1<<20), "the message is through")
 }
 
-// As long as more than a little is to come there is room to read it to, from the first 8 KiB
+// As long as more than a little is to come there is space to read it to, from the first 8 KiB
 // on, and never for more than is to come.
-func TestRoomIsNeverTooSmall(t *testing.T) {
+func TestSpaceIsNeverTooSmall(t *testing.T) {
 	const length = 1 << 20
 	a := new(assembler)
 	ends := &sinks{func(any) {}, func(any) {}}

@@ -51,7 +51,7 @@ func TestBudgetCounts(t *testing.T) {
 		}},
 		{"empty ones", []read{{piece(binary, false, "", 0), begun}, {piece(next, true, "", 0), 0}, {piece(binary, false, "0", 0), begun}}},
 		{"control frames are free", []read{{piece(binary, false, "0", 0), begun}, {piece(frame.OpPing, true, "0123", 0), begun}, {piece(frame.OpPing, true, "01", 2), begun}}},
-		{"what it has room for", []read{{piece(binary, true, string(make([]byte, 100)), 1<<20), frameCost + 200}, {make([]byte, 100), frameCost + 200}, {make([]byte, 1), frameCost + 402}}},
+		{"what it has space for", []read{{piece(binary, true, string(make([]byte, 100)), 1<<20), frameCost + 200}, {make([]byte, 100), frameCost + 200}, {make([]byte, 1), frameCost + 402}}},
 		{"what was declared, if it is near", []read{{piece(binary, true, string(make([]byte, 8<<10)), 8<<10), frameCost + 16<<10}, {make([]byte, 8<<10), 0}}},
 	} {
 		for name, stage := range map[string]func(b *Budget) Stage{"core": thrifty, "links": func(b *Budget) Stage {
@@ -164,13 +164,13 @@ func TestBudgetIsMemory(t *testing.T) {
 		joinAll(bottom, bottom, a, &budgeted{Budget: b})
 		arrived := 0
 		for arrived < declared {
-			room := Space{Max: declared - arrived}
-			a.onUp(&room)
+			space := Space{Max: declared - arrived}
+			a.onUp(&space)
 			n := min(1+random.IntN(1<<random.IntN(18)), declared-arrived)
 			p := make([]byte, n)
-			if len(room.Buf) > minDirectRead {
-				n = min(n, len(room.Buf))
-				p = room.Buf[:n]
+			if len(space.Buf) > minDirectRead {
+				n = min(n, len(space.Buf))
+				p = space.Buf[:n]
 			}
 			arrived += n
 			a.onUp(&frame.Frame{Header: frame.Header{Opcode: frame.OpBinary, Length: declared, Fin: arrived == declared}, Payload: p})
@@ -190,15 +190,15 @@ func TestBudgetIsMemory(t *testing.T) {
 }
 
 // Two bytes of a megabyte hold what they take, and the driver is told no place to read to.
-func TestPromiseHoldsNothing(t *testing.T) {
+func TestAnnouncedLengthHoldsNothing(t *testing.T) {
 	a := new(assembler)
 	bottom := &sinks{func(any) {}, func(any) {}}
 	joinAll(bottom, bottom, a)
 	for _, p := range []string{"a", "b"} {
 		a.onUp(&frame.Frame{Header: frame.Header{Opcode: frame.OpBinary, Length: 1 << 20}, Payload: []byte(p)})
-		room := Space{Max: 1<<20 - 1}
-		a.onUp(&room)
-		assert.Nil(t, room.Buf)
+		space := Space{Max: 1<<20 - 1}
+		a.onUp(&space)
+		assert.Nil(t, space.Buf)
 		assert.Less(t, footprint(a.message), 1<<10)
 	}
 }
@@ -244,7 +244,7 @@ func TestBudgetIsAllMemory(t *testing.T) {
 	}
 }
 
-// A frame begun and left holds a coder, and that counts: under 64 KiB there is no room for
+// A frame begun and left holds a coder, and that counts: under 64 KiB there is no space for
 // three hundred.
 func TestBudgetCountsCoders(t *testing.T) {
 	b := &Budget{Max: 64 << 10}

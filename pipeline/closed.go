@@ -21,8 +21,7 @@ func (s Side) String() string {
 	return [...]string{"nobody", "peer", "local"}[s]
 }
 
-// Closed is the last item up a pipeline, exactly once: the account of how the
-// connection ended.
+// Closed is the last item up a pipeline, exactly once: how the connection ended.
 type Closed struct {
 	Code   frame.Code // of the Close that came or went first; frame.NoStatus if it had none, frame.Abnormal if there was no Close
 	Reason string     // of the same Close

@@ -23,7 +23,7 @@ type Codec struct {
 func (o Codec) Stage() Stage {
 	return func(up, down Sink) (Sink, Sink) {
 		c := new(codec)
-		c.begin(&o)
+		c.init(&o)
 		return asStage(up, down, c)
 	}
 }
@@ -34,7 +34,7 @@ type codec struct {
 	out     outgoing      // goes down, again and again
 }
 
-func (c *codec) begin(o *Codec) {
+func (c *codec) init(o *Codec) {
 	c.decoder = frame.Decoder{FromServer: o.Client, RSV: o.RSV, MaxFrame: o.MaxFrame, MaxFragments: o.Fragments}
 	c.out.Codec = o
 }

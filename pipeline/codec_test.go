@@ -137,7 +137,7 @@ func allocated() uint64 {
 	return m.TotalAlloc
 }
 
-// A header is a promise, and promises take no memory: RFC 6455 10.4.
+// What a header announces takes no memory before it arrives: RFC 6455 10.4.
 func TestMemoryFollowsWhatArrived(t *testing.T) {
 	for _, stream := range []bool{false, true} {
 		r := newRig(t, terms{client: true, frame: -1, message: -1, time: -1, stream: stream}.chain())

@@ -64,7 +64,7 @@ func (o *Core) appendLayers(c *core, stack []layer) []layer {
 		stack = append(stack, &budgeted{Budget: o.Budget})
 	}
 	c.closer.Closing = &o.Closing
-	c.codec.begin(&o.Codec)
+	c.codec.init(&o.Codec)
 	return append(stack, &c.closer, &c.codec)
 }
 

@@ -363,18 +363,18 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// watchPools counts what is lent from all pools until the test ends.
+// watchPools counts what is outstanding of all pools until the test ends.
 func watchPools(t testing.TB) *atomic.Int64 {
 	n := new(atomic.Int64)
 	count := func(change int) { n.Add(int64(change)) }
-	inflaters.lent = count
+	inflaters.onChange = count
 	for i := range deflaters {
-		deflaters[i].lent = count
+		deflaters[i].onChange = count
 	}
 	t.Cleanup(func() {
-		inflaters.lent = nil
+		inflaters.onChange = nil
 		for i := range deflaters {
-			deflaters[i].lent = nil
+			deflaters[i].onChange = nil
 		}
 	})
 	return n

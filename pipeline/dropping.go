@@ -62,13 +62,13 @@ func (b *outbox) makeRoom() bool {
 		b.coming = dropped
 	}
 	b.dropped.Messages++
-	b.forget(first, last)
+	b.unqueue(first, last)
 	b.tell(&b.link)
 	return true
 }
 
-// forget takes frames out of the queue that will not go out.
-func (b *outbox) forget(first, last int) {
+// unqueue takes frames out of the queue that will not go out.
+func (b *outbox) unqueue(first, last int) {
 	for _, f := range b.queue[first:last] {
 		b.size -= cost(f)
 		b.refuse(f, 0)
@@ -88,5 +88,5 @@ func (b *outbox) abandon() {
 			b.dropped.Messages++
 		}
 	}
-	b.forget(0, len(b.queue))
+	b.unqueue(0, len(b.queue))
 }

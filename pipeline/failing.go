@@ -46,7 +46,7 @@ func (c *closer) weClose(f *frame.Frame) {
 }
 
 // fail ends the connection because of e: a Close with its code if none was sent
-// yet, and no more patience (RFC 6455 7.1.7).
+// yet, and nothing more is waited for (RFC 6455 7.1.7).
 func (c *closer) fail(e *frame.Error) { c.failBecause(e, e) }
 
 // failBecause says more to this side than the Close says to the peer.

@@ -44,7 +44,7 @@ func (i *inflating) data(f *frame.Frame) {
 		return
 	}
 	if f.Opcode != frame.OpContinuation {
-		i.release() // what a stage that panicked may have left behind
+		i.free() // what a stage that panicked may have left behind
 		i.compressed = f.RSV&frame.RSV1 != 0
 		i.head = frame.Header{Opcode: f.Opcode, RSV: f.RSV &^ frame.RSV1}
 	}
@@ -58,7 +58,7 @@ func (i *inflating) data(f *frame.Frame) {
 	i.busy = true
 	defer func() { // also if a stage panics
 		if i.busy = false; i.failed {
-			i.release()
+			i.free()
 		}
 	}()
 	if f.Fin {
@@ -111,7 +111,7 @@ func (i *inflating) last(p []byte) {
 		i.window.set(i.z.Latest(i.window.size))
 	}
 	i.emit(true)
-	i.release()
+	i.free()
 }
 
 // feed inflates p, and passes up what becomes too much to keep. It reports false if the
@@ -167,7 +167,7 @@ func (i *inflating) fail(e *frame.Error) {
 func (i *inflating) end() {
 	i.failed = true
 	if !i.busy { // else data will return soon
-		i.release()
+		i.free()
 	}
 }
 
@@ -184,7 +184,7 @@ func (i *inflating) borrow() *inflate.Decoder {
 	return z
 }
 
-func (i *inflating) release() {
+func (i *inflating) free() {
 	if i.z != nil {
 		inflaters.put(i.z)
 		i.z = nil

@@ -111,7 +111,7 @@ func TestInflateFinalBlocks(t *testing.T) {
 // However the network cuts it, a message is the same; and memory between two
 // messages is a window and no more.
 func TestInflateSplits(t *testing.T) {
-	lent := watchPools(t)
+	outstanding := watchPools(t)
 	random := rand.New(rand.NewSource(1))
 	for _, o := range []Deflate{takesOver, fresh} {
 		from := newDeflateRig(o)
@@ -132,7 +132,7 @@ func TestInflateSplits(t *testing.T) {
 			require.Equal(t, frame.OpBinary, b.Opcode)
 			require.True(t, bytes.Equal(want, a.Payload))
 			require.True(t, bytes.Equal(want, b.Payload))
-			require.Zero(t, lent.Load())
+			require.Zero(t, outstanding.Load())
 		}
 	}
 }
@@ -199,7 +199,7 @@ func TestInflatePlain(t *testing.T) {
 
 // Data that does not inflate fails the connection; nothing follows.
 func TestInflateGarbage(t *testing.T) {
-	lent := watchPools(t)
+	outstanding := watchPools(t)
 	half := messageOf(t, prose(1, 1000)).String()
 	for _, tt := range []struct {
 		name, payload string
@@ -232,7 +232,7 @@ func TestInflateGarbage(t *testing.T) {
 				r.onUp(frame.Text("plain"))
 				assert.Len(t, r.up, up)
 				assert.Len(t, r.down, 1)
-				assert.Zero(t, lent.Load())
+				assert.Zero(t, outstanding.Load())
 			}
 		})
 	}
@@ -261,7 +261,7 @@ func TestInflateBomb(t *testing.T) {
 	} {
 		for _, size := range []int{13, 1 << 20} {
 			t.Run(fmt.Sprintf("%s/pieces of %d", tt.name, size), func(t *testing.T) {
-				lent := watchPools(t)
+				outstanding := watchPools(t)
 				inflated, failed := 0, 0
 				onUp, onDown := tt.stage(func(item any) {
 					inflated += len(item.(*frame.Frame).Payload)
@@ -287,7 +287,7 @@ func TestInflateBomb(t *testing.T) {
 				}
 				assert.Equal(t, 1, failed)
 				assert.LessOrEqual(t, inflated, tt.most)
-				assert.Zero(t, lent.Load())
+				assert.Zero(t, outstanding.Load())
 			})
 		}
 	}
@@ -347,7 +347,7 @@ func TestDeflateEnds(t *testing.T) {
 	for name, end := range ends {
 		for _, o := range []Deflate{fresh, takesOver} {
 			t.Run(name, func(t *testing.T) {
-				lent := watchPools(t)
+				outstanding := watchPools(t)
 				var conns [][2]Sink
 				begun := pieces(messageOf(t, prose(1, 100<<10)), 9<<10)[0]
 				for range 10 {
@@ -356,11 +356,11 @@ func TestDeflateEnds(t *testing.T) {
 					onDown(frame.Fragment(frame.OpText, false, prose(1, 1000)))
 					conns = append(conns, [2]Sink{onUp, onDown})
 				}
-				require.EqualValues(t, 20, lent.Load())
+				require.EqualValues(t, 20, outstanding.Load())
 				for _, c := range conns {
 					end(c[0], c[1])
 				}
-				assert.Zero(t, lent.Load())
+				assert.Zero(t, outstanding.Load())
 			})
 		}
 	}
@@ -372,7 +372,7 @@ func TestDeflateEndsWithin(t *testing.T) {
 	for _, size := range []int{1 << 10, 1 << 20} {
 		for _, end := range []string{"failed", "closed", "panic"} {
 			t.Run(fmt.Sprintf("%s/pieces of %d", end, size), func(t *testing.T) {
-				lent := watchPools(t)
+				outstanding := watchPools(t)
 				var onUp, onDown Sink
 				up := 0
 				onUp, onDown = fresh.Stage()(func(item any) {
@@ -402,7 +402,7 @@ func TestDeflateEndsWithin(t *testing.T) {
 					}()
 				}
 				assert.Equal(t, 3, up)
-				assert.Zero(t, lent.Load())
+				assert.Zero(t, outstanding.Load())
 			})
 		}
 	}

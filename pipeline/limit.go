@@ -92,7 +92,7 @@ func (l *limiter) watch() {
 	s := l.status()
 	left := l.Time - (clock(s) - l.began)
 	if left <= 0 {
-		if l.again == patience || s.LastRead.Before(s.Now) {
+		if l.again == maxAgain || s.LastRead.Before(s.Now) {
 			l.down(frame.Failure(frame.PolicyViolation, "message not finished in time"))
 			return
 		}
@@ -103,8 +103,8 @@ func (l *limiter) watch() {
 	l.down(&After{Delay: max(left, l.Time/64), Event: (*overdue)(l), Replace: true}) // the clock may stand still: not again at once
 }
 
-// patience is how often the time of a message may begin anew.
-const patience = 3
+// maxAgain is how often the time of a message may begin anew.
+const maxAgain = 3
 
 // clock stands still while nothing is read because the handler is slow: the peer is
 // not to blame for that.

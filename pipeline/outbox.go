@@ -8,8 +8,8 @@ type Policy byte
 // The policies for a peer that takes its messages too slowly.
 const (
 	CloseSlow  Policy = iota // end the connection, with 1008
-	DropNewest               // messages that find no room are dropped
-	DropOldest               // those that wait longest are dropped to make room
+	DropNewest               // messages that find no space are dropped
+	DropOldest               // those that wait longest are dropped to make space
 )
 
 // Outbox keeps messages back while the wire is slow, and drops some when they are
@@ -50,7 +50,7 @@ type outbox struct {
 	losses
 	queue   []*frame.Frame // wait, oldest first
 	size    int            // what they cost
-	control int            // what control frames have cost since the wire last had room
+	control int            // what control frames have cost since the wire last had space
 	open    bool           // a message has gone out in part
 	coming  message        // the one that comes down
 	state   outboxState
@@ -70,7 +70,7 @@ const (
 type outboxState uint8
 
 const (
-	keeping outboxState = iota // what the wire has no room for
+	keeping outboxState = iota // what the wire has no space for
 	leaving                    // a Close goes down: nothing waits any more
 	failed                     // so has the connection: nothing goes out any more
 )
@@ -78,7 +78,7 @@ const (
 func (b *outbox) onUp(item any) {
 	switch item.(type) {
 	case *Written:
-		b.release()
+		b.sendOn()
 		b.up(item)
 		b.calm(nil)
 	case *Settled: // the peer's Close, or its mistake, is about to be answered
@@ -90,7 +90,7 @@ func (b *outbox) onUp(item any) {
 		}
 	case *Drained:
 		b.pressed = false
-		b.release()
+		b.sendOn()
 		b.calm(item)
 	case *Closed:
 		b.abandon()
@@ -145,7 +145,7 @@ func (b *outbox) onDown(item any) {
 
 // affordable counts a control frame.
 func (b *outbox) affordable(f *frame.Frame) bool {
-	if b.room() {
+	if b.hasSpace() {
 		b.control = 0
 		return true
 	}
@@ -174,7 +174,7 @@ func (b *outbox) take(f *frame.Frame) {
 }
 
 // idle reports whether a frame may go out at once.
-func (b *outbox) idle() bool { return b.state == leaving || len(b.queue) == 0 && b.room() }
+func (b *outbox) idle() bool { return b.state == leaving || len(b.queue) == 0 && b.hasSpace() }
 
 func (b *outbox) keep(f *frame.Frame) {
 	b.queue = append(b.queue, f)
@@ -199,12 +199,12 @@ func (b *outbox) fail() {
 	b.down(&Overflow{})
 }
 
-// release sends on what the wire has room for.
-func (b *outbox) release() {
+// sendOn sends what the wire has space for.
+func (b *outbox) sendOn() {
 	if b.state == failed { // Closing takes nothing more
 		return
 	}
-	for len(b.queue) > 0 && b.room() {
+	for len(b.queue) > 0 && b.hasSpace() {
 		b.shift()
 	}
 }
@@ -232,7 +232,7 @@ func (b *outbox) pass(f *frame.Frame) {
 	b.down(f)
 }
 
-func (b *outbox) room() bool {
+func (b *outbox) hasSpace() bool {
 	high := b.High
 	if b.Limit > 0 {
 		high = min(high, b.Limit/2)

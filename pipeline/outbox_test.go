@@ -230,7 +230,7 @@ func TestOutboxHighMark(t *testing.T) {
 }
 
 // The limit is of all that waits: a high mark beyond it does not let the wire have
-// more, and what the wire has leaves less room for what is kept back.
+// more, and what the wire has leaves less space for what is kept back.
 func TestOutboxLimitIsOfBoth(t *testing.T) {
 	w := newSlowWire(t, Outbox{Limit: 4 * (frameCost + 4), High: 1 << 20, Policy: DropOldest})
 	w.play(strings.Repeat("aaaa ", 1000))

@@ -59,14 +59,14 @@ func New(d Driver, top, core Part) *Pipeline {
 	alive, usualTop := top.(*KeepAlive)
 	web, usualCore := core.(*Core)
 	if !usualTop || !usualCore {
-		return new(Pipeline).begin(d, top.layers(), core.layers())
+		return new(Pipeline).join(d, top.layers(), core.layers())
 	}
 	w := new(whole)
 	var tops, cores [10]layer // enough for all there are, on the stack
-	return w.Pipeline.begin(d, alive.appendLayers(&w.top, tops[:0]), web.appendLayers(&w.core, cores[:0]))
+	return w.Pipeline.join(d, alive.appendLayers(&w.top, tops[:0]), web.appendLayers(&w.core, cores[:0]))
 }
 
-func (p *Pipeline) begin(d Driver, top, core []layer) *Pipeline {
+func (p *Pipeline) join(d Driver, top, core []layer) *Pipeline {
 	p.driver = d
 	p.bottom, p.core = joinAll((*middle)(p), (*bottomEnd)(p), core...)
 	p.low, p.high = joinAll((*topEnd)(p), (*middle)(p), top...)

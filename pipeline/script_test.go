@@ -218,7 +218,7 @@ type play struct {
 	line      line
 	bytewise  bool
 	joining   bool
-	joint     []byte // bytes of peer lines that go together
+	together  []byte // bytes of peer lines that go together
 	hungUp    bool   // and that was expected
 	sawClosed bool
 }
@@ -229,9 +229,9 @@ func (p *play) failf(format string, args ...any) {
 }
 
 func (p *play) step() {
-	if p.line.key != "peer" && len(p.joint) > 0 {
-		p.read(p.joint)
-		p.joint = nil
+	if p.line.key != "peer" && len(p.together) > 0 {
+		p.read(p.together)
+		p.together = nil
 	}
 	switch p.line.key {
 	case "peer":
@@ -262,7 +262,7 @@ func (p *play) step() {
 func (p *play) peer(b []byte) {
 	switch {
 	case p.joining:
-		p.joint = append(p.joint, b...)
+		p.together = append(p.together, b...)
 	case p.bytewise:
 		for len(b) > 0 {
 			n := 1
@@ -278,8 +278,8 @@ func (p *play) peer(b []byte) {
 }
 
 func (p *play) finish() {
-	if len(p.joint) > 0 {
-		p.read(p.joint)
+	if len(p.together) > 0 {
+		p.read(p.together)
 	}
 	p.nothing("the end")
 }

@@ -127,7 +127,7 @@ func (s *sequencer) take(f *frame.Frame) {
 	default:
 		s.open = !f.Fin
 		if s.down(f); !s.open {
-			s.release()
+			s.sendOn()
 		}
 	}
 }
@@ -198,9 +198,9 @@ func (b *backlog) takeFirst() *frame.Frame {
 
 func (b *backlog) dropFirst() { b.refuse(b.takeFirst(), 1) }
 
-// release sends on what has waited for the end of a message. A stage above may answer
+// sendOn sends what has waited for the end of a message. A stage above may answer
 // what comes of that at once: it may begin another message, whose end the rest waits for.
-func (s *sequencer) release() {
+func (s *sequencer) sendOn() {
 	b := s.backlog
 	if b == nil {
 		return

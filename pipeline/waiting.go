@@ -92,7 +92,7 @@ func (c *closer) due() {
 }
 
 // expired reports whether the time of a wait is over, and if not looks again. It is not while
-// the handler gives no credit, for what is waited for may wait to be read; nor, patience
+// the handler gives no credit, for what is waited for may wait to be read; nor, maxAgain
 // times, while there is something to read that we are late with; nor as long as the peer
 // takes so many bytes of our output each time.
 func (c *closer) expired(timeout time.Duration, taken int) bool {
@@ -107,7 +107,7 @@ func (c *closer) expired(timeout time.Duration, taken int) bool {
 	case s.Blocked && w.waiting-s.Waiting >= taken:
 		w.began, w.waiting = clock(s), s.Waiting
 		c.lookIn(timeout)
-	case w.again < patience && !s.LastRead.Before(s.Now):
+	case w.again < maxAgain && !s.LastRead.Before(s.Now):
 		w.again++
 		c.lookIn(timeout / 4)
 	default:

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// patient is a listener that waits while the system has no descriptor or memory
+// retryListener is a listener that waits while the system has no descriptor or memory
 // for another connection. It says so once, where net/http would at every try, and
 // not again for a while: under load, connections that end make room for one.
-type patient struct {
+type retryListener struct {
 	net.Listener
 	log    *log.Logger // nil: the standard one
 	closed chan struct{}
@@ -22,15 +22,15 @@ type patient struct {
 	said time.Time // that it waits
 }
 
-// hush is how long a listener that has said that it waits does not repeat it.
-const hush = time.Minute
+// repeatAfter is the least time between two lines that say that a listener waits.
+const repeatAfter = time.Minute
 
-func (s *Server) patient(l net.Listener) net.Listener {
-	return &patient{Listener: l, log: s.ErrorLog, closed: make(chan struct{})}
+func (s *Server) retrying(l net.Listener) net.Listener {
+	return &retryListener{Listener: l, log: s.ErrorLog, closed: make(chan struct{})}
 }
 
 // Accept returns connections as the listener below makes them.
-func (p *patient) Accept() (net.Conn, error) {
+func (p *retryListener) Accept() (net.Conn, error) {
 	const first, longest = 5 * time.Millisecond, time.Second
 	said := false
 	for pause := first; ; pause = min(2*pause, longest) {
@@ -41,7 +41,7 @@ func (p *patient) Accept() (net.Conn, error) {
 			}
 			return nc, err
 		}
-		if pause == first && p.mayComplain() {
+		if pause == first && p.mayLog() {
 			said = true
 			p.say("sockets: no connection can be accepted for now: " + err.Error())
 		}
@@ -56,22 +56,22 @@ func (p *patient) Accept() (net.Conn, error) {
 }
 
 // Close ends a pause as well.
-func (p *patient) Close() error {
+func (p *retryListener) Close() error {
 	p.once.Do(func() { close(p.closed) })
 	return p.Listener.Close()
 }
 
-func (p *patient) mayComplain() bool {
+func (p *retryListener) mayLog() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.said.IsZero() && time.Since(p.said) < hush {
+	if !p.said.IsZero() && time.Since(p.said) < repeatAfter {
 		return false
 	}
 	p.said = time.Now()
 	return true
 }
 
-func (p *patient) say(line string) {
+func (p *retryListener) say(line string) {
 	if p.log != nil {
 		p.log.Print(line)
 	} else {

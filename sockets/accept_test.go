@@ -57,11 +57,11 @@ func (a *acceptance) Close() error {
 
 func (a *acceptance) Addr() net.Addr { return &net.TCPAddr{} }
 
-// patientOver is what Serve puts around a listener, and what it logs.
-func patientOver(l net.Listener) (net.Listener, *bytes.Buffer) {
+// retryOver is what Serve puts around a listener, and what it logs.
+func retryOver(l net.Listener) (net.Listener, *bytes.Buffer) {
 	b := new(bytes.Buffer)
 	s := &Server{Server: http.Server{ErrorLog: log.New(b, "", 0)}}
-	return s.patient(l), b
+	return s.retrying(l), b
 }
 
 func many(n int, err error) (all []error) {
@@ -77,7 +77,7 @@ func TestAcceptRecovers(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		synctest.Test(t, func(t *testing.T) {
 			below := newAcceptance(append(many(20, shortOf(errno)), nil, nil)...)
-			l, said := patientOver(below)
+			l, said := retryOver(below)
 			began := time.Now()
 			nc, err := l.Accept()
 			require.NoError(t, err)
@@ -103,13 +103,13 @@ func TestAcceptDoesNotRepeatItself(t *testing.T) {
 		for range 100 {
 			script = append(script, shortOf(syscall.EMFILE), nil)
 		}
-		l, said := patientOver(newAcceptance(append(script, shortOf(syscall.EMFILE), nil)...))
+		l, said := retryOver(newAcceptance(append(script, shortOf(syscall.EMFILE), nil)...))
 		for range 100 {
 			_, err := l.Accept()
 			require.NoError(t, err)
 		}
 		assert.Equal(t, 2, strings.Count(said.String(), "\n"), said)
-		time.Sleep(hush)
+		time.Sleep(repeatAfter)
 		l.Accept()
 		assert.Equal(t, 4, strings.Count(said.String(), "\n"), "it is, after a while: %s", said)
 	})
@@ -119,12 +119,12 @@ func TestAcceptDoesNotRepeatItself(t *testing.T) {
 func TestAcceptPassesOtherErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, other := range []error{errors.New("broken"), shortOf(syscall.ECONNABORTED), net.ErrClosed} {
-			l, said := patientOver(newAcceptance(other))
+			l, said := retryOver(newAcceptance(other))
 			_, err := l.Accept()
 			assert.Equal(t, other, err)
 			assert.Empty(t, said.String())
 
-			l, said = patientOver(newAcceptance(shortOf(syscall.EMFILE), other))
+			l, said = retryOver(newAcceptance(shortOf(syscall.EMFILE), other))
 			_, err = l.Accept()
 			assert.Equal(t, other, err)
 			assert.Equal(t, 1, strings.Count(said.String(), "\n"), "nothing is well again: %s", said)
@@ -135,7 +135,7 @@ func TestAcceptPassesOtherErrors(t *testing.T) {
 // Close does not wait for the end of a pause, and one is enough.
 func TestAcceptClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, _ := patientOver(newAcceptance(many(1000, shortOf(syscall.EMFILE))...))
+		l, _ := retryOver(newAcceptance(many(1000, shortOf(syscall.EMFILE))...))
 		ended := make(chan error)
 		go func() {
 			_, err := l.Accept()
@@ -152,7 +152,7 @@ func TestAcceptClosed(t *testing.T) {
 }
 
 // The server goes on serving after a shortage, and its Close ends one.
-func TestServeWhenShort(t *testing.T) {
+func TestServeWithoutDescriptors(t *testing.T) {
 	w := newWorld(t, bare)
 	l := &shortage{Listener: w.listen(), fails: 3, late: make(chan struct{})}
 	s := &Server{Server: quiet(http.NotFoundHandler()), System: w.system}

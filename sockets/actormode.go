@@ -87,7 +87,7 @@ func (s *Server) upgrade(answer any) actors.Upgrader {
 
 // MaxHeaderBytes, as an http.Server's MaxHeaderBytes, makes net/http refuse a
 // header of more than 16 KiB with 431. The default in actor mode.
-const MaxHeaderBytes = 16<<10 - slop
+const MaxHeaderBytes = 16<<10 - headerExtra
 
-// slop is what net/http reads beyond MaxHeaderBytes.
-const slop = 4 << 10
+// headerExtra is what net/http reads beyond MaxHeaderBytes.
+const headerExtra = 4 << 10

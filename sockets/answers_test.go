@@ -76,7 +76,7 @@ func (b *scripted) isClosed(w *world) {
 	w.Helper()
 	select {
 	case <-b.closed:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		require.FailNow(w, "body is not closed")
 	}
 	assert.EqualValues(w, 1, b.closes.Load(), "closed once")
@@ -415,7 +415,7 @@ func TestAnswerThatNobodyReads(t *testing.T) {
 		p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 		select {
 		case <-b.closed:
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			require.FailNow(w, "the answer goes on")
 		}
 	})
@@ -475,7 +475,7 @@ func TestResetIsNotAHalfClose(t *testing.T) {
 		p.reset()
 		select {
 		case <-served:
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			require.FailNow(w, "still waits for the listener")
 		}
 		late := pieces("too late")
@@ -575,7 +575,7 @@ func TestAnswersOverHTTP2(t *testing.T) {
 	}))
 	transport := &http.Transport{TLSClientConfig: clientTLS(), ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: patience}
+	client := &http.Client{Transport: transport, Timeout: testTimeout}
 
 	r, err := client.Get("https://" + addr + "/quiet")
 	require.NoError(t, err)

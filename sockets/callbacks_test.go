@@ -26,11 +26,11 @@ func TestCallbacks(t *testing.T) {
 			w := newWorld(t, bare)
 			told := func() (*Callbacks, func() string) {
 				var mu sync.Mutex
-				story, done := "", make(chan struct{})
+				heard, done := "", make(chan struct{})
 				say := func(what string) {
 					mu.Lock()
 					defer mu.Unlock()
-					story += what + ";"
+					heard += what + ";"
 				}
 				return &Callbacks{
 						OnOpen:    func(c *Conn) { say("open") },
@@ -41,19 +41,19 @@ func TestCallbacks(t *testing.T) {
 						<-done
 						mu.Lock()
 						defer mu.Unlock()
-						return story
+						return heard
 					}
 			}
-			server, story := told()
+			server, heard := told()
 			c := w.open(w.dropIn(server), nil)
 			require.NoError(w, c.SendText(w.within(), "hello"))
 			text, err := c.ReceiveText(w.within())
 			require.NoError(w, err)
 			assert.Equal(w, "hello", text)
 			last(c)
-			assert.Equal(w, name, story())
+			assert.Equal(w, name, heard())
 
-			client, story := told()
+			client, heard := told()
 			addr := w.session(nil, func(ctx context.Context, c *Conn) error {
 				c.SendText(ctx, "hello")
 				c.Receive(ctx)
@@ -62,7 +62,7 @@ func TestCallbacks(t *testing.T) {
 			})
 			_, err = client.Dial(w.within(), "ws://"+addr, &DialOptions{System: w.system})
 			require.NoError(w, err)
-			assert.Equal(w, name, story())
+			assert.Equal(w, name, heard())
 		})
 	}
 }

@@ -39,7 +39,7 @@ func (w *world) knock(addr string, lines ...string) (*peer, int) {
 // admitted knocks until it is let in, as it must be when somebody has left.
 func (w *world) admitted(addr string) *peer {
 	w.Helper()
-	for late := time.Now().Add(patience); time.Now().Before(late); time.Sleep(time.Millisecond) {
+	for late := time.Now().Add(testTimeout); time.Now().Before(late); time.Sleep(time.Millisecond) {
 		if p, status := w.knock(addr); status == http.StatusSwitchingProtocols {
 			return p
 		}
@@ -284,7 +284,7 @@ func TestAbandonedUpgradeTakesNoPlace(t *testing.T) {
 		p.reset()
 		select { // the answer comes at the moment when it is no longer wanted, or later
 		case <-q.done:
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			require.Fail(t, "request is not given up")
 		}
 		w.system.Root.Send(q.conn, upgrade)
@@ -299,7 +299,7 @@ func TestAbandonedUpgradeTakesNoPlace(t *testing.T) {
 }
 
 // All at once they are as many as may be, and plain requests are none of them.
-func TestCapsUnderRush(t *testing.T) {
+func TestCapsConcurrently(t *testing.T) {
 	w := newWorld(t, bare)
 	h := w.handler()
 	const many, most = 40, 10

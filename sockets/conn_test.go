@@ -42,7 +42,7 @@ func (w *world) open(addr string, o *Options) *Conn {
 
 // within is a context that bounds a wait of the test.
 func (w *world) within() context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	w.Cleanup(cancel)
 	return ctx
 }

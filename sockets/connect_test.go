@@ -20,7 +20,7 @@ import (
 
 // ask sends a connection a message and waits for the answer.
 func (w *world) ask(conn *actor.PID, message any) any {
-	result, err := w.system.Root.RequestFuture(conn, message, patience).Result()
+	result, err := w.system.Root.RequestFuture(conn, message, testTimeout).Result()
 	require.NoError(w, err)
 	return result
 }
@@ -47,7 +47,7 @@ func TestConnect(t *testing.T) {
 
 		futures := []*actor.Future{}
 		for range 3 {
-			futures = append(futures, w.system.Root.RequestFuture(conn, w.get("http://"+addr+"/hello"), patience))
+			futures = append(futures, w.system.Root.RequestFuture(conn, w.get("http://"+addr+"/hello"), testTimeout))
 		}
 		for _, f := range futures {
 			result, err := f.Result()
@@ -96,8 +96,8 @@ func TestConnectEnds(t *testing.T) {
 				addr, accepted := w.script(func(p *peer) { http.ReadRequest(p.in) })
 				conn, err := Connect(t.Context(), w.system, w.url(addr), &Dialer{TLS: clientTLS()})
 				require.NoError(t, err)
-				first := w.system.Root.RequestFuture(conn, w.get("http://"+addr+"/"), patience)
-				second := w.system.Root.RequestFuture(conn, w.client(h), patience)
+				first := w.system.Root.RequestFuture(conn, w.get("http://"+addr+"/"), testTimeout)
+				second := w.system.Root.RequestFuture(conn, w.client(h), testTimeout)
 				p := <-accepted
 				tt.end(w, conn, p)
 				result, err := first.Result()
@@ -174,7 +174,7 @@ func (w *world) connected() (conn *actor.PID, server *peer) {
 
 // asked is ask without waiting for the answer.
 func (w *world) asked(conn *actor.PID, message any) *actor.Future {
-	return w.system.Root.RequestFuture(conn, message, patience)
+	return w.system.Root.RequestFuture(conn, message, testTimeout)
 }
 
 func outcome(w *world, f *actor.Future) any {

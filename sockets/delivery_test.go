@@ -141,7 +141,7 @@ func TestThePeersCloseIsNotLateWhileItIsNotRead(t *testing.T) {
 		p.send(numbered(messages))
 		p.send(masked(frame.Close(frame.GoingAway, ""))) // the answer, as early as can be
 		until(func() bool { return h.frames() > 0 })
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 		defer cancel()
 		require.NoError(w, s.Shutdown(ctx))
 		p.Close()
@@ -191,7 +191,7 @@ func TestShutdownWaitsForTheLastWord(t *testing.T) {
 					}
 				}()
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 			defer cancel()
 			require.NoError(w, s.Shutdown(ctx))
 			assert.EqualValues(w, conns, worked.Load())
@@ -257,7 +257,7 @@ func TestABurstIsNoSlowConsumer(t *testing.T) {
 func TestASlowConsumerIsOneThatDoesNotTake(t *testing.T) {
 	everywhere(t, func(w *world) {
 		h := w.handler()
-		p, conn := w.deaf(h, &Options{MaxOut: 64 << 10, SlowAfter: 300 * time.Millisecond, WriteStall: -1, CloseTimeout: 100 * time.Millisecond})
+		p, conn := w.nonReading(h, &Options{MaxOut: 64 << 10, SlowAfter: 300 * time.Millisecond, WriteStall: -1, CloseTimeout: 100 * time.Millisecond})
 		began := time.Now()
 		flood(w, conn)
 		closed := h.untilClosed()
@@ -272,7 +272,7 @@ func TestASlowConsumerIsOneThatDoesNotTake(t *testing.T) {
 func TestOutputHasAHardBound(t *testing.T) {
 	everywhere(t, func(w *world) {
 		h := w.handler()
-		p, conn := w.deaf(h, &Options{MaxOut: 64 << 10, MaxBurst: 256 << 10, WriteStall: -1, CloseTimeout: 100 * time.Millisecond})
+		p, conn := w.nonReading(h, &Options{MaxOut: 64 << 10, MaxBurst: 256 << 10, WriteStall: -1, CloseTimeout: 100 * time.Millisecond})
 		flood(w, conn)
 		closed := h.untilClosed()
 		assert.ErrorIs(w, closed.Err, ErrSlowConsumer)
@@ -287,7 +287,7 @@ func TestPauseAndResume(t *testing.T) {
 		p := w.upgrade(w.websocket(&UpgradeServer{FrameHandler: h.pid, Options: &Options{CreditTimeout: 100 * time.Millisecond, PingInterval: 50 * time.Millisecond, PingTimeout: 50 * time.Millisecond}}))
 		conn, _ := h.upgraded()
 		w.system.Root.Send(conn, &Pause{})
-		_, err := w.system.Root.RequestFuture(conn, &Flush{}, patience).Result()
+		_, err := w.system.Root.RequestFuture(conn, &Flush{}, testTimeout).Result()
 		require.NoError(w, err)
 		p.send(numbered(10))
 		time.Sleep(400 * time.Millisecond) // it is neither the peer's silence nor the handler's
@@ -352,7 +352,7 @@ func TestARestartedHandlerIsToldItsConnections(t *testing.T) {
 		select {
 		case u := <-again:
 			assert.Equal(w, "/chat", u.Request.URL.Path)
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			require.FailNow(w, "not announced again")
 		}
 	}

@@ -53,7 +53,7 @@ func (d *Dialer) dial(ctx context.Context, base *url.URL) (net.Conn, error) {
 	if d.TLS != nil && d.TLS.ServerName != "" {
 		name = d.TLS.ServerName
 	}
-	return d.secure(ctx, nc, name)
+	return d.withTLS(ctx, nc, name)
 }
 
 // reach connects to the server of base, through its proxy if it has one.
@@ -79,8 +79,8 @@ func (d *Dialer) open(ctx context.Context, network, addr string) (net.Conn, erro
 	return new(net.Dialer).DialContext(ctx, network, addr)
 }
 
-// secure sets up TLS over nc, and closes it if that fails.
-func (d *Dialer) secure(ctx context.Context, nc net.Conn, name string) (net.Conn, error) {
+// withTLS sets up TLS over nc, and closes it if that fails.
+func (d *Dialer) withTLS(ctx context.Context, nc net.Conn, name string) (net.Conn, error) {
 	config := d.TLS.Clone()
 	if config == nil {
 		config = new(tls.Config)

@@ -23,7 +23,7 @@ func TestDialActorRequest(t *testing.T) {
 		scheme := map[bool]string{true: "https", false: "http"}[w.tls]
 		jar.SetCookies(&url.URL{Scheme: scheme, Host: "localhost"}, []*http.Cookie{{Name: "a", Value: "1"}})
 		dialled := 0
-		c := &http.Client{Jar: jar, Timeout: patience, Transport: &http.Transport{
+		c := &http.Client{Jar: jar, Timeout: testTimeout, Transport: &http.Transport{
 			Proxy:           http.ProxyURL(via),
 			TLSClientConfig: clientTLS(),
 			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {

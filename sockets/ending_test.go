@@ -603,7 +603,7 @@ func TestShutdownTwice(t *testing.T) {
 		select {
 		case err := <-done:
 			assert.NoError(t, err)
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			require.Fail(t, "Shutdown does not end")
 		}
 	}

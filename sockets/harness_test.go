@@ -32,9 +32,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patience bounds every wait of these tests. No test waits that long unless it
+// testTimeout bounds every wait of these tests. No test waits that long unless it
 // fails.
-const patience = 15 * time.Second
+const testTimeout = 15 * time.Second
 
 // setting is how the sockets of a test are made and driven.
 type setting struct {
@@ -94,7 +94,7 @@ func warm(system *actor.ActorSystem) {
 }
 
 // world is what one test starts. At its end nothing may be left of it, and every
-// handler must have been told a whole story.
+// handler must have been told Upgraded first and Closed last, of each connection.
 type world struct {
 	*testing.T
 	setting
@@ -123,7 +123,7 @@ func (w *world) in(name string, test func(w *world)) {
 // until looks until what is true, for as long as a test is patient. Unlike
 // assert.Eventually it starts no goroutine, which some tests count.
 func until(what func() bool) bool {
-	late := time.Now().Add(patience)
+	late := time.Now().Add(testTimeout)
 	for pause := time.Millisecond; !what(); pause = min(2*pause, 100*time.Millisecond) {
 		if time.Now().After(late) {
 			return false
@@ -251,7 +251,7 @@ func echo(ctx actor.Context) {
 // next waits for what the handler is told next.
 func (h *handler) next() told {
 	h.Helper()
-	late := time.After(patience)
+	late := time.After(testTimeout)
 	for {
 		h.mu.Lock()
 		if h.seen < len(h.all) {
@@ -314,28 +314,28 @@ func (h *handler) untilClosed() *Closed {
 	}
 }
 
-// stories is what it was told, by connection.
-func (h *handler) stories() map[string][]any {
+// toldByConn is what it was told, by connection.
+func (h *handler) toldByConn() map[string][]any {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	stories := map[string][]any{}
+	byConn := map[string][]any{}
 	for _, m := range h.all {
 		if m.from != "" {
-			stories[m.from] = append(stories[m.from], m.message)
+			byConn[m.from] = append(byConn[m.from], m.message)
 		}
 	}
-	return stories
+	return byConn
 }
 
 // judge: first Upgraded, last Closed, and one of each, by connection.
 func (h *handler) judge() {
-	for _, story := range h.stories() {
-		if d, ok := story[len(story)-1].(*Disconnected); ok { // of a ReconnectActor
+	for _, told := range h.toldByConn() {
+		if d, ok := told[len(told)-1].(*Disconnected); ok { // of a ReconnectActor
 			assert.True(h, d.Final, "last of all")
 			continue
 		}
 		opened, closed := 0, 0
-		for _, m := range story {
+		for _, m := range told {
 			switch m := m.(type) {
 			case *Upgraded:
 				if !m.Again {
@@ -345,14 +345,14 @@ func (h *handler) judge() {
 				closed++
 			}
 		}
-		assert.Equal(h, 1, opened, "Upgraded in %T", story)
-		assert.IsType(h, &Upgraded{}, story[0], "first of all")
+		assert.Equal(h, 1, opened, "Upgraded in %T", told)
+		assert.IsType(h, &Upgraded{}, told[0], "first of all")
 		if h.mortal {
 			assert.LessOrEqual(h, closed, 1)
 			continue
 		}
-		assert.Equal(h, 1, closed, "Closed in %v", story)
-		assert.IsType(h, &Closed{}, story[len(story)-1], "last of all")
+		assert.Equal(h, 1, closed, "Closed in %v", told)
+		assert.IsType(h, &Closed{}, told[len(told)-1], "last of all")
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 
 // dialUntilRefused connects until the server listens no more.
 func (w *world) dialUntilRefused(addr string) (n int, err error) {
-	for late := time.Now().Add(patience); time.Now().Before(late); n++ {
+	for late := time.Now().Add(testTimeout); time.Now().Before(late); n++ {
 		nc, err := net.Dial("tcp", addr)
 		if err != nil {
 			return n, err
@@ -78,7 +78,7 @@ func TestClientLeavesWhileTheListenerThinks(t *testing.T) {
 			leave(p)
 			select {
 			case <-given:
-			case <-time.After(patience):
+			case <-time.After(testTimeout):
 				require.Fail(t, "request is not given up")
 			}
 			answer := reply
@@ -179,7 +179,7 @@ func TestHalfClosedClientIsAnswered(t *testing.T) {
 				p := w.dial(start(func(r *http.Request) {
 					select {
 					case <-r.Context().Done(): // net/http has seen the end
-					case <-time.After(patience):
+					case <-time.After(testTimeout):
 					}
 				}))
 				p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")

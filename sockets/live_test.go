@@ -160,7 +160,7 @@ func TestFlush(t *testing.T) {
 		for range n {
 			l.tell(frame.Binary(make([]byte, 1<<20)))
 		}
-		flushed := w.system.Root.RequestFuture(l.conn, &Flush{}, patience)
+		flushed := w.system.Root.RequestFuture(l.conn, &Flush{}, testTimeout)
 		assert.Empty(w, w.registered(flushed), "before anybody has read")
 		for range n {
 			require.Len(w, l.frame().Payload, 1<<20)
@@ -175,7 +175,7 @@ func TestFlush(t *testing.T) {
 		for range n {
 			l.tell(frame.Binary(make([]byte, 1<<20)))
 		}
-		flushed = w.system.Root.RequestFuture(l.conn, &Flush{}, patience)
+		flushed = w.system.Root.RequestFuture(l.conn, &Flush{}, testTimeout)
 		l.frame()
 		l.reset()
 		h.untilClosed()

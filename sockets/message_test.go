@@ -51,7 +51,7 @@ func take[T any](w *world, c <-chan T) (v T) {
 	w.Helper()
 	select {
 	case v = <-c:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		require.FailNow(w, "nothing comes")
 	}
 	return v
@@ -486,7 +486,7 @@ func TestMessageInFlatMemory(t *testing.T) {
 				}
 			})
 			p := w.upgrade(w.websocket(&UpgradeServer{Spawn: h.props, Options: streaming()}))
-			p.SetDeadline(time.Now().Add(4 * patience))
+			p.SetDeadline(time.Now().Add(4 * testTimeout))
 			before, most := heap(), 0
 			head := binary.BigEndian.AppendUint64([]byte{0x82, 0xff}, uint64(size))
 			p.send(string(append(head, 0, 0, 0, 0)))

@@ -6,7 +6,7 @@ import (
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// Closed is the last message of a connection, exactly once: the account of how it has
+// Closed is the last message of a connection, exactly once: how it has
 // ended. It is what the stages of package pipeline tell, which says more of each field:
 //
 //	type Closed struct {

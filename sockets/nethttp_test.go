@@ -189,7 +189,7 @@ func TestHTTP2(t *testing.T) {
 	addr := w.dropIn(mux)
 	transport := &http.Transport{TLSClientConfig: clientTLS(), ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: patience}
+	client := &http.Client{Transport: transport, Timeout: testTimeout}
 	get := func(path string) answer {
 		r, err := client.Get("https://" + addr + path)
 		require.NoError(t, err)
@@ -243,7 +243,7 @@ func TestHTTP2InActorMode(t *testing.T) {
 	}))
 	transport := &http.Transport{TLSClientConfig: clientTLS(), ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: patience}
+	client := &http.Client{Transport: transport, Timeout: testTimeout}
 	var all sync.WaitGroup
 	for i := range 20 {
 		all.Go(func() {

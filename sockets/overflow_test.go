@@ -34,8 +34,8 @@ func flood(w *world, conn *actor.PID) {
 	}
 }
 
-// deaf opens a WebSocket as a client that does not read for now.
-func (w *world) deaf(h *handler, o *Options) (*peer, *actor.PID) {
+// nonReading opens a WebSocket as a client that does not read for now.
+func (w *world) nonReading(h *handler, o *Options) (*peer, *actor.PID) {
 	p := w.upgrade(w.websocket(&UpgradeServer{FrameHandler: h.pid, Options: w.terms(&UpgradeServer{Options: o}).Options}))
 	require.NoError(w, p.tcp.SetReadBuffer(256<<10)) // or the kernel holds ever more
 	conn, _ := h.upgraded()
@@ -120,7 +120,7 @@ func TestWhenFull(t *testing.T) {
 		} {
 			w.in(tt.name, func(w *world) {
 				h := w.handler()
-				p, conn := w.deaf(h, &Options{WhenFull: tt.policy, MaxOut: 512 << 10, ShowControl: true})
+				p, conn := w.nonReading(h, &Options{WhenFull: tt.policy, MaxOut: 512 << 10, ShowControl: true})
 				flood(w, conn)
 				expect[*Backpressure](h)
 				first := expect[*Dropped](h)
@@ -131,7 +131,7 @@ func TestWhenFull(t *testing.T) {
 					p.send(masked(frame.Ping([]byte("first"))), masked(frame.Ping([]byte("last"))))
 					lost = h.pinged("last", lost)
 				}
-				flushed := w.system.Root.RequestFuture(conn, &Flush{}, patience)
+				flushed := w.system.Root.RequestFuture(conn, &Flush{}, testTimeout)
 				leave := func() { w.system.Root.Send(conn, frame.Close(frame.Normal, "enough")) }
 				if tt.hasty {
 					leave()
@@ -176,15 +176,15 @@ func TestWhenFullAtTheEnd(t *testing.T) {
 	w := newWorld(t, bare)
 	for _, policy := range []Policy{DropNewest, DropOldest} {
 		h := w.handler()
-		p, conn := w.deaf(h, &Options{WhenFull: policy, MaxOut: 512 << 10})
+		p, conn := w.nonReading(h, &Options{WhenFull: policy, MaxOut: 512 << 10})
 		flood(w, conn)
 		expect[*Backpressure](h)
 		first := expect[*Dropped](h)
 		// The connection has worked through the flood: what it has not seen when it
 		// ends was never dropped.
-		_, err := w.system.Root.RequestFuture(conn, &actor.Touch{}, patience).Result()
+		_, err := w.system.Root.RequestFuture(conn, &actor.Touch{}, testTimeout).Result()
 		require.NoError(t, err)
-		flushed := w.system.Root.RequestFuture(conn, &Flush{}, patience)
+		flushed := w.system.Root.RequestFuture(conn, &Flush{}, testTimeout)
 		p.reset()
 		_, err = flushed.Result()
 		require.NoError(t, err)
@@ -198,7 +198,7 @@ func TestWhenFullAtTheEnd(t *testing.T) {
 func TestCloseSlow(t *testing.T) {
 	everywhere(t, func(w *world) {
 		h := w.handler()
-		p, conn := w.deaf(h, &Options{MaxOut: 512 << 10, MaxBurst: 512 << 10})
+		p, conn := w.nonReading(h, &Options{MaxOut: 512 << 10, MaxBurst: 512 << 10})
 		passed, all := 0, make(chan struct{})
 		w.system.Root.Send(conn, &SetStages{[]pipeline.Stage{pipeline.Tap(nil, func(item any) {
 			if f, ok := item.(*frame.Frame); ok && f.Opcode == frame.OpBinary {
@@ -230,7 +230,7 @@ func TestCloseSlow(t *testing.T) {
 func TestSetOptionsWhenFull(t *testing.T) {
 	w := newWorld(t, bare)
 	h := w.handler()
-	p, conn := w.deaf(h, &Options{WhenFull: DropOldest})
+	p, conn := w.nonReading(h, &Options{WhenFull: DropOldest})
 	w.system.Root.Send(conn, &SetOptions{MaxOut: 64 << 10, HighWater: 1 << 10})
 	flood(w, conn)
 	w.system.Root.Send(conn, frame.Close(frame.Normal, ""))
@@ -250,7 +250,7 @@ func TestSetOptionsWhenFull(t *testing.T) {
 func TestWhenFullWithoutMarks(t *testing.T) {
 	w := newWorld(t, bare)
 	h := w.handler()
-	p, conn := w.deaf(h, &Options{WhenFull: DropNewest, MaxOut: -1, HighWater: -1, LowWater: -1})
+	p, conn := w.nonReading(h, &Options{WhenFull: DropNewest, MaxOut: -1, HighWater: -1, LowWater: -1})
 	flood(w, conn)
 	w.system.Root.Send(conn, frame.Close(frame.Normal, ""))
 	got := p.readAll()
@@ -277,7 +277,7 @@ func TestBudget(t *testing.T) {
 			p := w.upgrade(addr)
 			h.upgraded()
 			p.send(masked(frame.Fragment(frame.OpBinary, false, make([]byte, part))))
-			require.Eventually(w, func() bool { return holds(int64(i + 1)) }, patience, time.Millisecond)
+			require.Eventually(w, func() bool { return holds(int64(i + 1)) }, testTimeout, time.Millisecond)
 			peers = append(peers, p)
 		}
 		late := w.upgrade(addr)
@@ -306,7 +306,7 @@ func TestBudgetOfOutput(t *testing.T) {
 	everywhere(t, func(w *world) {
 		h := w.handler()
 		budget := &pipeline.Budget{Max: 256 << 10}
-		p, conn := w.deaf(h, &Options{MaxOut: 64 << 20, Budget: budget, CloseTimeout: 100 * time.Millisecond})
+		p, conn := w.nonReading(h, &Options{MaxOut: 64 << 20, Budget: budget, CloseTimeout: 100 * time.Millisecond})
 		go func() {
 			for range 400 {
 				w.system.Root.Send(conn, frame.Binary(make([]byte, 64<<10)))
@@ -362,7 +362,7 @@ func TestEchoToAClientThatReadsLate(t *testing.T) {
 	everywhere(t, func(w *world) {
 		const size, many, most = 32 << 10, 400, 128 << 10
 		h := w.handler(echo)
-		p, _ := w.deaf(h, &Options{MaxOut: most})
+		p, _ := w.nonReading(h, &Options{MaxOut: most})
 		var written atomic.Int64
 		go func() {
 			for i := range many {

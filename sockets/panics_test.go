@@ -192,7 +192,7 @@ func TestUnknownToAConnection(t *testing.T) {
 		select {
 		case got := <-letters:
 			assert.Equal(t, message, got)
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			require.FailNow(t, "no dead letter")
 		}
 	}

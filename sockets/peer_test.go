@@ -40,7 +40,7 @@ func (w *world) dial(addr string) *peer {
 
 func (p *peer) ready() *peer {
 	p.Cleanup(func() { p.tcp.Close() })
-	p.SetDeadline(time.Now().Add(patience))
+	p.SetDeadline(time.Now().Add(testTimeout))
 	p.in = bufio.NewReader(p.Conn)
 	return p
 }
@@ -217,7 +217,7 @@ func body(s string) io.ReadCloser { return io.NopCloser(strings.NewReader(s)) }
 
 // overPipe makes a peer of one end of a net.Pipe.
 func (p *peer) overPipe() *peer {
-	p.SetDeadline(time.Now().Add(patience))
+	p.SetDeadline(time.Now().Add(testTimeout))
 	p.in = bufio.NewReader(p.Conn)
 	p.Cleanup(func() { p.Conn.Close() })
 	return p

@@ -49,7 +49,7 @@ func TestResetsDoNotFreePlaces(t *testing.T) {
 					assert.Equal(w, places, opened)
 					close(open)
 					// When the handlers have worked through that, others may come.
-					for late := time.Now().Add(patience); opened <= places; attack() {
+					for late := time.Now().Add(testTimeout); opened <= places; attack() {
 						require.True(w, time.Now().Before(late), "no place is free again")
 					}
 				})

@@ -111,7 +111,7 @@ func (d *Dialer) reachProxy(ctx context.Context, via *url.URL) (net.Conn, error)
 	if err != nil || via.Scheme != "https" {
 		return nc, err
 	}
-	return d.secure(ctx, nc, via.Hostname())
+	return d.withTLS(ctx, nc, via.Hostname())
 }
 
 // askTunnel has an HTTP proxy connect nc to addr, RFC 9110 9.3.6.

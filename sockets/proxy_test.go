@@ -55,7 +55,7 @@ func (m *middleman) start() *url.URL {
 			}
 			all.Go(func() {
 				defer nc.Close()
-				nc.SetDeadline(time.Now().Add(patience))
+				nc.SetDeadline(time.Now().Add(testTimeout))
 				if strings.HasPrefix(m.scheme, "socks") {
 					m.socks(nc)
 				} else {

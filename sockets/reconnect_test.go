@@ -416,7 +416,7 @@ func TestReconnectWhileAway(t *testing.T) {
 	addr := w.accepting(func(nc net.Conn) { nc.Close() })
 	pid := w.reconnecting(h, addr, &Reconnect{Backoff: Backoff{Floor: time.Hour}, Queue: 5})
 	expect[*Disconnected](h)
-	flushed, err := w.system.Root.RequestFuture(pid, &Flush{}, patience).Result()
+	flushed, err := w.system.Root.RequestFuture(pid, &Flush{}, testTimeout).Result()
 	require.NoError(t, err)
 	assert.Error(t, flushed.(*Flushed).Err)
 	for _, m := range []any{frame.Ping(nil), &Pause{}, &Resume{}, &SetOptions{}, frame.Fragment(frame.OpText, false, []byte("he")), frame.Fragment(frame.OpContinuation, true, []byte("llo")), frame.Text("waits")} {

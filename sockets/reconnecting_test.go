@@ -31,7 +31,7 @@ func TestReconnecting(t *testing.T) {
 			First:   func(u *Upgraded) []any { return []any{frame.Text(fmt.Sprint("subscribe ", u.Returns))} },
 			Lost:    func(d *Disconnected) { losses <- d },
 		})
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 		defer cancel()
 		hears := func(want string) {
 			w.Helper()

@@ -63,7 +63,7 @@ func (s *Server) setup() {
 		}
 		if base := s.BaseContext; base != nil { // it is given the program's own listener
 			s.BaseContext = func(l net.Listener) context.Context {
-				if p, ok := l.(*patient); ok {
+				if p, ok := l.(*retryListener); ok {
 					l = p.Listener
 				}
 				return base(l)
@@ -114,7 +114,7 @@ func (s *Server) Serve(l net.Listener) error {
 		return s.misuse
 	}
 	defer actors.RuntimeOf(s.System).Keep()()
-	return s.Server.Serve(s.patient(l))
+	return s.Server.Serve(s.retrying(l))
 }
 
 // ServeTLS is http.Server's.
@@ -123,7 +123,7 @@ func (s *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
 		return s.misuse
 	}
 	defer actors.RuntimeOf(s.System).Keep()()
-	return s.Server.ServeTLS(s.patient(l), certFile, keyFile)
+	return s.Server.ServeTLS(s.retrying(l), certFile, keyFile)
 }
 
 // ListenAndServe is http.Server's.

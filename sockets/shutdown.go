@@ -21,7 +21,7 @@ type DrainOptions struct {
 	Every  time.Duration // between batches: 2 s
 }
 
-// DrainResult is the account of a Shutdown.
+// DrainResult is the result of a Shutdown.
 type DrainResult struct {
 	Asked int // upgraded connections that there were
 	Cut   int // of those, did not close in the time for that, or before the context ended

@@ -35,14 +35,14 @@ func shutsDown(w *world, s *Server, want DrainResult) {
 		assert.Equal(w, want, got.DrainResult)
 		assert.ErrorIs(w, got.error, context.DeadlineExceeded)
 		assert.ErrorContains(w, got.error, "have not ended")
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		require.FailNow(w, "Shutdown hangs beyond its context")
 	}
 	closed := make(chan struct{})
 	go func() { s.Close(); close(closed) }()
 	select {
 	case <-closed:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		require.FailNow(w, "Close hangs")
 	}
 }
@@ -93,7 +93,7 @@ func TestShutdownOfABlockedTurn(t *testing.T) {
 				}
 				time.Sleep(soon)
 				shutsDown(w, s, DrainResult{Asked: 1, Cut: 1, Stuck: 1})
-				p.SetReadDeadline(time.Now().Add(patience))
+				p.SetReadDeadline(time.Now().Add(testTimeout))
 				_, err := p.in.ReadByte()
 				require.Error(w, err)
 				require.NotErrorIs(w, err, context.DeadlineExceeded)

@@ -190,7 +190,7 @@ func (s *strangers) handling(m, c int) http.Handler {
 func (s *strangers) options(c int) *Options {
 	return &Options{
 		Portable: s.portable, Compression: compressions[c], MaxOut: 64 << 20,
-		PingInterval: -1, MessageTime: -1, WriteStall: -1, CloseTimeout: patience,
+		PingInterval: -1, MessageTime: -1, WriteStall: -1, CloseTimeout: testTimeout,
 	}
 }
 
@@ -254,7 +254,7 @@ func (s *strangers) client(ctx context.Context, owner, m, c int, url string) {
 	s.system.Root.Send(conn, frame.Close(frame.Normal, ""))
 	select {
 	case <-closed: // a handler that misuses frames may end it first
-	case <-time.After(patience + s.last):
+	case <-time.After(testTimeout + s.last):
 		s.Errorf("owner %d, %s: no Closed", owner, manners[m].name)
 	}
 }
@@ -297,7 +297,7 @@ func (s *strangers) broadcast(ctx context.Context) {
 		var written []*actor.Future
 		s.members.Range(func(conn, _ any) bool {
 			s.system.Root.Send(conn.(*actor.PID), f)
-			written = append(written, s.system.Root.RequestFuture(conn.(*actor.PID), &Flush{}, patience))
+			written = append(written, s.system.Root.RequestFuture(conn.(*actor.PID), &Flush{}, testTimeout))
 			return true
 		})
 		for _, w := range written {

@@ -141,7 +141,7 @@ func TestFloodOfOptionsStallsNobody(t *testing.T) {
 		for n := range changes {
 			w.system.Root.Send(flooded, &SetOptions{PingInterval: time.Minute + time.Duration(n)})
 		}
-		r, _ := w.system.Root.RequestFuture(flooded, &Flush{}, patience).Result()
+		r, _ := w.system.Root.RequestFuture(flooded, &Flush{}, testTimeout).Result()
 		done <- r
 	}()
 	for over := false; !over; {

@@ -73,7 +73,7 @@ func TestDialGivenUpCloses(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	select {
 	case <-ended:
-	case <-time.After(patience / 2): // the peer's own time is longer
+	case <-time.After(testTimeout / 2): // the peer's own time is longer
 		t.Fatal("the socket is still open")
 	}
 }

@@ -18,8 +18,8 @@ type report struct {
 // writeMarkdown writes the page that the chart belongs to.
 func (r *report) writeMarkdown(w io.Writer) {
 	fmt.Fprint(w, "# Results\n\nWritten by the bench; do not edit. The server has one core and the load another.\n\n")
-	if story, lines := r.story(); len(lines) > 1 {
-		fmt.Fprintf(w, "%s\n\n", story)
+	if summary, lines := r.summary(); len(lines) > 1 {
+		fmt.Fprintf(w, "%s\n\n", summary)
 		writeMarkdownTable(w, lines, figures)
 		fmt.Fprint(w, "\nTimes as good: above 1 is better than the best other Go library in that row, for memory too.\n\n")
 	}
@@ -30,7 +30,7 @@ func (r *report) writeMarkdown(w io.Writer) {
 	fmt.Fprint(w, "\nFigures are medians over the rounds; a ratio is the median of the ratios of figures measured in the same round. The best Go\n")
 	fmt.Fprint(w, "peer of a row is the other Go library with the best median in it.\n\n## Everyone\n\n")
 	fmt.Fprint(w, "Each row's first figure, as a multiple of the best Go peer's (memory: less is better).\n\n")
-	writeMarkdownTable(w, r.glance(), figures)
+	writeMarkdownTable(w, r.overview(), figures)
 	for i := range r.Results {
 		res := &r.Results[i]
 		fmt.Fprintf(w, "\n## %s\n\n", res.Row.Title)
@@ -54,8 +54,8 @@ func (r *report) writeMarkdown(w io.Writer) {
 // level is how far from 1 a ratio may be and still be nobody's victory: rounds differ by as much.
 const level = 0.05
 
-// story sets the first of our contenders against the best Go peer, in a sentence and a line for each row that both are in.
-func (r *report) story() (sentence string, lines [][]string) {
+// summary sets the first of our contenders against the best Go peer, in a sentence and a line for each row that both are in.
+func (r *report) summary() (sentence string, lines [][]string) {
 	i := slices.IndexFunc(r.Contenders, func(c contender) bool { return c.Kind == "ours" })
 	if i < 0 {
 		return "", nil
@@ -89,8 +89,8 @@ func (r *report) story() (sentence string, lines [][]string) {
 		name, ahead, 100*level, even, behind), lines
 }
 
-// glance has a line for each row and a column for each contender.
-func (r *report) glance() [][]string {
+// overview has a line for each row and a column for each contender.
+func (r *report) overview() [][]string {
 	titles := []string{"row"}
 	for _, c := range r.Contenders {
 		titles = append(titles, c.Name)

@@ -74,15 +74,15 @@ func TestChartCutsAGluttonShort(t *testing.T) {
 	}
 }
 
-func TestStoryCountsRows(t *testing.T) {
+func TestSummaryCountsRows(t *testing.T) {
 	r := exampleReport()
 	r.Results[0].entry("spindrift").Samples[0].Messages = 202_000
 	r.Results[1].entry("spindrift").Samples[0].RSS = 20_000
-	if sentence, _ := r.story(); !strings.Contains(sentence, "ahead in 0, level within 5 % in 1, behind in 1.") {
+	if sentence, _ := r.summary(); !strings.Contains(sentence, "ahead in 0, level within 5 % in 1, behind in 1.") {
 		t.Error(sentence)
 	}
 	r.Contenders = r.Contenders[:2]
-	if sentence, lines := r.story(); sentence != "" || len(lines) > 0 {
+	if sentence, lines := r.summary(); sentence != "" || len(lines) > 0 {
 		t.Errorf("%s %v", sentence, lines)
 	}
 }

@@ -53,8 +53,8 @@ type heard struct {
 	fin     bool
 }
 
-// oursDeflated tells Spindrift's story, and what it has heard below Deflate.
-func oursDeflated(p []byte, a agreed, n int) (s story, messages []heard) {
+// oursDeflated is Spindrift's reading, and what it has heard below Deflate.
+func oursDeflated(p []byte, a agreed, n int) (s reading, messages []heard) {
 	listen := pipeline.Tap(func(item any) {
 		f, ok := item.(*frame.Frame)
 		if !ok || f.Opcode.Control() {
@@ -88,7 +88,7 @@ const (
 
 // judge compares messages with what compress/flate makes of them. It returns the
 // first that gorilla will see in another way, -1: none.
-func judge(t *testing.T, got story, messages []heard, a agreed) (other int) {
+func judge(t *testing.T, got reading, messages []heard, a agreed) (other int) {
 	r := &reference{takeover: a.takeover, size: 1 << max(a.bits, 9)} // zlib counts 8 bits as 9
 	events := slices.DeleteFunc(slices.Clone(got.events), func(e string) bool { return !isMessage(e) })
 	other = -1
@@ -190,7 +190,7 @@ func compareDeflated(t *testing.T, p []byte, a agreed, n int) {
 		same = false
 	}
 	if !same {
-		require.Fail(t, "the stories differ", describe...)
+		require.Fail(t, "the readings differ", describe...)
 	}
 }
 
@@ -367,7 +367,7 @@ func FuzzDeflateWriters(f *testing.F) {
 
 		fresh := agreed{client: client, bits: 15, ratio: -1}
 		got, messages := oursDeflated(theySay(t, all, !client, int(level)%12-2), fresh, int(n))
-		require.Equal(t, story{events: want, end: open}, got)
+		require.Equal(t, reading{events: want, end: open}, got)
 		require.Negative(t, judge(t, got, messages, fresh))
 
 		a := terms(client, b)
@@ -381,13 +381,13 @@ func FuzzDeflateWriters(f *testing.F) {
 		}
 		a.client = !client
 		got, messages = oursDeflated(p, a, int(n))
-		require.Equal(t, story{events: want, end: open}, got)
+		require.Equal(t, reading{events: want, end: open}, got)
 		require.Negative(t, judge(t, got, messages, a))
 	})
 }
 
-// As TestStories: what the harness sees, and each difference that is let pass.
-func TestDeflateStories(t *testing.T) {
+// As TestReadings: what the harness sees, and each difference that is let pass.
+func TestDeflateReadings(t *testing.T) {
 	const hello = "\xf2\x48\xcd\xc9\xc9\x07\x00"
 	zeros := string((&packer{}).of(make([]byte, 5<<18)))
 	for _, tt := range []struct {

@@ -19,7 +19,7 @@ var laxer = map[string]string{
 	"close frame with one byte":       "RFC 6455 5.5.1: a code has two",
 }
 
-// compare requires that both tell the same story of p.
+// compare requires that both read p in the same way.
 func compare(t *testing.T, p []byte, client bool, n int) {
 	got, want := ours(p, client, n), theirs(p, client, false)
 	describe := []any{"client %v, pieces of %d: % x\nours: %+v\ntheirs: %+v", client, n, p, got, want}
@@ -40,7 +40,7 @@ func compare(t *testing.T, p []byte, client bool, n int) {
 		same = false
 	}
 	if !same {
-		require.Fail(t, "the stories differ", describe...)
+		require.Fail(t, "the readings differ", describe...)
 	}
 }
 
@@ -99,9 +99,9 @@ func FuzzDifferential(f *testing.F) {
 	})
 }
 
-// The harness sees what it should see: each of these stories is not empty, and
+// The harness sees what it should see: each of these readings is not empty, and
 // each difference that is let pass is one.
-func TestStories(t *testing.T) {
+func TestReadings(t *testing.T) {
 	for _, tt := range []struct {
 		name         string
 		bytes        string

@@ -17,9 +17,9 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// theirs tells gorilla's story. It leaves it to its user to look whether text is
+// theirs is gorilla's reading. It leaves it to its user to look whether text is
 // UTF-8: that is done here, as early as the bytes are there.
-func theirs(p []byte, client, deflate bool) (s story) {
+func theirs(p []byte, client, deflate bool) (s reading) {
 	w := &wire{deflate: deflate}
 	c := w.conn(p, client)
 	c.SetPingHandler(func(data string) error {
@@ -86,7 +86,7 @@ func canBeUTF8(p []byte) bool {
 	return true
 }
 
-// ending is how a story ends with err: its code is that of the Close that gorilla
+// ending is how a reading ends with err: its code is that of the Close that gorilla
 // has sent.
 func (w *wire) ending(err error) string {
 	var c *websocket.CloseError

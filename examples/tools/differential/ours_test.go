@@ -7,15 +7,15 @@ import (
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// story is what an implementation makes of some bytes: what it hands over, and how
+// reading is what an implementation makes of some bytes: what it hands over, and how
 // it ends.
-type story struct {
+type reading struct {
 	events []string
 	end    string // open, closed or failed, with a code
 	why    string // it failed
 }
 
-// The ends of a story.
+// The ends of a reading.
 const open = "open"
 
 func closed(code int, reason string) string { return fmt.Sprintf("closed %d %q", code, reason) }
@@ -24,9 +24,9 @@ func failed(code int) string                { return fmt.Sprintf("failed %d", co
 // handed is an event: what was handed over.
 func handed(what string, payload []byte) string { return fmt.Sprintf("%s %q", what, payload) }
 
-// ours tells Spindrift's story: the stages that make WebSocket, fed with pieces of
+// ours is Spindrift's reading: the stages that make WebSocket, fed with pieces of
 // n bytes, n = 0: in one. Odd pieces go to where a stage wants to have them.
-func ours(p []byte, client bool, n int) story {
+func ours(p []byte, client bool, n int) reading {
 	return tell(p, n, pipeline.Chain(
 		pipeline.Assemble,
 		pipeline.Text,
@@ -35,7 +35,7 @@ func ours(p []byte, client bool, n int) story {
 	))
 }
 
-func tell(p []byte, n int, stages pipeline.Stage) (s story) {
+func tell(p []byte, n int, stages pipeline.Stage) (s reading) {
 	var onUp pipeline.Sink
 	var settle bool
 	up := func(item any) {
@@ -64,14 +64,14 @@ func tell(p []byte, n int, stages pipeline.Stage) (s story) {
 		if n > 0 {
 			k = min(n, k)
 		}
-		var room pipeline.Space
+		var space pipeline.Space
 		if n&1 != 0 {
-			onUp(&room)
+			onUp(&space)
 		}
-		if len(room.Buf) > 0 {
-			k = min(k, len(room.Buf))
+		if len(space.Buf) > 0 {
+			k = min(k, len(space.Buf))
 		}
-		onUp(&pipeline.Input{Data: append(room.Buf[:0], p[:k]...)})
+		onUp(&pipeline.Input{Data: append(space.Buf[:0], p[:k]...)})
 		if p = p[k:]; settle {
 			settle = false
 			onUp(&pipeline.Settled{})

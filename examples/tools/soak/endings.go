@@ -25,7 +25,7 @@ var endings = []ending{
 	{"half-close", (*bare).half},
 	{"stall", (*bare).stall},
 	{"violation", (*bare).violation},
-	{"deaf", (*bare).deaf},
+	{"nonreading", (*bare).nonReading},
 }
 
 func (b *bare) closes() error {
@@ -99,8 +99,8 @@ func (b *bare) violation() error {
 	return b.expect(frame.ProtocolError)
 }
 
-// deaf sends more than the server may hold, reads nothing, and leaves.
-func (b *bare) deaf() error {
+// nonReading sends more than the server may hold, reads nothing, and leaves.
+func (b *bare) nonReading() error {
 	b.SetDeadline(time.Now().Add(time.Second))
 	for range 64 {
 		b.add(frame.Binary(make([]byte, 60<<10)))

@@ -16,17 +16,17 @@ import (
 )
 
 type config struct {
-	conns    int
-	time     time.Duration
-	pause    time.Duration
-	message  time.Duration // for one to be complete
-	every    time.Duration
-	seed     uint64
-	portable bool
-	deaf     int           // peers that never read, and nothing else; 0: none
-	peers    string        // be those, of the server there
-	stall    time.Duration // until they are cut
-	out      io.Writer
+	conns      int
+	time       time.Duration
+	pause      time.Duration
+	message    time.Duration // for one to be complete
+	every      time.Duration
+	seed       uint64
+	portable   bool
+	nonReading int           // peers that never read, and nothing else; 0: none
+	peers      string        // be those, of the server there
+	stall      time.Duration // until they are cut
+	out        io.Writer
 }
 
 func main() {
@@ -41,8 +41,8 @@ func main() {
 	switch {
 	case c.peers != "":
 		err = bePeers(c)
-	case c.deaf > 0:
-		err = deaf(c, peersAside)
+	case c.nonReading > 0:
+		err = nonReading(c, peersAside)
 	default:
 		err = soak(c)
 	}
@@ -60,7 +60,7 @@ func soak(c config) error {
 
 // bePeers lasts as long as standard input does.
 func bePeers(c config) error {
-	stop, err := deafPeers(c.peers, c.deaf)
+	stop, err := nonReadingPeers(c.peers, c.nonReading)
 	if err != nil {
 		return err
 	}
@@ -79,8 +79,8 @@ func parse(args []string) (c config, err error) {
 	flags.DurationVar(&c.every, "every", 5*time.Second, "between two lines of progress")
 	flags.Uint64Var(&c.seed, "seed", uint64(time.Now().UnixNano()), "of all that is random")
 	flags.BoolVar(&c.portable, "portable", false, "a goroutine for each connection instead of the poller")
-	flags.IntVar(&c.deaf, "deaf", 0, "in place of all that: so many peers that never read, and are flooded")
-	flags.StringVar(&c.peers, "peers", "", "with -deaf: be the peers of the server at this address")
+	flags.IntVar(&c.nonReading, "nonreading", 0, "in place of all that: so many peers that never read, and are flooded")
+	flags.StringVar(&c.peers, "peers", "", "with -nonreading: be the peers of the server at this address")
 	if err = flags.Parse(args); err == flag.ErrHelp {
 		fmt.Println("usage: soak [flags]")
 		flags.SetOutput(os.Stdout)
@@ -91,8 +91,8 @@ func parse(args []string) (c config, err error) {
 	case err != nil:
 	case flags.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	case c.deaf < 0 || c.deaf > 100_000 || c.peers != "" && c.deaf == 0:
-		err = errors.New("-deaf must be from 0 to 100000, and more than 0 with -peers")
+	case c.nonReading < 0 || c.nonReading > 100_000 || c.peers != "" && c.nonReading == 0:
+		err = errors.New("-nonreading must be from 0 to 100000, and more than 0 with -peers")
 	case c.conns < 1 || c.conns > 100_000 || c.time <= 0 || c.pause <= 0 || c.every <= 0:
 		err = errors.New("-conns must be from 1 to 100000, -time, -pause and -every more than 0")
 	}

@@ -95,8 +95,8 @@ func collect() {
 
 // settled waits until nothing is left of any connection, and until there is no
 // more of anything than there was before; a zero census asks for nothing.
-func (s *server) settled(before census, patience time.Duration) (now census, err error) {
-	for late := time.Now().Add(patience); ; time.Sleep(250 * time.Millisecond) { // the dispatcher's workers leave after 200 ms
+func (s *server) settled(before census, within time.Duration) (now census, err error) {
+	for late := time.Now().Add(within); ; time.Sleep(250 * time.Millisecond) { // the dispatcher's workers leave after 200 ms
 		collect()
 		now = s.census()
 		if err = now.over(before, s.keeps()); err == nil || time.Now().After(late) {

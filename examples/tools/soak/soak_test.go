@@ -25,10 +25,10 @@ func TestSoak(t *testing.T) {
 }
 
 // Peers that never read, in this process.
-func TestDeaf(t *testing.T) {
+func TestNonReading(t *testing.T) {
 	for _, portable := range []bool{false, true} {
 		var out bytes.Buffer
-		err := deaf(config{deaf: 60, stall: time.Second, portable: portable, out: &out}, deafPeers)
+		err := nonReading(config{nonReading: 60, stall: time.Second, portable: portable, out: &out}, nonReadingPeers)
 		require.NoError(t, err, out.String())
 		assert.Contains(t, out.String(), "told Backpressure 60, Dropped 40")
 		assert.Contains(t, out.String(), "Closed 60")
@@ -69,7 +69,7 @@ func TestParse(t *testing.T) {
 	c, err := parse([]string{"-conns", "10", "-time", "1h", "-seed", "3", "-portable"})
 	require.NoError(t, err)
 	assert.Equal(t, config{conns: 10, time: time.Hour, pause: 2 * time.Second, message: 3 * time.Second, stall: 10 * time.Second, every: 5 * time.Second, seed: 3, portable: true, out: c.out}, c)
-	for _, args := range [][]string{{"-conns", "0"}, {"-conns", "1000000"}, {"-time", "0s"}, {"-time", "-1s"}, {"-pause", "0s"}, {"-deaf", "-1"}, {"-peers", "a:1"}, {"more"}, {"-nosuch"}} {
+	for _, args := range [][]string{{"-conns", "0"}, {"-conns", "1000000"}, {"-time", "0s"}, {"-time", "-1s"}, {"-pause", "0s"}, {"-nonreading", "-1"}, {"-peers", "a:1"}, {"more"}, {"-nosuch"}} {
 		_, err := parse(args)
 		assert.Error(t, err, "%s", args)
 		assert.NotEqual(t, flag.ErrHelp, err)

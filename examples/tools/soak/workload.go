@@ -50,13 +50,13 @@ func (w *workload) slot(i int) *slot {
 func (w *workload) warm() {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	hurried := *w.slot(-1)
+	noPause := *w.slot(-1)
 	var all sync.WaitGroup
 	for i := range len(endings) {
 		s := w.slot(-1 - i)
 		all.Go(func() { s.bare(ctx, 1, endings[i]) })
 	}
-	all.Go(func() { hurried.ours(ctx, 1) })
+	all.Go(func() { noPause.ours(ctx, 1) })
 	all.Wait()
 }
 

@@ -24,8 +24,8 @@ type peer struct {
 	tls *tls.Conn
 }
 
-// patience bounds, in seconds, each blocking step of connecting.
-const patience = 20
+// stepSeconds bounds, in seconds, each blocking step of connecting.
+const stepSeconds = 20
 
 // connect blocks until the TCP connection stands.
 func connect(to netip.AddrPort) (int, error) {
@@ -33,7 +33,7 @@ func connect(to netip.AddrPort) (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("load: socket: %w", err)
 	}
-	limit := unix.Timeval{Sec: patience}
+	limit := unix.Timeval{Sec: stepSeconds}
 	err = errors.Join(
 		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit),
 		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit),

@@ -41,7 +41,7 @@ func (w *wire) Write(b []byte) (int, error) {
 		sent += n
 		if err == errAgain {
 			err = retry(func() error {
-				_, err := unix.Poll([]unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLOUT}}, patience*1000)
+				_, err := unix.Poll([]unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLOUT}}, stepSeconds*1000)
 				return err
 			})
 		}

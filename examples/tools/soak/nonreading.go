@@ -24,30 +24,30 @@ import (
 // what a buffer that grows has to spare. A goroutine that reads has a buffer and a
 // stack, one that writes likewise.
 const (
-	deafOut      = 16 << 10
-	deafOverhead = 16 << 10
-	deafPortable = 24 << 10
-	deafMessages = 96 // of 1 KiB, to each
-	deafBuffers  = 4 << 10
-	deafAtATime  = 500 // dialled
+	nonReadingOut      = 16 << 10
+	nonReadingOverhead = 16 << 10
+	nonReadingPortable = 24 << 10
+	nonReadingMessages = 96 // of 1 KiB, to each
+	nonReadingBuffers  = 4 << 10
+	nonReadingAtATime  = 500 // dialled
 )
 
-// deafen starts peers that open a WebSocket each and never read, until stop.
-type deafen func(addr string, n int) (stop func() error, err error)
+// startPeers starts peers that open a WebSocket each and never read, until stop.
+type startPeers func(addr string, n int) (stop func() error, err error)
 
-// deaf floods peers that do not read, and has the server get rid of them.
-func deaf(c config, peers deafen) error {
+// nonReading floods peers that do not read, and has the server get rid of them.
+func nonReading(c config, peers startPeers) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	system := sockets.NewSystem()
-	crowd := &crowd{members: map[string]*member{}, all: make(chan struct{}), size: c.deaf}
+	crowd := &crowd{members: map[string]*member{}, all: make(chan struct{}), size: c.nonReading}
 	handler := system.Root.Spawn(actor.PropsFromFunc(crowd.Receive, sockets.Dispatcher(system)))
 	mux := http.NewServeMux()
 	for path, policy := range map[string]sockets.Policy{"/close": sockets.CloseSlow, "/newest": sockets.DropNewest, "/oldest": sockets.DropOldest} {
 		mux.Handle(path, &sockets.Handler{System: system, FrameHandler: handler, Options: &sockets.Options{
-			MaxOut: deafOut, HighWater: deafOut / 4, LowWater: deafOut / 8, WhenFull: policy,
+			MaxOut: nonReadingOut, MaxBurst: nonReadingOut, HighWater: nonReadingOut / 4, LowWater: nonReadingOut / 8, WhenFull: policy,
 			WriteStall: c.stall, CloseTimeout: c.stall, Portable: c.portable,
 		}})
 	}
@@ -55,10 +55,10 @@ func deaf(c config, peers deafen) error {
 		Server: &sockets.Server{System: system, Server: http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0)}},
 		system: system,
 		addr:   l.Addr().String(),
-		most:   c.deaf,
+		most:   c.nonReading,
 	}
 	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-		c.(*net.TCPConn).SetWriteBuffer(deafBuffers)
+		c.(*net.TCPConn).SetWriteBuffer(nonReadingBuffers)
 		return ctx
 	}
 	go s.Serve(l)
@@ -67,8 +67,8 @@ func deaf(c config, peers deafen) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "deaf: %d peers that never read, portable %v, %d bytes of output each\n%8s  %s\n", c.deaf, c.portable, deafOut, "before", before)
-	stop, err := peers(s.addr, c.deaf)
+	fmt.Fprintf(c.out, "nonreading: %d peers that never read, portable %v, %d bytes of output each\n%8s  %s\n", c.nonReading, c.portable, nonReadingOut, "before", before)
+	stop, err := peers(s.addr, c.nonReading)
 	if err != nil {
 		return err
 	}
@@ -83,9 +83,9 @@ func deaf(c config, peers deafen) error {
 	crowd.flood(system)
 	full, each := s.settledAt(before)
 	fmt.Fprintf(c.out, "%8s  %s  %d bytes each\n", "flooded", full, each)
-	most := deafOut + deafOverhead
+	most := nonReadingOut + nonReadingOverhead
 	if c.portable {
-		most += deafPortable
+		most += nonReadingPortable
 	}
 	late := time.Now().Add(2 * grace)
 	for s.Connections() > 0 && time.Now().Before(late) { // nothing makes progress
@@ -98,7 +98,7 @@ func deaf(c config, peers deafen) error {
 		faults = append(faults, fmt.Errorf("%d bytes each, more than %d", each, most))
 	}
 	faults = append(faults, stop())
-	before.actors-- // the handler
+	// The handler has gone, and what watches handlers came with the first connection: as many actors as before.
 	after, err := s.settled(before, grace)
 	fmt.Fprintf(c.out, "%8s  %s\n", "after", after)
 	if err := errors.Join(append(faults, err)...); err != nil {
@@ -159,10 +159,10 @@ func (c *crowd) Receive(ctx actor.Context) {
 	}
 }
 
-// flood sends everybody more than there is room for, and returns when the
+// flood sends everybody more than there is space for, and returns when the
 // connections have dealt with it.
 func (c *crowd) flood(system *actor.ActorSystem) {
-	for range deafMessages {
+	for range nonReadingMessages {
 		for _, conn := range c.conns {
 			f := frame.New(frame.OpBinary, 1<<10)
 			f.Payload = append(f.Payload, make([]byte, 1<<10)...)
@@ -202,7 +202,7 @@ func peersAside(addr string, n int) (stop func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, "-deaf", fmt.Sprint(n), "-peers", addr)
+	cmd := exec.Command(self, "-nonreading", fmt.Sprint(n), "-peers", addr)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -217,8 +217,8 @@ func peersAside(addr string, n int) (stop func() error, err error) {
 	}), nil
 }
 
-// deafPeers opens n connections that are never read from.
-func deafPeers(addr string, n int) (stop func() error, err error) {
+// nonReadingPeers opens n connections that are never read from.
+func nonReadingPeers(addr string, n int) (stop func() error, err error) {
 	conns := make([]net.Conn, n)
 	stop = sync.OnceValue(func() error {
 		for _, nc := range conns {
@@ -229,13 +229,13 @@ func deafPeers(addr string, n int) (stop func() error, err error) {
 		return nil
 	})
 	errs := make(chan error, n)
-	room := make(chan struct{}, deafAtATime)
+	dialling := make(chan struct{}, nonReadingAtATime)
 	for i := range conns {
-		room <- struct{}{}
+		dialling <- struct{}{}
 		go func() {
-			defer func() { <-room }()
+			defer func() { <-dialling }()
 			var err error
-			conns[i], err = deafPeer(addr, []string{"/close", "/newest", "/oldest"}[i%3])
+			conns[i], err = nonReadingPeer(addr, []string{"/close", "/newest", "/oldest"}[i%3])
 			errs <- err
 		}()
 	}
@@ -249,7 +249,7 @@ func deafPeers(addr string, n int) (stop func() error, err error) {
 	return stop, nil
 }
 
-func deafPeer(addr, path string) (net.Conn, error) {
+func nonReadingPeer(addr, path string) (net.Conn, error) {
 	d := net.Dialer{Control: smallWindow}
 	nc, err := d.Dial("tcp", addr)
 	if err != nil {

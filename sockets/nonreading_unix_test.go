@@ -16,6 +16,6 @@ func descriptorLimit() int {
 // smallWindow is a net.Dialer's Control for a connection that takes little.
 func smallWindow(_, _ string, c syscall.RawConn) error {
 	return c.Control(func(fd uintptr) {
-		syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, deafBuffers)
+		syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, nonReadingBuffers)
 	})
 }

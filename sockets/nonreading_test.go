@@ -14,21 +14,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What a deaf peer costs: the output that may wait, and what a connection is
-// besides: its actor, its stages, both ends' net.Conn and the story that this test
+// What a peer that does not read costs: the output that may wait, and what a connection is
+// besides: its actor, its stages, both ends' net.Conn and what the handler of this test
 // remembers. A buffer that grows has a quarter of its size to spare.
 const (
-	deafOut      = 16 << 10
-	deafOverhead = 8<<10 + deafOut/4
-	deafPortable = 32 << 10 // both goroutines, the reader's buffer, a second buffer to write from
-	deafMessages = 96       // 1 KiB each: more than the limit and what the kernel takes
-	deafBuffers  = 4 << 10
+	nonReadingOut      = 16 << 10
+	nonReadingOverhead = 8<<10 + nonReadingOut/4
+	nonReadingPortable = 32 << 10 // both goroutines, the reader's buffer, a second buffer to write from
+	nonReadingMessages = 96       // 1 KiB each: more than the limit and what the kernel takes
+	nonReadingBuffers  = 4 << 10
 )
 
 // Thousands of peers that never read, and a handler that does not care: each
 // connection is told Backpressure, then its policy; all of them together hold what
 // their limits say; and when the peers have gone nothing is left.
-func TestDeafPeersOfThousands(t *testing.T) {
+func TestThousandsOfNonReadingPeers(t *testing.T) {
 	peers := min(10_000, descriptorLimit()/2-200) // both ends are here
 	if racing || testing.Short() {
 		peers = min(peers, 1000)
@@ -39,7 +39,7 @@ func TestDeafPeersOfThousands(t *testing.T) {
 		}
 		for name, policy := range map[string]Policy{"close": CloseSlow, "newest": DropNewest, "oldest": DropOldest} {
 			t.Run(setting{portable: portable}.kind()+","+name, func(t *testing.T) {
-				deafen(newWorld(t, setting{portable: portable}), policy, peers)
+				testNonReading(newWorld(t, setting{portable: portable}), policy, peers)
 			})
 		}
 	}
@@ -52,30 +52,30 @@ func (s setting) kind() string {
 	return "poller"
 }
 
-func deafen(w *world, policy Policy, peers int) {
+func testNonReading(w *world, policy Policy, peers int) {
 	h := w.handler()
 	terms := w.terms(&UpgradeServer{FrameHandler: h.pid, Options: &Options{
-		MaxOut: deafOut, MaxBurst: deafOut, HighWater: deafOut / 4, LowWater: deafOut / 8, WhenFull: policy,
+		MaxOut: nonReadingOut, MaxBurst: nonReadingOut, HighWater: nonReadingOut / 4, LowWater: nonReadingOut / 8, WhenFull: policy,
 		WriteStall: -1, CloseTimeout: -1, PingInterval: -1, // nothing happens before it is looked at
 	}})
 	s := &Server{Server: quiet(w.upgrading(terms)), System: w.system}
 	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-		c.(*net.TCPConn).SetWriteBuffer(deafBuffers)
+		c.(*net.TCPConn).SetWriteBuffer(nonReadingBuffers)
 		return ctx
 	}
 	addr := w.run(s)
 	held := heap()
 	dialer := &net.Dialer{Control: smallWindow}
-	deaf := make([]*net.TCPConn, peers)
+	tcps := make([]*net.TCPConn, peers)
 	conns := make([]*actor.PID, peers)
 	hello := []byte(handshake(addr))
 	answer := make([]byte, len(switched()))
-	for i := range deaf {
+	for i := range conns {
 		nc, err := dialer.Dial("tcp", addr)
 		require.NoError(w, err)
-		deaf[i] = nc.(*net.TCPConn)
-		defer deaf[i].Close()
-		deaf[i].SetLinger(0) // no port is to wait for anything
+		tcps[i] = nc.(*net.TCPConn)
+		defer tcps[i].Close()
+		tcps[i].SetLinger(0) // no port is to wait for anything
 		_, err = nc.Write(hello)
 		require.NoError(w, err)
 		_, err = io.ReadFull(nc, answer)
@@ -84,7 +84,7 @@ func deafen(w *world, policy Policy, peers int) {
 		conns[i], u.Request = conn, nil // which is large
 	}
 	idle := heap() - held
-	for range deafMessages {
+	for range nonReadingMessages {
 		for _, conn := range conns {
 			f := frame.New(frame.OpBinary, 1<<10)
 			f.Payload = append(f.Payload, make([]byte, 1<<10)...)
@@ -92,19 +92,19 @@ func deafen(w *world, policy Policy, peers int) {
 		}
 	}
 	for _, conn := range conns {
-		_, err := w.system.Root.RequestFuture(conn, &actor.Touch{}, patience).Result()
+		_, err := w.system.Root.RequestFuture(conn, &actor.Touch{}, testTimeout).Result()
 		require.NoError(w, err)
 	}
 	held = heap() - held
 	w.Logf("%d peers hold %d bytes each, %d when nothing waits", peers, held/peers, idle/peers)
-	most := deafOut + deafOverhead
+	most := nonReadingOut + nonReadingOverhead
 	if w.portable {
-		most += deafPortable
+		most += nonReadingPortable
 	}
 	assert.Less(w, held, peers*most)
-	assert.Greater(w, held, peers*deafOut/2, "there is nothing to be limited")
+	assert.Greater(w, held, peers*nonReadingOut/2, "there is nothing to be limited")
 
-	for i, nc := range deaf {
+	for i, nc := range tcps {
 		if policy == CloseSlow && i%1000 == 0 { // a small window takes its time
 			assert.Equal(w, frame.PolicyViolation, lastWords(w, nc))
 		}
@@ -112,9 +112,9 @@ func deafen(w *world, policy Policy, peers int) {
 	}
 	require.True(w, until(func() bool { return s.Connections() == 0 }), "%d connections are left", s.Connections())
 	w.system.Root.PoisonFuture(h.pid).Wait() // it has worked through all of it
-	for from, story := range h.stories() {
+	for from, told := range h.toldByConn() {
 		pressed, lost := 0, Dropped{}
-		for _, m := range story {
+		for _, m := range told {
 			switch m := m.(type) {
 			case *Backpressure:
 				pressed++
@@ -132,7 +132,7 @@ func deafen(w *world, policy Policy, peers int) {
 		assert.Positive(w, pressed, "Backpressure of %s", from)
 		if policy != CloseSlow {
 			assert.Positive(w, lost.Messages, from)
-			assert.Less(w, lost.Messages, deafMessages)
+			assert.Less(w, lost.Messages, nonReadingMessages)
 		}
 		assert.Equal(w, lost.Messages<<10, lost.Bytes)
 	}
@@ -140,7 +140,7 @@ func deafen(w *world, policy Policy, peers int) {
 
 // lastWords reads whole messages until a Close, and returns its code.
 func lastWords(w *world, nc net.Conn) frame.Code {
-	nc.SetReadDeadline(time.Now().Add(patience))
+	nc.SetReadDeadline(time.Now().Add(testTimeout))
 	for {
 		f, err := readFrame(nc)
 		require.NoError(w, err)
