@@ -228,8 +228,10 @@ func (s *stream) burstEnded() {
 	if s.out.waiting() == 0 && !s.out.blocked {
 		s.answerFlushes(nil)
 	}
-	if l, ok := s.top.(*local); ok {
-		l.outputLeft(s.outstanding())
+	if l, ok := s.top.(*local); ok && s.pipeline != nil {
+		var kept pipeline.Kept
+		s.pipeline.Down(&kept)
+		l.outputLeft(s.outstanding() + kept.Bytes)
 	}
 	s.endTurn()
 }

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"time"
 
+	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/frame"
 )
 
@@ -226,12 +228,23 @@ func (w *messageWriter) send(fin bool) error {
 	if f == nil {
 		f = frame.New(w.op, 0)
 	}
-	if err := w.c.reserve(w.ctx, len(f.Payload)); err != nil {
+	part := actors.Continues
+	if f.Fin = fin; w.op != frame.OpContinuation {
+		if part = actors.Begins; fin {
+			part = actors.Whole
+		}
+	}
+	o := actors.NewOffer(f.Handover(), part) // others may wait for the end of the message: they take no space from it
+	if w.c.handle.Post(o); w.c.Closed() != nil {
+		o.Withdraw()
+	}
+	if err := o.Wait(w.ctx); err == net.ErrClosed {
+		<-w.c.done
+		return w.c.closeError()
+	} else if err != nil {
 		return err
 	}
-	f.Fin = fin
 	w.piece, w.op = nil, frame.OpContinuation
-	w.c.handle.Post(f.Handover())
 	return nil
 }
 

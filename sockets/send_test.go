@@ -165,3 +165,43 @@ func TestMessageIsEchoedWhileItArrives(t *testing.T) {
 		p.Close()
 	})
 }
+
+// Who sends whole messages while a Writer is open waits for its end, and neither is stopped by
+// the other.
+func TestConnSendsWhileAWriterIsOpen(t *testing.T) {
+	everywhere(t, func(w *world) {
+		const wholes = 500
+		got := make(chan int, 1)
+		addr := w.session(nil, func(ctx context.Context, c *Conn) error {
+			n := 0
+			for range c.Messages(ctx) {
+				n++
+			}
+			got <- n
+			return nil
+		})
+		c := w.open(addr, &Options{MaxOut: 96 << 10})
+		out, err := c.Writer(w.within(), frame.OpText)
+		require.NoError(w, err)
+		_, err = io.WriteString(out, strings.Repeat("x", 20<<10))
+		require.NoError(w, err)
+		sent := make(chan error, 1)
+		go func() {
+			for range wholes {
+				if err := c.SendBinary(w.within(), make([]byte, 1024)); err != nil {
+					sent <- err
+					return
+				}
+			}
+			sent <- nil
+		}()
+		for range 20 {
+			_, err = io.WriteString(out, strings.Repeat("x", 20<<10))
+			require.NoError(w, err)
+		}
+		require.NoError(w, out.Close())
+		require.NoError(w, take(w, sent))
+		require.NoError(w, c.Close(frame.Normal, ""))
+		require.Equal(w, wholes+1, take(w, got))
+	})
+}
