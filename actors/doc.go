@@ -9,4 +9,8 @@
 // turn it is, package dispatch decides; what a socket is, package transport knows.
 // It does not know frames: what the bytes mean is decided by the stages of package
 // pipeline, which HTTP requests may upgrade by package sockets.
+//
+// Nothing here is promised. The package and those below it, dispatch and transport, are
+// what package sockets is made of, and may change with any version; programs import
+// sockets. What a reader needs besides is in the README of each folder.
 package actors

@@ -4,4 +4,7 @@
 // It does no I/O, starts no goroutine and reads no clock. It knows single frames
 // and the order in which they may follow each other; what a sequence of frames
 // means (pongs, messages, closing) is package pipeline's.
+//
+// From v0.1.0 on, everything that the package exports is promised: it changes only as
+// semantic versions allow, and CHANGELOG.md says how.
 package frame

@@ -1,17 +1,30 @@
-// Package sockets is what a user of Spindrift imports: a server that is net/http
-// with upgraded connections as actors, a handler for any other server, a client,
-// and the messages they exchange with frame handlers.
+// Package sockets is what a user of Spindrift imports: WebSocket servers and clients,
+// for ordinary code and for proto.actor actors.
 //
-// A frame handler is any proto.actor actor. It gets, from each connection that
-// names it, first *Upgraded, then *frame.Frame for every message and whatever
-// the stages tell (*RoundTripTime, *Backpressure, *Drained), and last, exactly
-// once, *Closed. The sender of all of these is the connection: what the handler
-// responds, or sends there at any time, goes out.
+// Ordinary code has a [Conn], which it reads and writes; no actor is in sight. [Session]
+// is an http.Handler that runs a function for each connection, [Accept] upgrades within a
+// handler of one's own, and [Dial] is the client, [DialReconnecting] one that comes back.
+// [Callbacks] are functions in place of a loop. Any server will do whose connections can
+// be hijacked. A [Server], which is an http.Server, has these connections in its Shutdown
+// and its caps besides.
 //
-// A handler also sees *actor.Touch now and then, which proto.actor answers for
+// Where state is shared, or a goroutine for each connection is too much, a connection
+// is an actor that speaks to a frame handler, any proto.actor actor. [Handler] and
+// [Upgrade] accept one, [DialActor] and [ReconnectActor] open one, and a Server's Listener
+// is an actor that is asked about every request. The frame handler gets, from each
+// connection that names it, first *[Upgraded], then *frame.Frame for every message (or
+// *[Message], see Options.StreamOver) and whatever the stages tell (*[RoundTripTime],
+// *[Backpressure], *[Drained]), and last, exactly once, *[Closed]. The sender of all of these
+// is the connection: what the handler responds, or sends there at any time, goes out.
+//
+// A frame handler also sees *actor.Touch now and then, which proto.actor answers for
 // it: that is how a connection learns what the handler has worked through. Like
 // any actor it should pass over messages that it does not know.
 //
-// The package speaks no HTTP itself (net/http does) and knows no frames beyond
+// The package speaks no HTTP itself as a server (net/http does), and knows no frames beyond
 // composing the stages of package pipeline.
+//
+// From v0.1.0 on, everything that the package exports is promised: it changes only as
+// semantic versions allow, and CHANGELOG.md says how. So is package frame, and of package
+// pipeline what its documentation names. Package actors is not.
 package sockets
