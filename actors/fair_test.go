@@ -146,7 +146,6 @@ func starve(t *testing.T, limits Limits, message string, bound int) {
 	t.Cleanup(func() { runtime.GOMAXPROCS(cores) })
 	w := newWorld(t, onPoller)
 	w.rt = newRuntime(w.system) // the other's dispatcher was made for more cores
-	w.rt.guardian()
 	w.before = w.census()
 	var flooded atomic.Int64
 	greedy := w.spawned(func(ctx actor.Context) {

@@ -25,7 +25,7 @@ type Runtime struct {
 	panics       panicWatcher
 	defaultGroup Group // connections that belong to no server
 	shared       sharedHandlers
-	guardian     func() *guardian
+	guardian     *guardian
 	adapted      atomic.Pointer[adapted]
 }
 
@@ -57,7 +57,7 @@ func newRuntime(system *actor.ActorSystem) *Runtime {
 	rt.panics.rt = rt
 	rt.dispatcher.OnPanic = rt.panics.onDispatcher
 	system.EventStream.Subscribe(rt.published)
-	rt.guardian = sync.OnceValue(func() *guardian { return newGuardian(rt) })
+	rt.guardian = newGuardian(rt)
 	return rt
 }
 

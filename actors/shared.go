@@ -79,9 +79,9 @@ func (d *sharedHandlers) watch(h *sharedHandler) {
 	wanted := d.byID[h.pid.Id] != nil
 	d.mu.Unlock()
 	if wanted {
-		h.rt.guardian().watch(h.pid)
+		h.rt.guardian.watch(h.pid)
 	} else {
-		h.rt.guardian().unwatch(h.pid)
+		h.rt.guardian.unwatch(h.pid)
 	}
 }
 

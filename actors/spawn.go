@@ -51,7 +51,7 @@ func (rt *Runtime) spawnHandler(conn *actor.PID, props *actor.Props) *actor.PID 
 	name := conn.Id + handlerName
 	var pid *actor.PID
 	var err error
-	switch g := rt.guardian(); {
+	switch g := rt.guardian; {
 	case mayBeSet(props, spawnerField):
 		pid, err = g.root.SpawnNamed(rt.adapt(props), name)
 	case mayBeSet(rt.system.Root, spawnMiddlewareField):

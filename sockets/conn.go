@@ -140,7 +140,7 @@ func (c *Conn) Close(code frame.Code, reason string) error {
 // Cut ends the connection at once: a Close is tried, nobody waits for it.
 func (c *Conn) Cut() {
 	c.abandon()
-	c.handle.Stop()
+	c.handle.Post(&Cut{})
 	<-c.done
 }
 

@@ -366,7 +366,6 @@ func TestARestartedHandlerIsToldItsConnections(t *testing.T) {
 // One that restarts again and again loses its connections.
 func TestAHandlerThatKeepsRestartingLosesItsConnections(t *testing.T) {
 	w := newWorld(t, bare)
-	type boom struct{}
 	h := w.handler(func(ctx actor.Context) {
 		if f, ok := ctx.Message().(*frame.Frame); ok && f.String() == "boom" {
 			panic("boom")

@@ -98,7 +98,8 @@ func nonReading(c config, peers startPeers) error {
 		faults = append(faults, fmt.Errorf("%d bytes each, more than %d", each, most))
 	}
 	faults = append(faults, stop())
-	// The handler has gone, and what watches handlers came with the first connection: as many actors as before.
+	before.actors--      // the handler
+	before.descriptors++ // the poller's: the first connection has brought it, and the server keeps it
 	after, err := s.settled(before, grace)
 	fmt.Fprintf(c.out, "%8s  %s\n", "after", after)
 	if err := errors.Join(append(faults, err)...); err != nil {
