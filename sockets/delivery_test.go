@@ -37,10 +37,13 @@ func (h *handler) frames() (n int) {
 	return n
 }
 
-func numbered(n int) string {
+func numbered(n int) string { return padded(n, "") }
+
+// padded are numbered messages that end with pad.
+func padded(n int, pad string) string {
 	var b strings.Builder
 	for i := range n {
-		b.WriteString(masked(frame.Text(fmt.Sprint("message ", i))))
+		b.WriteString(masked(frame.Text(fmt.Sprint("message ", i, pad))))
 	}
 	return b.String()
 }
@@ -48,9 +51,16 @@ func numbered(n int) string {
 // What the peer sent before its end reaches a handler that is slow, however the peer
 // ends: what waits for credit waits, and what broke the connection waits as well.
 func TestInputBeforeTheEndIsDelivered(t *testing.T) {
-	const messages = 500
+	const messages = 150 // more than the credit, and with what they carry more than a read takes
+	pad := strings.Repeat(".", 200)
 	ends := map[string]func(p *peer){
-		"a Close":     func(p *peer) { p.send(masked(frame.Close(frame.Normal, "bye"))) },
+		"a Close": func(p *peer) {
+			p.send(masked(frame.Close(frame.Normal, "bye")))
+			go func() { // the server ends first, and waits for the peer's end
+				io.Copy(io.Discard, p.in)
+				p.Close()
+			}()
+		},
 		"its half":    (*peer).half,
 		"the TCP end": func(p *peer) { p.Close() },
 		"a reset":     (*peer).reset,
@@ -69,7 +79,7 @@ func TestInputBeforeTheEndIsDelivered(t *testing.T) {
 					})
 					p := w.upgrade(w.websocket(&UpgradeServer{FrameHandler: h.pid}))
 					h.upgraded()
-					p.send(numbered(messages))
+					p.send(padded(messages, pad))
 					time.Sleep(20 * time.Millisecond)
 					end(p)
 					closed := h.untilClosed()
@@ -133,7 +143,7 @@ func TestCreditOfAFewMessagesHasADeadline(t *testing.T) {
 // came before it does not make the peer late.
 func TestThePeersCloseIsNotLateWhileItIsNotRead(t *testing.T) {
 	everywhere(t, func(w *world) {
-		const messages = 150
+		const messages = 80
 		h := w.handler(slowly(5 * time.Millisecond))
 		s := &Server{Server: quiet(w.upgrading(&UpgradeServer{FrameHandler: h.pid, Options: &Options{CloseTimeout: 200 * time.Millisecond, CreditFrames: 8}})), System: w.system}
 		p := w.upgrade(w.run(s))
@@ -231,7 +241,7 @@ func TestAPlaceIsFreeAfterTheLastWord(t *testing.T) {
 // A burst of one turn to a peer that reads is no proof of a slow peer, however long it is.
 func TestABurstIsNoSlowConsumer(t *testing.T) {
 	everywhere(t, func(w *world) {
-		const messages, size = 512, 64 << 10
+		const messages, size = 128, 64 << 10 // several times MaxOut
 		h := w.handler(func(ctx actor.Context) {
 			if _, ok := ctx.Message().(*Upgraded); ok {
 				for range messages {
