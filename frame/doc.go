@@ -5,6 +5,6 @@
 // and the order in which they may follow each other; what a sequence of frames
 // means (pongs, messages, closing) is package pipeline's.
 //
-// From v0.1.0 on, everything that the package exports is promised: it changes only as
-// semantic versions allow, and CHANGELOG.md says how.
+// From v0.1.0 on, everything that the package exports is promised: later versions
+// do not break programs that use it.
 package frame

@@ -18,8 +18,8 @@
 // it. Time is an [After] sent down that comes back up.
 //
 // From v0.1.0 on, [Stage], [Chain], [Tap], [After] and the stages with their options and
-// what they tell a handler are promised: they change only as semantic versions allow, and
-// CHANGELOG.md says how. What is between a driver and the stages is not promised: [Driver],
-// [Pipeline], [Part], [Core], [KeepAlive], [Space] and the other items that only a driver
-// and the stages exchange may change with any version.
+// what they tell a handler are promised: later versions do not break programs that use
+// them. What is between a driver and the stages is not promised: [Driver], [Pipeline],
+// [Part], [Core], [KeepAlive], [Space] and the other items that only a driver and the
+// stages exchange may change with any version.
 package pipeline

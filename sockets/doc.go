@@ -24,7 +24,8 @@
 // The package speaks no HTTP itself as a server (net/http does), and knows no frames beyond
 // composing the stages of package pipeline.
 //
-// From v0.1.0 on, everything that the package exports is promised: it changes only as
-// semantic versions allow, and CHANGELOG.md says how. So is package frame, and of package
-// pipeline what its documentation names. Package actors is not.
+// From v0.1.0 on, everything that the package exports is promised: later versions
+// do not break programs that use it. The same holds for package
+// frame, and in package pipeline for what its documentation names. Package actors is not
+// promised.
 package sockets
