@@ -14,8 +14,9 @@
 // is an actor that is asked about every request. The frame handler gets, from each
 // connection that names it, first *[Upgraded], then *frame.Frame for every message (or
 // *[Message], see Options.StreamOver) and whatever the stages tell (*[RoundTripTime],
-// *[Backpressure], *[Drained]), and last, exactly once, *[Closed]. The sender of all of these
-// is the connection: what the handler responds, or sends there at any time, goes out.
+// *[Backpressure], *[Drained]), and last, exactly once, *[Closed]. One that has stopped, by
+// itself or because it panicked, is told nothing more. The sender of all of these is the
+// connection: what the handler responds, or sends there at any time, goes out.
 //
 // A frame handler also sees *actor.Touch now and then, which proto.actor answers for
 // it: that is how a connection learns what the handler has worked through. Like
