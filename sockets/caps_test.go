@@ -215,6 +215,7 @@ func TestRequestWithoutItsContext(t *testing.T) {
 		p.closes(frame.GoingAway)
 		p.send(masked(frame.Close(frame.GoingAway, "")))
 		p.eof()
+		p.Close()
 		require.NoError(w, <-done)
 		expect[*Closed](h)
 		assert.Zero(w, strays.wanted.Load())

@@ -190,6 +190,7 @@ func TestShutdownWaitsForTheLastWord(t *testing.T) {
 				p := w.upgrade(addr)
 				h.upgraded()
 				go func() {
+					defer p.Close()
 					for {
 						f, err := readFrame(p.in)
 						if err != nil {

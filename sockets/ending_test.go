@@ -314,7 +314,7 @@ var endings = []ending{
 	},
 	{
 		name:  "peer does not read, and output piles up",
-		terms: terms{options: Options{MaxOut: 1 << 10, CloseTimeout: soon}},
+		terms: terms{options: Options{MaxOut: 1 << 10, MaxBurst: 1 << 10, CloseTimeout: soon}},
 		play: func(l *link) {
 			for range 64 {
 				l.tell(frame.Binary(make([]byte, 1<<20)))
