@@ -112,7 +112,8 @@ func TestReconnectingFinal(t *testing.T) {
 	require.ErrorAs(t, err, &d)
 	assert.Equal(t, frame.PolicyViolation, d.Closed.Code)
 	assert.ErrorContains(t, err, `1008 "bye"`)
-	_, err = c.Receive(nil)
+	var nobody context.Context
+	_, err = c.Receive(nobody)
 	assert.ErrorIs(t, err, ErrNilContext)
 	_, err = DialReconnecting("http:", nil, nil)
 	assert.ErrorContains(t, err, "sockets: dial http:")
