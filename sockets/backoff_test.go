@@ -19,7 +19,7 @@ func TestBackoff(t *testing.T) {
 			assert.Less(t, w, ceiling*time.Second)
 		}
 	}
-	assert.Equal(t, 30*time.Second, usual.ceiling(1<<40))
+	assert.Equal(t, 30*time.Second, usual.ceiling(1<<30))
 	for name, test := range map[string]struct {
 		b        Backoff
 		failures int
