@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -186,7 +185,7 @@ func (c *Conn) Writer(ctx context.Context, op frame.Opcode) (io.WriteCloser, err
 	}
 	select {
 	case writing <- struct{}{}:
-		return &messageWriter{c: c, ctx: ctx, op: op}, nil
+		return &messageWriter{to: c, ctx: ctx, op: op}, nil
 	case <-c.done:
 		return nil, c.closeError()
 	case <-ctx.Done():
@@ -194,76 +193,21 @@ func (c *Conn) Writer(ctx context.Context, op frame.Opcode) (io.WriteCloser, err
 	}
 }
 
-// fragmentSize is how much of a message a Writer sends at a time.
-const fragmentSize = 16 << 10
-
-// messageWriter writes one message.
-type messageWriter struct {
-	c     *Conn
-	ctx   context.Context
-	op    frame.Opcode // of the next fragment
-	piece *frame.Frame // what was written and not sent; nil: nothing
-	err   error        // after which nothing is sent
-}
-
-func (w *messageWriter) Write(p []byte) (n int, err error) {
-	for len(p) > 0 && w.err == nil {
-		if w.piece == nil {
-			w.piece = frame.New(w.op, fragmentSize)
-		}
-		k := min(len(p), fragmentSize-len(w.piece.Payload))
-		w.piece.Payload = append(w.piece.Payload, p[:k]...)
-		p = p[k:]
-		n += k
-		if len(w.piece.Payload) == fragmentSize {
-			w.err = w.send(false)
-		}
-	}
-	return n, w.err
-}
-
-// send sends the fragment that was written.
-func (w *messageWriter) send(fin bool) error {
-	f := w.piece
-	if f == nil {
-		f = frame.New(w.op, 0)
-	}
-	part := actors.Continues
-	if f.Fin = fin; w.op != frame.OpContinuation {
-		if part = actors.Begins; fin {
-			part = actors.Whole
-		}
-	}
-	o := actors.NewOffer(f.Handover(), part) // others may wait for the end of the message: they take no space from it
-	if w.c.handle.Post(o); w.c.Closed() != nil {
+// offer makes Conn an offeree.
+func (c *Conn) offer(ctx context.Context, o *actors.Offer) error {
+	if c.handle.Post(o); c.Closed() != nil {
 		o.Withdraw()
 	}
-	if err := o.Wait(w.ctx); err == net.ErrClosed {
-		<-w.c.done
-		return w.c.closeError()
-	} else if err != nil {
-		return err
+	err := o.Wait(ctx)
+	if err == net.ErrClosed {
+		<-c.done
+		return c.closeError()
 	}
-	w.piece, w.op = nil, frame.OpContinuation
-	return nil
-}
-
-var errWriterClosed = errors.New("sockets: Writer is closed")
-
-// Close ends the message. One that could not be sent whole, because ctx ended, ends the
-// connection: its peer could not tell it from a complete one.
-func (w *messageWriter) Close() error {
-	if w.err == errWriterClosed {
-		return nil
-	}
-	err := w.err
-	if err == nil {
-		err = w.send(true)
-	}
-	if err != nil && w.op == frame.OpContinuation {
-		w.c.handle.Post(frame.Failure(frame.InternalError, "message was not finished"))
-	}
-	w.err = errWriterClosed
-	<-w.c.writing
 	return err
 }
+
+// fail makes Conn an offeree.
+func (c *Conn) fail(e *frame.Error) { c.handle.Post(e) }
+
+// written makes Conn an offeree.
+func (c *Conn) written() { <-c.writing }

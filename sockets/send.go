@@ -23,20 +23,27 @@ func Send(ctx context.Context, system *actor.ActorSystem, conn *actor.PID, f *fr
 		return ErrNilFrame
 	case ctx == nil:
 		return ErrNilContext
+	case conn == nil:
+		return errNilConn
 	}
-	return offer(ctx, orDefaultSystem(system), conn, actors.NewOffer(f, actors.Whole))
+	return connActor{orDefaultSystem(system), conn}.offer(ctx, actors.NewOffer(f, actors.Whole))
 }
 
-func offer(ctx context.Context, system *actor.ActorSystem, conn *actor.PID, o *actors.Offer) error {
-	if conn == nil {
-		return errors.New("sockets: nil connection")
-	}
-	process, ok := system.ProcessRegistry.Get(conn)
+var errNilConn = errors.New("sockets: nil connection")
+
+// connActor is the actor of a connection, as an offeree.
+type connActor struct {
+	system *actor.ActorSystem
+	pid    *actor.PID
+}
+
+func (c connActor) offer(ctx context.Context, o *actors.Offer) error {
+	process, ok := c.system.ProcessRegistry.Get(c.pid)
 	if !ok {
 		return fmt.Errorf("sockets: send: %w", net.ErrClosed)
 	}
-	process.SendUserMessage(conn, o)
-	if _, ok := system.ProcessRegistry.Get(conn); !ok { // its last turn may have been before
+	process.SendUserMessage(c.pid, o)
+	if _, ok := c.system.ProcessRegistry.Get(c.pid); !ok { // its last turn may have been before
 		o.Withdraw()
 	}
 	if err := o.Wait(ctx); err != nil {
@@ -44,6 +51,9 @@ func offer(ctx context.Context, system *actor.ActorSystem, conn *actor.PID, o *a
 	}
 	return nil
 }
+
+func (c connActor) fail(e *frame.Error) { c.system.Root.Send(c.pid, e) }
+func (c connActor) written()            {}
 
 // Writer begins a message of type op, frame.OpText or frame.OpBinary, to the connection's
 // actor conn of system (nil: DefaultSystem): its payload is what is written until Close, of
@@ -56,69 +66,9 @@ func Writer(ctx context.Context, system *actor.ActorSystem, conn *actor.PID, op 
 	case ctx == nil:
 		return nil, ErrNilContext
 	case conn == nil:
-		return nil, errors.New("sockets: nil connection")
+		return nil, errNilConn
 	case op != frame.OpText && op != frame.OpBinary:
 		return nil, fmt.Errorf("sockets: a message is text or binary, not %s", op)
 	}
-	return &actorWriter{ctx: ctx, system: orDefaultSystem(system), conn: conn, op: op}, nil
-}
-
-// actorWriter writes one message to a connection's actor.
-type actorWriter struct {
-	ctx    context.Context
-	system *actor.ActorSystem
-	conn   *actor.PID
-	op     frame.Opcode // of the next fragment
-	piece  *frame.Frame // what was written and not sent; nil: nothing
-	err    error        // after which nothing is sent
-}
-
-func (w *actorWriter) Write(p []byte) (n int, err error) {
-	for len(p) > 0 && w.err == nil {
-		if w.piece == nil {
-			w.piece = frame.New(w.op, fragmentSize)
-		}
-		k := min(len(p), fragmentSize-len(w.piece.Payload))
-		w.piece.Payload = append(w.piece.Payload, p[:k]...)
-		p = p[k:]
-		n += k
-		if len(w.piece.Payload) == fragmentSize {
-			w.err = w.send(false)
-		}
-	}
-	return n, w.err
-}
-
-// send sends the fragment that was written.
-func (w *actorWriter) send(fin bool) error {
-	f, part := w.piece, actors.Continues
-	if f == nil {
-		f = frame.New(w.op, 0)
-	}
-	if f.Fin = fin; w.op != frame.OpContinuation {
-		if part = actors.Begins; fin {
-			part = actors.Whole
-		}
-	}
-	if err := offer(w.ctx, w.system, w.conn, actors.NewOffer(f.Handover(), part)); err != nil {
-		return err
-	}
-	w.piece, w.op = nil, frame.OpContinuation
-	return nil
-}
-
-// Close ends the message.
-func (w *actorWriter) Close() error {
-	if w.err == errWriterClosed {
-		return nil
-	}
-	err := w.err
-	if err == nil {
-		err = w.send(true)
-	}
-	if err != nil && w.op == frame.OpContinuation {
-		w.system.Root.Send(w.conn, frame.Failure(frame.InternalError, "message was not finished"))
-	}
-	w.err = errWriterClosed
-	return err
+	return &messageWriter{to: connActor{orDefaultSystem(system), conn}, ctx: ctx, op: op}, nil
 }
