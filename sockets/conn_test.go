@@ -105,15 +105,16 @@ func TestConversation(t *testing.T) {
 // A session that returns closes the connection with what its error says.
 func TestSessionEnds(t *testing.T) {
 	for name, test := range map[string]struct {
-		end  func(c *Conn) error
-		code frame.Code
+		end    func(c *Conn) error
+		code   frame.Code
+		reason string
 	}{
-		"nil":              {func(*Conn) error { return nil }, frame.Normal},
-		"a frame's error":  {func(*Conn) error { return fmt.Errorf("no: %w", frame.Failure(4401, "who are you?")) }, 4401},
-		"another error":    {func(*Conn) error { return errors.New("broken") }, frame.InternalError},
-		"a panic":          {func(*Conn) error { panic("on purpose") }, frame.InternalError},
-		"an unsendable":    {func(*Conn) error { return &CloseError{Closed{Code: frame.Abnormal}} }, frame.InternalError},
-		"closed by itself": {func(c *Conn) error { c.Close(4000, "mine"); return errors.New("late") }, 4000},
+		"nil":              {func(*Conn) error { return nil }, frame.Normal, ""},
+		"a frame's error":  {func(*Conn) error { return fmt.Errorf("no: %w", frame.Failure(4401, "who are you?")) }, 4401, "who are you?"},
+		"another error":    {func(*Conn) error { return errors.New("broken") }, frame.InternalError, ""},
+		"a panic":          {func(*Conn) error { panic("on purpose") }, frame.InternalError, ""},
+		"an unsendable":    {func(*Conn) error { return &CloseError{Closed{Code: frame.Abnormal}} }, frame.InternalError, ""},
+		"closed by itself": {func(c *Conn) error { c.Close(4000, "mine"); return errors.New("late") }, 4000, "mine"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, bare)
@@ -123,6 +124,7 @@ func TestSessionEnds(t *testing.T) {
 			var end *CloseError
 			require.ErrorAs(w, err, &end)
 			assert.Equal(w, test.code, end.Code)
+			assert.Equal(w, test.reason, end.Reason)
 			assert.Equal(w, test.code, CloseCode(err))
 			assert.Equal(w, Peer, end.By)
 			assert.True(w, end.Clean)

@@ -38,7 +38,7 @@ type SessionHandler struct {
 // is the connection's: it ends with it, and has the values of the request's.
 //
 // When serve returns, the connection is closed: with 1000 if the error is nil; with the code
-// of a *frame.Error or a *[CloseError]; else with 1011, and the error is logged, by the
+// and reason of a *frame.Error, or the code of a *[CloseError]; else with 1011, and the error is logged, by the
 // server's ErrorLog or slog.Default. So is a panic, with its stack.
 func Session(serve func(ctx context.Context, c *Conn) error) *SessionHandler {
 	return &SessionHandler{Serve: serve}
@@ -57,10 +57,10 @@ func (h *SessionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			if reason := recover(); reason != nil {
 				ended = fmt.Errorf("panic: %v", reason)
 				log.Error("session panicked", "peer", peer, "path", c.Request().URL.Path, "reason", reason, "stack", string(debug.Stack()))
-			} else if code, known := codeOf(ended); !known {
+			} else if code, reason, known := closeOf(ended); !known {
 				log.Error("session failed", "peer", peer, "path", c.Request().URL.Path, "error", ended)
 			} else {
-				c.Close(code, "")
+				c.Close(code, reason)
 				return
 			}
 			c.Close(frame.InternalError, "")
@@ -69,19 +69,20 @@ func (h *SessionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 }
 
-// codeOf is the close code that err asks for.
-func codeOf(err error) (code frame.Code, known bool) {
+// closeOf is the Close that err asks for. A CloseError's reason may be that of another
+// connection, so it is not handed on.
+func closeOf(err error) (code frame.Code, reason string, known bool) {
 	var failure *frame.Error
 	var end *CloseError
 	switch {
 	case err == nil:
-		return frame.Normal, true
+		return frame.Normal, "", true
 	case errors.As(err, &end):
-		return end.Code.Sendable(), true
+		return end.Code.Sendable(), "", true
 	case errors.As(err, &failure):
-		return failure.Code.Sendable(), true
+		return failure.Code.Sendable(), failure.Reason, true
 	}
-	return 0, false
+	return 0, "", false
 }
 
 // CloseCode is the close code that err carries: of a *[CloseError] or a *frame.Error, and
