@@ -2,7 +2,7 @@ package pipeline
 
 // Core is the stages next to the wire that make WebSocket, as one: what a Chain of
 //
-//	Messages Sequence Above Assemble Limit Text Deflate Budget Closing Codec
+//	Messages Sequence Above Assemble Limit Text Outer Deflate Inner Budget Closing Codec
 //
 // would be, in one allocation and the fewest cache lines (BenchmarkBuild). Stream
 // takes the place of Assemble.
@@ -14,7 +14,9 @@ type Core struct {
 	StreamOver int64   // bytes: a longer message goes up in pieces; 0: none does
 	Budget     *Budget // nil: none
 	Limit      Limit
+	Outer      []Stage  // of extensions, see Agreed
 	Deflate    *Deflate // nil: no permessage-deflate
+	Inner      []Stage  // of extensions, see Agreed
 	Closing    Closing
 	Codec      Codec
 }
@@ -55,10 +57,16 @@ func (o *Core) appendLayers(c *core, stack []layer) []layer {
 	}
 	c.limiter.Limit = &o.Limit
 	stack = append(stack, &c.limiter, &c.checker)
+	for _, s := range o.Outer {
+		stack = append(stack, asLayer(s))
+	}
 	if o.Deflate != nil {
 		d := o.Deflate.layer()
 		d.free = o.Budget == nil
 		stack = append(stack, d)
+	}
+	for _, s := range o.Inner {
+		stack = append(stack, asLayer(s))
 	}
 	if o.Budget != nil {
 		stack = append(stack, &budgeted{Budget: o.Budget})

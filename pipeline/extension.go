@@ -5,6 +5,8 @@ import (
 	"iter"
 	"strconv"
 	"strings"
+
+	"github.com/spindrift-go/spindrift/frame"
 )
 
 const (
@@ -14,12 +16,14 @@ const (
 	serverBits       = "server_max_window_bits"
 	clientBits       = "client_max_window_bits"
 
+	deflateBit = frame.RSV1
+
 	minBits = 8
 	maxBits = 15
 )
 
 var (
-	errOtherExtension = errors.New("extension that was not offered")
+	errOtherExtension = errors.New("server chose an extension that was not offered")
 	errParameter      = errors.New("bad parameter of " + deflateName)
 	errDuplicate      = errors.New(deflateName + " accepted twice")
 	errNotOffered     = errors.New(deflateName + " with more than was offered")

@@ -17,13 +17,14 @@ type introduction struct {
 	tls                            *tls.ConnectionState
 	value                          any
 	compressed                     bool
+	extensions                     []string
 }
 
 func introduce(u *Upgraded, ctx connContext) *introduction {
 	r := u.Request
 	i := &introduction{
 		ctx: &ctx, uri: r.RequestURI, host: r.Host, remote: r.RemoteAddr, tls: r.TLS,
-		subprotocol: u.Subprotocol, value: u.Value, compressed: u.Compressed,
+		subprotocol: u.Subprotocol, value: u.Value, compressed: u.Compressed, extensions: u.Extensions,
 	}
 	for name, values := range r.Header {
 		if name == "Upgrade" || name == "Connection" || strings.HasPrefix(name, "Sec-Websocket-") {
@@ -48,5 +49,5 @@ func (i *introduction) Again() any {
 	for n := 0; n < len(i.header); n += 2 {
 		r.Header[i.header[n]] = append(r.Header[i.header[n]], i.header[n+1])
 	}
-	return &Upgraded{Request: r.WithContext(i.ctx), Subprotocol: i.subprotocol, Compressed: i.compressed, Value: i.value, Again: true}
+	return &Upgraded{Request: r.WithContext(i.ctx), Subprotocol: i.subprotocol, Compressed: i.compressed, Extensions: i.extensions, Value: i.value, Again: true}
 }

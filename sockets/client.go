@@ -110,7 +110,7 @@ func (u *UpgradeClient) plan(a *agreement) *actors.Plan {
 	o, r, life := u.Options.recipe(), a.response.Request, new(life)
 	return &actors.Plan{
 		Top:      o.topOf(u.Stages),
-		Core:     o.coreOf(true, u.receiver != nil, a.params),
+		Core:     o.coreOf(true, u.receiver != nil, &a.Agreed),
 		Handler:  u.FrameHandler,
 		Spawn:    u.Spawn,
 		Receiver: u.receiver,
@@ -118,7 +118,8 @@ func (u *UpgradeClient) plan(a *agreement) *actors.Plan {
 			Request:     r.WithContext(&connContext{valuesOf(r.Context()), life}),
 			Response:    a.response,
 			Subprotocol: a.protocol,
-			Compressed:  a.params != nil,
+			Compressed:  a.Deflate != nil,
+			Extensions:  a.List,
 		},
 		Limits:   o.limits,
 		Changer:  o,

@@ -14,7 +14,7 @@ import (
 type agreement struct {
 	response *http.Response
 	protocol string
-	params   *pipeline.DeflateParams // nil: no compression
+	pipeline.Agreed
 }
 
 // agree judges r, and keeps its cookies whatever it is. The error is a *HandshakeError.
@@ -22,7 +22,7 @@ func (u *UpgradeClient) agree(r *http.Response, jar http.CookieJar) (*agreement,
 	if jar != nil {
 		jar.SetCookies(r.Request.URL, r.Cookies())
 	}
-	params, why := u.Options.recipe().judge(r)
+	agreed, why := u.Options.recipe().judge(r)
 	if why != "" {
 		e := &HandshakeError{Why: why, Status: r.StatusCode, Header: r.Header}
 		if r.StatusCode != http.StatusSwitchingProtocols {
@@ -31,38 +31,28 @@ func (u *UpgradeClient) agree(r *http.Response, jar http.CookieJar) (*agreement,
 		return nil, e
 	}
 	r.Body = io.NopCloser(new(bytes.Reader))
-	return &agreement{r, r.Header.Get("Sec-Websocket-Protocol"), params}, nil
+	return &agreement{r, r.Header.Get("Sec-Websocket-Protocol"), agreed}, nil
 }
 
 // judge says why r is not the upgrade that was asked for, "" if it is.
-func (o *Options) judge(r *http.Response) (params *pipeline.DeflateParams, why string) {
+func (o *Options) judge(r *http.Response) (agreed pipeline.Agreed, why string) {
 	h := r.Header
 	protocols := h["Sec-Websocket-Protocol"]
 	switch {
 	case r.StatusCode != http.StatusSwitchingProtocols:
-		return nil, "server did not upgrade"
+		return agreed, "server did not upgrade"
 	case len(h["Upgrade"]) != 1 || !strings.EqualFold(h["Upgrade"][0], "websocket"): // RFC 6455 4.1: one value, where a request has a list
-		return nil, "response has no Upgrade: websocket"
+		return agreed, "response has no Upgrade: websocket"
 	case !hasToken(h["Connection"], "upgrade"):
-		return nil, "response has no Connection: upgrade"
+		return agreed, "response has no Connection: upgrade"
 	case !slices.Equal(h["Sec-Websocket-Accept"], []string{AcceptKey(r.Request.Header.Get("Sec-WebSocket-Key"))}):
-		return nil, "response has a wrong Sec-WebSocket-Accept"
+		return agreed, "response has a wrong Sec-WebSocket-Accept"
 	case len(protocols) > 1 || len(protocols) == 1 && !slices.Contains(tokens(r.Request.Header["Sec-Websocket-Protocol"]), protocols[0]):
-		return nil, "server chose a subprotocol that was not offered"
+		return agreed, "server chose a subprotocol that was not offered"
 	}
-	extensions := h["Sec-Websocket-Extensions"]
-	if o.Compression == nil {
-		if len(tokens(extensions)) > 0 {
-			return nil, "server chose an extension that was not offered"
-		}
-		return nil, ""
+	agreed, err := o.extensions().Agree(h["Sec-Websocket-Extensions"])
+	if err != nil {
+		return agreed, err.Error()
 	}
-	p, ok, err := o.Compression.Agree(extensions)
-	switch {
-	case err != nil:
-		return nil, err.Error()
-	case !ok:
-		return nil, ""
-	}
-	return &p, ""
+	return agreed, ""
 }

@@ -43,7 +43,7 @@ func TestBadAnswers(t *testing.T) {
 		{"subprotocol in other case", agreed + "Sec-WebSocket-Protocol: CHAT\r\nX-A: b\r\n\r\n", 101, "server chose a subprotocol that was not offered", ""},
 		{"two subprotocols", agreed + "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: chat\r\nX-A: b\r\n\r\n", 101, "server chose a subprotocol that was not offered", ""},
 		{"subprotocols in a line", agreed + "Sec-WebSocket-Protocol: chat, chat\r\nX-A: b\r\n\r\n", 101, "server chose a subprotocol that was not offered", ""},
-		{"extension", agreed + "Sec-WebSocket-Extensions: permessage-deflate\r\nX-A: b\r\n\r\n", 101, "server chose an extension that was not offered", ""},
+		{"extension", agreed + "Sec-WebSocket-Extensions: permessage-deflate\r\nX-A: b\r\n\r\n", 101, `server chose an extension that was not offered: "permessage-deflate"`, ""},
 	} {
 		for _, s := range []setting{settings[0], settings[1]} {
 			t.Run(s.name+"/"+tt.name, func(t *testing.T) {

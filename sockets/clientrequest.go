@@ -72,13 +72,14 @@ func (o *Options) offer(r *http.Request) error {
 	if len(protocols) > 0 {
 		h.Set("Sec-WebSocket-Protocol", strings.Join(protocols, ", "))
 	}
+	extensions, err := o.extensions().Offer()
 	switch {
-	case o.Compression != nil:
-		h.Set("Sec-WebSocket-Extensions", o.Compression.Offer())
-	case h.Get("Sec-WebSocket-Extensions") != "":
-		return errors.New("header Sec-WebSocket-Extensions: offer permessage-deflate by Options.Compression, nothing else can be")
+	case extensions != "":
+		h.Set("Sec-WebSocket-Extensions", extensions)
+	case err == nil && h.Get("Sec-WebSocket-Extensions") != "":
+		return errors.New("header Sec-WebSocket-Extensions: offer permessage-deflate by Options.Compression, others by Options.Extensions")
 	}
-	return nil
+	return err
 }
 
 // offered are the subprotocols of the options and of a header, each once, RFC 6455 4.1.

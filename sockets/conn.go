@@ -99,6 +99,10 @@ func (c *Conn) Response() *http.Response { return c.upgraded.Response }
 // Subprotocol returns what was agreed on, "" if nothing was.
 func (c *Conn) Subprotocol() string { return c.upgraded.Subprotocol }
 
+// Extensions lists what was agreed on, with parameters: those of Options.Extensions and
+// permessage-deflate.
+func (c *Conn) Extensions() []string { return c.upgraded.Extensions }
+
 // Context returns a context that ends with the connection and has the values of the
 // request's.
 func (c *Conn) Context() context.Context { return c.upgraded.Request.Context() }

@@ -1,9 +1,7 @@
 package sockets
 
 import (
-	"fmt"
 	"net/http"
-	"runtime/debug"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
@@ -53,7 +51,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // terms is what New says, or the fields do, which go into own.
 func (h *Handler) terms(r *http.Request, own *UpgradeServer) (*UpgradeServer, error) {
 	if h.New != nil {
-		u, err := h.ask(r)
+		u, err := h.New(r)
 		if err != nil {
 			return nil, err
 		}
@@ -75,24 +73,6 @@ func (h *Handler) terms(r *http.Request, own *UpgradeServer) (*UpgradeServer, er
 	}
 	return own, nil
 }
-
-// ask calls New, whose panic is the end of this upgrade and of nothing else.
-func (h *Handler) ask(r *http.Request) (u *UpgradeServer, err error) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			err = &panicked{reason, debug.Stack()}
-		}
-	}()
-	return h.New(r)
-}
-
-// panicked is a panic of New.
-type panicked struct {
-	reason any
-	stack  []byte
-}
-
-func (e *panicked) Error() string { return fmt.Sprintf("panic: %v", e.reason) }
 
 // Upgrade turns the connection of r into a WebSocket on the terms of u, or
 // answers with the refusal. It is what an http.Handler calls that decides for

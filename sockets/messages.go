@@ -82,6 +82,7 @@ type Upgraded struct {
 	Response    *http.Response // the server's answer; nil on the server
 	Subprotocol string         // agreed on; "" if none
 	Compressed  bool           // permessage-deflate was agreed on
+	Extensions  []string       // all that were agreed on, with their parameters, as the answer has them
 	Value       any            // UpgradeServer's
 	Returns     int            // of a client that comes back: how many connections it had before
 	Again       bool           // a FrameHandler that was restarted is told of a connection that it knew; the request has what it had, but for the handshake's header

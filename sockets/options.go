@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/spindrift-go/spindrift/actors"
-	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -21,6 +20,7 @@ type Options struct {
 	AllowedHosts       []string              // server: that a request may name, else 421; see HostAllowed; nil: any
 	InsecureAnyOrigin  bool                  // server: let any web page use the visitor's cookies
 	Compression        *pipeline.Compression // permessage-deflate; nil: off
+	Extensions         []pipeline.Extension  // others, the program's own, in order of preference
 
 	// Of what the peer may send.
 	MaxFrame     int64         // bytes of a frame: 1 MiB; over it: 1009 (live)
@@ -59,6 +59,11 @@ type Options struct {
 
 	MaskGen  func() [4]byte // client: keys for its frames, for tests; nil: crypto/rand
 	Portable bool           // a goroutine for each connection instead of the system's poller
+}
+
+// extensions is what is negotiated.
+func (o *Options) extensions() pipeline.Extensions {
+	return pipeline.Extensions{Compression: o.Compression, Own: o.Extensions}
 }
 
 // or returns v, def in place of 0 and 0, which the layers below read as "no
@@ -116,7 +121,7 @@ func (o *Options) top(extra []pipeline.Stage) pipeline.Part {
 // core is the stages that make WebSocket. Connections that one message may be sent
 // to have shared in common; it may be nil. A Conn reads the pieces of long messages
 // itself; for anybody else they are Messages.
-func (o *Options) core(client, conn bool, params *pipeline.DeflateParams, shared *pipeline.Shared) pipeline.Part {
+func (o *Options) core(client, conn bool, agreed *pipeline.Agreed, shared *pipeline.Shared) pipeline.Part {
 	core := &pipeline.Core{
 		Sequence: pipeline.Sequence{
 			Limit:  or(o.MaxOut, defaultMaxOut),
@@ -149,9 +154,9 @@ func (o *Options) core(client, conn bool, params *pipeline.DeflateParams, shared
 			Policy: o.WhenFull,
 		}
 	}
-	if params != nil {
-		core.Codec.RSV = frame.RSV1
-		core.Deflate = &pipeline.Deflate{Compression: *o.Compression, Params: *params, Client: client, Shared: shared}
+	core.Codec.RSV, core.Outer, core.Inner = agreed.RSV, agreed.Outer, agreed.Inner
+	if agreed.Deflate != nil {
+		core.Deflate = &pipeline.Deflate{Compression: *o.Compression, Params: *agreed.Deflate, Client: client, Shared: shared}
 	}
 	return core
 }

@@ -14,17 +14,20 @@ import (
 type recipe struct {
 	Options                      // as they were at first use
 	top      pipeline.Part       // without extra stages
-	cores    [2][2]pipeline.Part // without compression: of a server or a client; of a handler or a Conn
+	cores    [2][2]pipeline.Part // without extensions: of a server or a client; of a handler or a Conn
 	limits   *actors.Limits
 	deflated pipeline.Shared
 }
 
+// nothing is what a handshake without extensions has agreed on.
+var nothing = new(pipeline.Agreed)
+
 func newRecipe(o *Options) *recipe {
 	r := &recipe{Options: *o, top: o.top(nil), limits: o.limits()}
 	for i := range r.cores {
-		r.cores[i][0] = o.core(i == 1, false, nil, nil)
+		r.cores[i][0] = o.core(i == 1, false, nothing, nil)
 		if r.cores[i][1] = r.cores[i][0]; o.StreamOver > 0 {
-			r.cores[i][1] = o.core(i == 1, true, nil, nil)
+			r.cores[i][1] = o.core(i == 1, true, nothing, nil)
 		}
 	}
 	return r
@@ -60,11 +63,11 @@ func (r *recipe) topOf(extra []pipeline.Stage) pipeline.Part {
 	return r.Options.top(extra)
 }
 
-// coreOf returns the core of a connection, for which params were agreed on; nil: no
-// compression. conn says that a Conn is on top.
-func (r *recipe) coreOf(client, conn bool, params *pipeline.DeflateParams) pipeline.Part {
-	if params != nil {
-		return r.core(client, conn, params, &r.deflated)
+// coreOf returns the core of a connection with the extensions that were agreed on. conn says
+// that a Conn is on top.
+func (r *recipe) coreOf(client, conn bool, agreed *pipeline.Agreed) pipeline.Part {
+	if len(agreed.List) > 0 {
+		return r.core(client, conn, agreed, &r.deflated)
 	}
 	return r.cores[index(client)][index(conn)]
 }

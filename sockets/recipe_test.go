@@ -45,7 +45,7 @@ func TestRecipeIsShared(t *testing.T) {
 
 	u := &UpgradeClient{FrameHandler: h.pid, Options: o}
 	assert.Same(t, o.recipe(), u.Options.recipe())
-	core := o.recipe().coreOf(true, false, new(pipeline.DeflateParams)).(*pipeline.Core)
+	core := o.recipe().coreOf(true, false, &pipeline.Agreed{List: []string{"permessage-deflate"}, Deflate: new(pipeline.DeflateParams)}).(*pipeline.Core)
 	assert.Same(t, shared(first), core.Deflate.Shared)
 	assert.True(t, core.Deflate.Client)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strings"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -44,16 +45,35 @@ type upgrade struct {
 // Upgrade makes upgrade an actors.Upgrader.
 func (u *upgrade) Upgrade(ex *actors.Exchange) (*actors.Plan, *http.Response) {
 	u.request = ex.Request
-	key, options, err := u.judge()
-	if err == nil {
-		err = u.negotiate(ex, key, options)
-	}
-	if err != nil {
+	if err := u.decide(ex); err != nil {
 		u.refused = err
 		return nil, u.refusal(err).response(u.request)
 	}
 	return &u.plan, nil
 }
+
+// decide makes the plan. A panic of the program's, in Handler.New or an Extension, is the end
+// of this upgrade and of nothing else.
+func (u *upgrade) decide(ex *actors.Exchange) (err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = &panicked{reason, debug.Stack()}
+		}
+	}()
+	key, options, err := u.judge()
+	if err != nil {
+		return err
+	}
+	return u.negotiate(ex, key, options)
+}
+
+// panicked is a panic of the program's.
+type panicked struct {
+	reason any
+	stack  []byte
+}
+
+func (e *panicked) Error() string { return fmt.Sprintf("panic: %v", e.reason) }
 
 // judge says what is to be known of the request before anything is agreed on: that it is
 // a handshake, and may be one for this host and this page.
@@ -89,25 +109,28 @@ func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 	if protocol == "" && o.RequireSubprotocol {
 		return refuse(http.StatusBadRequest, "subprotocol must be one of: "+strings.Join(o.Subprotocols, ", "))
 	}
+	agreed, err := o.extensions().Accept(r.Header["Sec-Websocket-Extensions"])
+	if err != nil {
+		return err
+	}
 	u.life = new(life)
 	tenant, err := u.admit()
 	if err != nil {
 		return err
 	}
-	params, extension := o.accept(r.Header["Sec-Websocket-Extensions"])
 	hello := &struct { // one allocation
 		Upgraded
 		connContext
 	}{
-		Upgraded{Subprotocol: protocol, Compressed: params != nil, Value: u.terms.Value},
+		Upgraded{Subprotocol: protocol, Compressed: agreed.Deflate != nil, Extensions: agreed.List, Value: u.terms.Value},
 		connContext{valuesOf(r.Context()), u.life},
 	}
 	hello.Request = r.WithContext(&hello.connContext)
 	u.plan = actors.Plan{
 		Greeter:  u,
-		Greeting: greeting(acceptKey(key), protocol, extension, ex.Writer.Header(), u.terms.Header),
+		Greeting: greeting(acceptKey(key), protocol, strings.Join(agreed.List, ", "), ex.Writer.Header(), u.terms.Header),
 		Top:      o.topOf(u.terms.Stages),
-		Core:     o.coreOf(false, u.receiver != nil, params),
+		Core:     o.coreOf(false, u.receiver != nil, &agreed),
 		Handler:  u.terms.FrameHandler,
 		Spawn:    u.terms.Spawn,
 		Receiver: u.receiver,
@@ -155,16 +178,4 @@ func (u *upgrade) refusal(err error) *Refusal {
 	}
 	logOf(u.request).Error("upgrade failed", about...)
 	return refuse(http.StatusInternalServerError, "upgrade failed")
-}
-
-// accept answers the extensions that a client offers.
-func (o *Options) accept(offers []string) (*pipeline.DeflateParams, string) {
-	if o.Compression == nil {
-		return nil, ""
-	}
-	answer, params, ok := o.Compression.Accept(offers)
-	if !ok {
-		return nil, ""
-	}
-	return &params, answer
 }
