@@ -183,26 +183,29 @@ func TestExtensionTheServerMadeUp(t *testing.T) {
 		"veil; key=bad": `a key that was not offered: "veil; key=bad"`,
 		"other":         `server chose an extension that was not offered: "other"`,
 	} {
-		w := newWorld(t, bare)
-		l := w.listen()
-		go func() {
-			nc, err := l.Accept()
-			if err != nil {
-				return
-			}
-			defer nc.Close()
-			r, err := http.ReadRequest(bufio.NewReader(nc))
-			if err != nil {
-				return
-			}
-			fmt.Fprintf(nc, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\nSec-WebSocket-Extensions: %s\r\n\r\n",
-				AcceptKey(r.Header.Get("Sec-WebSocket-Key")), answer)
-			io.Copy(io.Discard, nc)
-		}()
-		_, err := Dial(w.within(), "ws://"+l.Addr().String(), &DialOptions{System: w.system, Options: &Options{Extensions: []pipeline.Extension{veil("veil", frame.RSV2, 1)}}})
-		var refused *HandshakeError
-		require.ErrorAs(w, err, &refused)
-		assert.Equal(w, why, refused.Why)
+		t.Run(answer, func(t *testing.T) {
+			w := newWorld(t, bare)
+			l := w.listen()
+			defer l.Close()
+			go func() {
+				nc, err := l.Accept()
+				if err != nil {
+					return
+				}
+				defer nc.Close()
+				r, err := http.ReadRequest(bufio.NewReader(nc))
+				if err != nil {
+					return
+				}
+				fmt.Fprintf(nc, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\nSec-WebSocket-Extensions: %s\r\n\r\n",
+					AcceptKey(r.Header.Get("Sec-WebSocket-Key")), answer)
+				io.Copy(io.Discard, nc)
+			}()
+			_, err := Dial(w.within(), "ws://"+l.Addr().String(), &DialOptions{System: w.system, Options: &Options{Extensions: []pipeline.Extension{veil("veil", frame.RSV2, 1)}}})
+			var refused *HandshakeError
+			require.ErrorAs(w, err, &refused)
+			assert.Equal(w, why, refused.Why)
+		})
 	}
 	_, err := Dial(context.Background(), "ws://127.0.0.1:1", &DialOptions{Options: &Options{Extensions: []pipeline.Extension{{Name: "a b", Agree: veil("", 0, 0).Agree}}}})
 	assert.ErrorContains(t, err, `extension "a b": names and values must be tokens`)
