@@ -206,7 +206,7 @@ func (d *ended) receive(ctx actor.Context) {
 		}
 	case *forgive: // one of those may be lost
 		d.top.touch(d.stream)
-	case *handlerFailed, *actor.DeadLetterResponse:
+	case *handlerFailed, *HandlerLost, *HandlerMoved, *actor.DeadLetterResponse:
 		d.vacate()
 	default:
 		d.refuse(ctx.Message(), ctx.Sender())

@@ -26,6 +26,7 @@ type Runtime struct {
 	defaultGroup Group // connections that belong to no server
 	shared       sharedHandlers
 	guardian     *guardian
+	nodes        Nodes // nil: there are no others
 	adapted      atomic.Pointer[adapted]
 }
 
@@ -54,7 +55,7 @@ func newRuntime(system *actor.ActorSystem) *Runtime {
 	rt := &Runtime{system: system, dispatcher: d, poller: transport.NewPoller(d), deadlines: dispatch.NewDeadlines()}
 	rt.root = actor.NewRootContext(system, nil)
 	rt.shutdown.root, rt.shutdown.stopped, rt.shutdown.keep = rt.root, system.IsStopped, d.Keep
-	rt.panics.rt = rt
+	rt.panics.rt, rt.shared.rt = rt, rt
 	rt.dispatcher.OnPanic = rt.panics.onDispatcher
 	system.EventStream.Subscribe(rt.published)
 	rt.guardian = newGuardian(rt)

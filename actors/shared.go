@@ -11,10 +11,21 @@ import (
 // sharedHandlers finds the connections of a frame handler that was named, not spawned: when
 // it panics or stops, its connections pay for that and no others.
 type sharedHandlers struct {
-	mu   sync.Mutex
-	byID map[string]*sharedHandler
+	rt    *Runtime
+	mu    sync.Mutex
+	byPID map[handlerKey]*sharedHandler
 
 	watching sync.Mutex // whoever changes who is watched; before mu
+}
+
+// handlerKey names a handler: on another node there may be one of the same id.
+type handlerKey struct{ node, id string } // node is "" here
+
+func (rt *Runtime) keyOf(pid *actor.PID) handlerKey {
+	if rt.nodes == nil || pid.Address == rt.system.Address() {
+		return handlerKey{id: pid.Id}
+	}
+	return handlerKey{pid.Address, pid.Id}
 }
 
 // sharedHandler is an actor on top of all the connections that name it. The guardian watches
@@ -22,6 +33,7 @@ type sharedHandlers struct {
 type sharedHandler struct {
 	rt      *Runtime
 	pid     *actor.PID
+	key     handlerKey
 	mailbox *dispatch.Mailbox // nil: it is not ours
 
 	// Under the lock of sharedHandlers.
@@ -56,12 +68,13 @@ func (d *sharedHandlers) join(s *stream, pid *actor.PID) *sharedHandler {
 func (d *sharedHandlers) add(s *stream, pid *actor.PID) (h *sharedHandler, fresh bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if h = d.byID[pid.Id]; h == nil {
-		h, fresh = &sharedHandler{rt: s.rt, pid: pid, mailbox: s.rt.mailboxOf(pid)}, true
-		if d.byID == nil {
-			d.byID = make(map[string]*sharedHandler)
+	key := s.rt.keyOf(pid)
+	if h = d.byPID[key]; h == nil {
+		h, fresh = &sharedHandler{rt: s.rt, pid: pid, key: key, mailbox: s.rt.mailboxOf(pid)}, true
+		if d.byPID == nil {
+			d.byPID = make(map[handlerKey]*sharedHandler)
 		}
-		d.byID[pid.Id] = h
+		d.byPID[key] = h
 	}
 	if s.nextOfTop = h.first; s.nextOfTop != nil {
 		s.nextOfTop.prevOfTop = s
@@ -71,12 +84,15 @@ func (d *sharedHandlers) add(s *stream, pid *actor.PID) (h *sharedHandler, fresh
 }
 
 // watch has the guardian watch h as long as it has connections. It is told of a handler
-// that does not exist within the call, so mu is not held.
+// that does not exist within the call, so mu is not held. Of one on another node Nodes tells.
 func (d *sharedHandlers) watch(h *sharedHandler) {
+	if h.key.node != "" {
+		return
+	}
 	d.watching.Lock()
 	defer d.watching.Unlock()
 	d.mu.Lock()
-	wanted := d.byID[h.pid.Id] != nil
+	wanted := d.byPID[h.key] != nil
 	d.mu.Unlock()
 	if wanted {
 		h.rt.guardian.watch(h.pid)
@@ -107,17 +123,25 @@ func (d *sharedHandlers) remove(s *stream, h *sharedHandler) (last bool) {
 	if h.first != nil {
 		return false
 	}
-	delete(d.byID, h.pid.Id)
+	delete(d.byPID, h.key)
 	h.forgive.stop()
 	h.announce.stop()
 	return true
+}
+
+// find is called under mu.
+func (d *sharedHandlers) find(pid *actor.PID) *sharedHandler {
+	if len(d.byPID) == 0 {
+		return nil
+	}
+	return d.byPID[d.rt.keyOf(pid)]
 }
 
 // tell sends message to the connections of the actor pid, if it is a handler of any.
 func (d *sharedHandlers) tell(pid *actor.PID, message any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if h := d.byID[pid.Id]; h != nil {
+	if h := d.find(pid); h != nil {
 		h.tell(message)
 	}
 }
@@ -126,7 +150,7 @@ func (d *sharedHandlers) tell(pid *actor.PID, message any) {
 func (d *sharedHandlers) first(pid *actor.PID, f func(s *stream)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if h := d.byID[pid.Id]; h != nil {
+	if h := d.find(pid); h != nil {
 		f(h.first)
 	}
 }
@@ -136,7 +160,7 @@ func (d *sharedHandlers) first(pid *actor.PID, f func(s *stream)) {
 func (d *sharedHandlers) panicked(e *actor.SupervisorEvent, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	h := d.byID[e.Child.Id]
+	h := d.find(e.Child)
 	if h == nil {
 		return
 	}

@@ -113,7 +113,7 @@ func TestRestartOfAHubStallsNobody(t *testing.T) {
 // greeting is what a connection says of itself again.
 type greeting struct{}
 
-func (g *greeting) Again() any { return g }
+func (g *greeting) Again(bool) any { return g }
 
 // What the panic of an actor costs: one that is no handler's, one of a connection's own
 // handler, and one of a handler that has ten or five thousand.

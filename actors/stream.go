@@ -160,6 +160,10 @@ func (s *stream) receive(ctx actor.Context) {
 		s.touched()
 	case *handlerFailed:
 		s.loseHandler(m.err)
+	case *HandlerLost:
+		s.loseHandler(m.Err)
+	case *HandlerMoved:
+		s.moveHandler(m.To)
 	case *handlerRestarted:
 		s.announceAgain()
 	case *forgive:

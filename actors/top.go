@@ -25,8 +25,8 @@ type top interface {
 }
 
 // Again is a Hello that can be told once more, to a handler that was restarted and has
-// forgotten it.
-type Again interface{ Again() any }
+// forgotten it, or to one that takes another's place.
+type Again interface{ Again(known bool) any }
 
 // attach finds out who is on top.
 func (s *stream) attach(p *Plan) {
@@ -156,6 +156,6 @@ func (s *stream) announceAgain() {
 		return
 	}
 	if s.again != nil && !s.closedTold {
-		s.top.deliver(s, s.again.Again())
+		s.top.deliver(s, s.again.Again(true))
 	}
 }

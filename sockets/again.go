@@ -38,7 +38,7 @@ func introduce(u *Upgraded, ctx connContext) *introduction {
 }
 
 // Again makes introduction an actors.Again.
-func (i *introduction) Again() any {
+func (i *introduction) Again(known bool) any {
 	r := &http.Request{
 		Method: http.MethodGet, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header),
 		RequestURI: i.uri, Host: i.host, RemoteAddr: i.remote, TLS: i.tls, Body: http.NoBody,
@@ -49,5 +49,5 @@ func (i *introduction) Again() any {
 	for n := 0; n < len(i.header); n += 2 {
 		r.Header[i.header[n]] = append(r.Header[i.header[n]], i.header[n+1])
 	}
-	return &Upgraded{Request: r.WithContext(i.ctx), Subprotocol: i.subprotocol, Compressed: i.compressed, Extensions: i.extensions, Value: i.value, Again: true}
+	return &Upgraded{Request: r.WithContext(i.ctx), Subprotocol: i.subprotocol, Compressed: i.compressed, Extensions: i.extensions, Value: i.value, Again: known}
 }

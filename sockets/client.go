@@ -14,7 +14,7 @@ import (
 // UpgradeClient opens a WebSocket: given to DialActor, or sent to a connection that
 // Connect made. It is not changed and may serve any number of connections.
 type UpgradeClient struct {
-	FrameHandler *actor.PID       // gets the connection's messages, an actor of the same system; or
+	FrameHandler *actor.PID       // gets the connection's messages, an actor of the same system, or with sockets/remote of another node; or
 	Spawn        *actor.Props     // the handler to start for this connection, which ends with it; its mailbox is replaced by the dispatcher's
 	Stages       []pipeline.Stage // extra ones, from handler to wire, below AutoPong and AutoPing
 	Header       http.Header      // added to the request: Origin, Cookie, Authorization; Sec-WebSocket-Protocol adds to Options.Subprotocols
@@ -48,7 +48,7 @@ func dial(ctx context.Context, system *actor.ActorSystem, address string, u *Upg
 		if err != nil {
 			return nil, err
 		}
-		return actors.RuntimeOf(system).Open(a.conn, a.rest, u.plan(a.agreement))
+		return actors.RuntimeOf(system).Open(a.conn, a.rest, u.plan(system, a.agreement))
 	}
 	return within(ctx, u.Dialer.timeout(), open, func(pid *actor.PID) { system.Root.Poison(pid) })
 }
@@ -60,7 +60,16 @@ func (u *UpgradeClient) valid(system *actor.ActorSystem) error {
 	if u.receiver != nil {
 		return nil
 	}
-	return checkHandler(system, u.FrameHandler, u.Spawn)
+	if err := checkHandler(u.FrameHandler, u.Spawn); err != nil {
+		return err
+	}
+	_, err := u.reach(system)
+	return err
+}
+
+// reach returns the PID by which a connection reaches the FrameHandler.
+func (u *UpgradeClient) reach(system *actor.ActorSystem) (*actor.PID, error) {
+	return reach(system, u.FrameHandler, u.Options.recipe(), nil)
 }
 
 // shaken is a connection whose server has agreed to an upgrade.
@@ -106,12 +115,16 @@ func (u *UpgradeClient) over(ctx context.Context, nc net.Conn, request *http.Req
 }
 
 // plan is what a connection becomes that has agreed.
-func (u *UpgradeClient) plan(a *agreement) *actors.Plan {
+func (u *UpgradeClient) plan(system *actor.ActorSystem, a *agreement) *actors.Plan {
 	o, r, life := u.Options.recipe(), a.response.Request, new(life)
+	handler, err := u.reach(system)
+	if err != nil { // it could be reached when the client dialled: its node tells the connection
+		handler = u.FrameHandler
+	}
 	return &actors.Plan{
 		Top:      o.topOf(u.Stages),
 		Core:     o.coreOf(true, u.receiver != nil, &a.Agreed),
-		Handler:  u.FrameHandler,
+		Handler:  handler,
 		Spawn:    u.Spawn,
 		Receiver: u.receiver,
 		Hello: &Upgraded{
@@ -149,5 +162,5 @@ func (u clientUpgrade) Agree(r *http.Response) (*actors.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return u.plan(a), nil
+	return u.plan(u.system, a), nil
 }

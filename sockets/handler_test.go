@@ -283,8 +283,10 @@ func TestHandlerOfAnotherSystem(t *testing.T) {
 	}
 	_, err := DialActor(t.Context(), ours, "ws://127.0.0.1:1", &UpgradeClient{FrameHandler: actor.NewPID("10.0.0.1:8090", "room")})
 	assert.ErrorContains(t, err, "is an actor of another node or another actor system", "a client's, before it dials")
-	assert.Error(t, checkHandler(w.system, actor.NewPID("10.0.0.1:8090", "room"), nil))
-	assert.NoError(t, checkHandler(w.system, w.system.NewLocalPID("anybody"), nil))
+	local := w.system.NewLocalPID("anybody")
+	pid, err := reach(w.system, local, usual(), nil)
+	assert.NoError(t, err)
+	assert.Same(t, local, pid)
 }
 
 // A system that is given an address in a network knows its actors from before.

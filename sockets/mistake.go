@@ -2,7 +2,6 @@ package sockets
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -22,15 +21,12 @@ func logOf(r *http.Request) *actors.Log {
 }
 
 // checkHandler says what is wrong with who is to get a connection's messages.
-func checkHandler(system *actor.ActorSystem, handler *actor.PID, spawn *actor.Props) error {
+func checkHandler(handler *actor.PID, spawn *actor.Props) error {
 	switch {
 	case handler == nil && spawn == nil:
 		return errors.New("neither FrameHandler nor Spawn is set: one of them gets the connection's messages")
 	case handler != nil && spawn != nil:
 		return errors.New("FrameHandler and Spawn are both set: only one of them can get the connection's messages")
-	case handler != nil && !isLocal(system, handler):
-		return fmt.Errorf("FrameHandler %s/%s is an actor of another node or another actor system: it must be of the connection's own, at %s",
-			handler.Address, handler.Id, system.Address())
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func (a *attempt) dial(ctx context.Context, system *actor.ActorSystem, address s
 	a.began = time.Now()
 	own := *u
 	own.Stages = a.with(u.Stages)
-	plan := own.plan(s.agreement)
+	plan := own.plan(system, s.agreement)
 	plan.Hello.(*Upgraded).Returns = a.returns
 	plan.Life = attemptLife{plan.Life, a}
 	plan.Changer = attemptChanger{plan.Changer, a}

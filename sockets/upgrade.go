@@ -16,7 +16,7 @@ import (
 // the connection into a WebSocket, if the request is a valid handshake; if not,
 // the connection answers with the refusal that RFC 6455 asks for.
 type UpgradeServer struct {
-	FrameHandler *actor.PID       // gets the connection's messages, an actor of the same system; or
+	FrameHandler *actor.PID       // gets the connection's messages, an actor of the same system, or with sockets/remote of another node; or
 	Spawn        *actor.Props     // the handler to start for this connection, which ends with it; its mailbox is replaced by the dispatcher's
 	Stages       []pipeline.Stage // extra ones, from handler to wire, below AutoPong and AutoPing
 	Header       http.Header      // added to the 101
@@ -33,6 +33,7 @@ type upgrade struct {
 	receiver actors.Receiver // in place of a handler; nil: none
 	of       *Handler        // nil: terms count
 	own      UpgradeServer   // the handler's terms are made here
+	handler  *actor.PID      // by which the connection reaches the FrameHandler; nil: there is none
 
 	plan    actors.Plan
 	life    *life // of the connection, which keeps nothing else of this
@@ -87,12 +88,15 @@ func (u *upgrade) judge() (key string, o *recipe, err error) {
 			return "", nil, err
 		}
 	}
+	o = u.terms.Options.recipe()
 	if u.receiver == nil {
-		if err := checkHandler(u.system, u.terms.FrameHandler, u.terms.Spawn); err != nil {
+		if err := checkHandler(u.terms.FrameHandler, u.terms.Spawn); err != nil {
+			return "", nil, err
+		}
+		if u.handler, err = reach(u.system, u.terms.FrameHandler, o, u.terms.Value); err != nil {
 			return "", nil, err
 		}
 	}
-	o = u.terms.Options.recipe()
 	if !HostAllowed(u.request, o.AllowedHosts) {
 		return "", nil, refuse(http.StatusMisdirectedRequest, "host is not served here")
 	}
@@ -131,7 +135,7 @@ func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 		Greeting: greeting(acceptKey(key), protocol, strings.Join(agreed.List, ", "), ex.Writer.Header(), u.terms.Header),
 		Top:      o.topOf(u.terms.Stages),
 		Core:     o.coreOf(false, u.receiver != nil, &agreed),
-		Handler:  u.terms.FrameHandler,
+		Handler:  u.handler,
 		Spawn:    u.terms.Spawn,
 		Receiver: u.receiver,
 		Hello:    &hello.Upgraded,
@@ -140,7 +144,7 @@ func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 		Portable: o.Portable,
 		Life:     tenant,
 	}
-	if u.terms.FrameHandler != nil {
+	if u.handler != nil {
 		u.plan.Again = introduce(&hello.Upgraded, hello.connContext)
 	}
 	if u.set != nil {
