@@ -15,8 +15,9 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
 
-run: ## start the echo server: make run ADDR=:9000
-	go run ./examples/echo -addr $(ADDR)
+run: ## start the echo server and its page: make run ADDR=:9000
+	@echo "building: the first time it fetches modules and compiles them, later it is a second"
+	@go run ./examples/echo -addr $(ADDR)
 
 test: ## vet, build the examples and test with the race detector: the first thing to run
 	@echo "== vet and build"

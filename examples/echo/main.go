@@ -1,12 +1,11 @@
-// Command echo serves a page that opens a WebSocket, and echoes what comes over
-// any WebSocket on any path.
+// Command echo serves a page that shows every frame of a WebSocket, and echoes what comes
+// over any WebSocket on any path.
 package main
 
 import (
 	"context"
-	_ "embed"
 	"errors"
-	"expvar"
+	_ "expvar"
 	"flag"
 	"fmt"
 	"io"
@@ -17,15 +16,7 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
-
-	"github.com/asynkron/protoactor-go/actor"
-	"github.com/spindrift-go/spindrift/frame"
-	"github.com/spindrift-go/spindrift/pipeline"
-	"github.com/spindrift-go/spindrift/sockets"
 )
-
-//go:embed page.html
-var page []byte
 
 type config struct {
 	addr, debug string
@@ -72,22 +63,13 @@ func run(c config) error {
 	if err != nil {
 		return explain(err)
 	}
-	system := sockets.NewSystem()
-	server := &sockets.Server{
-		System: system,
-		Server: http.Server{ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: sockets.MaxHeaderBytes},
-	}
-	server.Handler = pageOr(&sockets.Handler{
-		System:  system,
-		Spawn:   actor.PropsFromFunc(echo),
-		Stages:  []pipeline.Stage{counting(server)},
-		Options: &sockets.Options{Compression: &pipeline.Compression{}, Portable: c.portable},
-	})
+	server := newServer(c.portable)
 	if c.debug != "" {
 		d, err := net.Listen("tcp", c.debug)
 		if err != nil {
 			return explain(err)
 		}
+		publish(server)
 		fmt.Printf("debug: http://%s/debug/pprof/ and /debug/vars\n", d.Addr())
 		go http.Serve(d, nil)
 	}
@@ -107,39 +89,6 @@ func run(c config) error {
 		return err
 	}
 	return <-ended
-}
-
-// echo sends every message back.
-func echo(ctx actor.Context) {
-	if f, ok := ctx.Message().(*frame.Frame); ok {
-		ctx.Respond(f.Handover())
-	}
-}
-
-// pageOr serves the page to those who GET / without an upgrade.
-func pageOr(upgrade http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/" && !sockets.IsUpgrade(r) && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			w.Write(page)
-			return
-		}
-		upgrade.ServeHTTP(w, r)
-	})
-}
-
-// counting publishes what passes through all connections, at /debug/vars.
-func counting(server *sockets.Server) pipeline.Stage {
-	in, out := expvar.NewInt("frames_in"), expvar.NewInt("frames_out")
-	expvar.Publish("connections", expvar.Func(func() any { return server.Connections() }))
-	count := func(n *expvar.Int) func(any) {
-		return func(item any) {
-			if _, ok := item.(*frame.Frame); ok {
-				n.Add(1)
-			}
-		}
-	}
-	return pipeline.Tap(count(in), count(out))
 }
 
 func explain(err error) error {

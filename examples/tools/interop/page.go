@@ -12,7 +12,9 @@ import (
 // steps are what peers/chromium/page.mjs reports, in this order.
 var steps = []string{
 	"opens, whatever the fragment", "compresses", "echoes hello by itself", "echoes what was typed, with a round trip", "echoes 64 KiB",
-	"shows the close", "lists the close", "opens again, for 64 KiB", "opens once for two messages", "is told that the server leaves", "leaves the console empty",
+	"echoes hexadecimal", "tells of JSON that is none", "shows a Ping and its Pong", "shows fragments", "counts what the server does", "fits 360 pixels",
+	"shows the close", "lists the close", "says who closed", "opens again, for 64 KiB", "opens once for two messages", "is told that the server leaves",
+	"leaves the console empty",
 }
 
 // page uses the page of examples/echo in Chromium, as a visitor would.
@@ -87,7 +89,7 @@ func (r *run) visit(ctx context.Context, line *row) error {
 
 // drained wants the account of a server that was told to end, and its end.
 func drained(ctx context.Context, server *child) error {
-	for _, want := range []string{"draining 1 connections, 10s at most", "closed 1 connections, cut 0 of them"} {
+	for _, want := range []string{"draining 3 connections, 10s at most", "closed 3 connections, cut 0 of them"} {
 		if got, err := server.next(ctx); err != nil || got != want {
 			return fmt.Errorf("echo said %q: %w", got, err)
 		}

@@ -13,9 +13,11 @@ page.on('pageerror', err => complaints.push(err.message))
 page.on('console', line => { if (line.type() === 'error') complaints.push(line.text()) })
 
 let sockets = 0
-page.on('websocket', () => { sockets++ })
+page.on('websocket', ws => { if (!ws.url().includes('/spindrift/')) sockets++ })
 
-const rows = () => page.$$eval('#log tr', all => all.map(tr => [...tr.cells].slice(1).map(td => td.textContent)))
+const cells = selector => page.$$eval(selector, all => all.map(tr => [...tr.cells].slice(1).map(td => td.textContent)))
+const rows = () => cells('#log tr:not(:has(.seen))') // what the page knows by itself
+const seen = () => cells('#log tr:has(.seen):not([hidden])') // what the server tells of the connection
 const state = () => page.textContent('#state')
 
 // until waits for the page to come to what is wanted, and says what it has come to if it does not.
@@ -43,13 +45,36 @@ try {
   await until('echoes what was typed, with a round trip', rows, has('text in', 'grüße, 世界'))
   await page.click('#binary')
   await until('echoes 64 KiB', rows, has('binary in', '65536 bytes'))
+  await page.selectOption('#kind', 'hex')
+  await page.fill('#text', '00 ff')
+  await page.click('text="Send"')
+  await until('echoes hexadecimal', rows, has('binary in', '2 bytes: 00 ff'))
+  await page.selectOption('#kind', 'json')
+  await page.fill('#text', '{"a":')
+  await page.press('#text', 'Enter')
+  await until('tells of JSON that is none', () => page.textContent('#mistake'), s => s.includes('JSON'))
+  await page.selectOption('#kind', 'text')
+  await page.click('#ping')
+  await until('shows a Ping and its Pong', seen, all => ['ping out', 'pong in', 'pong matched'].every(what => all.some(r => r[0] === what)))
+  await page.fill('#fragments', '3')
+  await page.fill('#text', 'in pieces')
+  await page.press('#text', 'Enter')
+  await until('shows fragments', seen, all => ['text out, not the last', 'continuation out, not the last', 'continuation out'].every(what => all.some(r => r[0] === what)))
+  await page.fill('#fragments', '1')
+  await page.fill('#text', 'grüße, 世界')
+  await page.click('#panel summary')
+  await until('counts what the server does', () => page.textContent('#connections'), s => s === '1')
+  await page.setViewportSize({ width: 360, height: 640 })
+  await until('fits 360 pixels', () => page.evaluate(() => document.documentElement.scrollWidth), n => n <= 360)
+  await page.setViewportSize({ width: 900, height: 600 })
   await page.click('#close')
   // The reason is the server's, which answers with the code alone.
   await until('shows the close', state, s => s === 'closed: code 1000, clean. Send opens it again.')
   await until('lists the close', rows, all => all[0][0] === 'close' && all[0][1] === 'code 1000, clean')
+  await until('says who closed', seen, all => all.some(r => r[0] === 'closed' && r[1] === 'by this page, 1000 "bye", clean'))
   if (picture) await page.screenshot({ path: picture })
   await page.click('#binary')
-  await until('opens again, for 64 KiB', rows, all => all.filter(r => r[0] === 'binary in').length === 2)
+  await until('opens again, for 64 KiB', rows, all => all.filter(r => r[0] === 'binary in').length === 3)
   await page.evaluate(() => { // both while the connection closes
     document.getElementById('close').click()
     for (let i = 0; i < 2; i++) document.getElementById('form').requestSubmit()
