@@ -72,30 +72,32 @@ func TestRedirectWithinTheOrigin(t *testing.T) {
 		"":        "",
 		"//HOST/": "/",
 	} {
-		w := newWorld(t, bare)
-		h := w.handler(echo)
-		mux := http.NewServeMux()
-		mux.HandleFunc("/a/b", func(rw http.ResponseWriter, r *http.Request) {
-			rw.Header().Set("Location", strings.ReplaceAll(location, "HOST", r.Host))
-			rw.WriteHeader(302)
+		t.Run(location, func(t *testing.T) { // a world of its own: a server keeps the poller that the first connection brings
+			w := newWorld(t, bare)
+			h := w.handler(echo)
+			mux := http.NewServeMux()
+			mux.HandleFunc("/a/b", func(rw http.ResponseWriter, r *http.Request) {
+				rw.Header().Set("Location", strings.ReplaceAll(location, "HOST", r.Host))
+				rw.WriteHeader(302)
+			})
+			mux.Handle("/", w.upgrading(&UpgradeServer{FrameHandler: h.pid}))
+			addr := w.dropIn(mux)
+			u := w.client(w.handler())
+			u.Dialer.Redirects = 3
+			u.Header = http.Header{"X-Api-Key": {"secret"}}
+			conn, err := DialActor(t.Context(), w.system, "ws://ann:secret@"+addr+"/a/b", u)
+			if location == "" {
+				require.ErrorContains(t, err, "no Location")
+				return
+			}
+			require.NoError(t, err)
+			_, up := h.upgraded()
+			assert.Equal(t, want, up.Request.RequestURI)
+			user, password, _ := up.Request.BasicAuth()
+			assert.Equal(t, "ann secret secret", user+" "+password+" "+up.Request.Header.Get("X-Api-Key"))
+			w.ended(conn)
+			expect[*Closed](h)
 		})
-		mux.Handle("/", w.upgrading(&UpgradeServer{FrameHandler: h.pid}))
-		addr := w.dropIn(mux)
-		u := w.client(w.handler())
-		u.Dialer.Redirects = 3
-		u.Header = http.Header{"X-Api-Key": {"secret"}}
-		conn, err := DialActor(t.Context(), w.system, "ws://ann:secret@"+addr+"/a/b", u)
-		if location == "" {
-			require.ErrorContains(t, err, "no Location")
-			continue
-		}
-		require.NoError(t, err)
-		_, up := h.upgraded()
-		assert.Equal(t, want, up.Request.RequestURI)
-		user, password, _ := up.Request.BasicAuth()
-		assert.Equal(t, "ann secret secret", user+" "+password+" "+up.Request.Header.Get("X-Api-Key"))
-		w.ended(conn)
-		expect[*Closed](h)
 	}
 }
 

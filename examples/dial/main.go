@@ -7,6 +7,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -18,14 +19,14 @@ func main() {
 	url := flag.String("url", "ws://localhost:8080/", "`URL` of a WebSocket")
 	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: dial [-url URL]") }
 	flag.Parse()
-	if err := run(*url); err != nil {
+	if err := run(*url, os.Stdin); err != nil {
 		fmt.Fprintln(os.Stderr, "dial:", err)
 		os.Exit(1)
 	}
 }
 
 // start README client
-func run(url string) error {
+func run(url string, lines io.Reader) error {
 	system := sockets.NewSystem()
 	closed := make(chan *sockets.Closed)
 	conn, err := sockets.DialActor(context.Background(), system, url, &sockets.UpgradeClient{
@@ -42,8 +43,8 @@ func run(url string) error {
 		return err
 	}
 	go func() {
-		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-			system.Root.Send(conn, frame.Text(lines.Text()))
+		for in := bufio.NewScanner(lines); in.Scan(); {
+			system.Root.Send(conn, frame.Text(in.Text()))
 		}
 		system.Root.Send(conn, frame.Close(frame.Normal, "end of input"))
 	}()

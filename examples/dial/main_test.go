@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -27,7 +28,9 @@ func TestRun(t *testing.T) {
 				ctx.Respond(frame.Close(code, "bye"))
 			}
 		})})
-		err := run(strings.Replace(server.URL, "http", "ws", 1))
+		nothing, end := io.Pipe()
+		err := run(strings.Replace(server.URL, "http", "ws", 1), nothing)
+		end.Close()
 		server.Close()
 		system.Shutdown()
 		if want == "" {

@@ -99,7 +99,8 @@ func nonReading(c config, peers startPeers) error {
 	}
 	faults = append(faults, stop())
 	before.actors--      // the handler
-	before.descriptors++ // the poller's: the first connection has brought it, and the server keeps it
+	before.descriptors++ // the poller's, and its goroutine: the first connection has brought it, and the server keeps it
+	before.goroutines++
 	after, err := s.settled(before, grace)
 	fmt.Fprintf(c.out, "%8s  %s\n", "after", after)
 	if err := errors.Join(append(faults, err)...); err != nil {
