@@ -60,6 +60,10 @@ func (c *conn) Receive(ctx actor.Context) {
 		c.side = newClient(c, m)
 	case *handlerPanicked:
 		c.handlerPanicked(m)
+	case *Subscription:
+		c.subscribe(m)
+	case unsubscribe:
+		c.unsubscribe(m.Subscription)
 	default:
 		c.side.receive(ctx)
 	}
@@ -118,6 +122,8 @@ func (c *conn) refuse(message any, sender *actor.PID) {
 		answer = m.Flushed(net.ErrClosed)
 	case *Offer:
 		m.Withdraw()
+	case *Subscription:
+		m.end()
 	case *http.Request:
 		answer = fmt.Errorf("connection ended: %w", net.ErrClosed)
 	case *Exchange:

@@ -140,6 +140,7 @@ func (s *stream) finish(err error) {
 	}
 	d := &ended{stream: s}
 	s.side = d
+	s.endSubscriptions()
 	s.tellClosed(err)
 	s.dropPending()
 	s.transport.Close()

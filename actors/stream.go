@@ -46,6 +46,8 @@ type stream struct {
 	exemptSince time.Duration // if exempt
 	exemptFor   time.Duration // before that, in all
 
+	subscriptions *Subscription // of those who send here without being the handler; nil: none
+
 	out    output
 	hangup *pipeline.Hangup // nil until the pipeline asks for the end
 	faults *faults          // nil: none so far
@@ -232,10 +234,16 @@ func (s *stream) burstEnded() {
 	if s.out.waiting() == 0 && !s.out.blocked {
 		s.answerFlushes(nil)
 	}
-	if l, ok := s.top.(*local); ok && s.pipeline != nil {
+	if l, ok := s.top.(*local); s.pipeline != nil && (ok || s.subscriptions != nil) {
 		var kept pipeline.Kept
 		s.pipeline.Down(&kept)
-		l.outputLeft(s.outstanding() + kept.Bytes)
+		left := s.outstanding() + kept.Bytes
+		if ok {
+			l.outputLeft(left)
+		}
+		for sub := s.subscriptions; sub != nil; sub = sub.next {
+			sub.outputLeft(left)
+		}
 	}
 	s.endTurn()
 }

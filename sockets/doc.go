@@ -8,6 +8,8 @@
 // be hijacked. A [Server], which is an http.Server, has these connections in its Shutdown
 // and its caps besides.
 //
+// A [Room] sends the same messages to many connections, of either kind.
+//
 // Where state is shared, or a goroutine for each connection is too much, a connection
 // is an actor that speaks to a frame handler, any proto.actor actor. [Handler] and
 // [Upgrade] accept one, [DialActor] and [ReconnectActor] open one, and a Server's Listener

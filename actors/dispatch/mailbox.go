@@ -82,6 +82,28 @@ func (m *Mailbox) PostAll(messages []any) (taken bool) {
 	return true
 }
 
+// Add is PostUserMessage without the scheduling, for a message that is no batch: if it returns true, the caller must give the mailbox to
+// Post. Once the actor has ended it does nothing.
+func (m *Mailbox) Add(message any) (ready bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ended {
+		return false
+	}
+	m.user.push(message)
+	return m.schedule()
+}
+
+// Post queues the turns of many mailboxes of m's dispatcher, m among them if it is one: those for which Add or Mark has said true.
+func (m *Mailbox) Post(ms []*Mailbox) { m.dispatcher.Post(ms) }
+
+// Owner returns the actor whose messages the mailbox holds, if that has Hooks, else nil.
+func (m *Mailbox) Owner() Hooks {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.hooks
+}
+
 // Of returns the Mailbox of the local actor whose process p is, or nil if it has one of another kind. proto.actor has no way to ask, and
 // the answer saves a lookup and a lock for each message: see PostAll.
 func Of(p actor.Process) *Mailbox {
@@ -115,7 +137,9 @@ func (m *Mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatc
 	m.invoker = invoker
 	if ctx, ok := invoker.(actor.Context); ok {
 		if p, ok := ctx.Actor().(Hooks); ok {
+			m.mu.Lock() // for Owner
 			m.hooks = p
+			m.mu.Unlock()
 		}
 	}
 }

@@ -1,0 +1,265 @@
+package sockets
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/frame"
+)
+
+// Room is a set of connections that are sent the same messages. [NewRoom] makes one of this
+// process; package sockets/rooms has rooms over many nodes. All methods may be called from any
+// goroutine and in an actor's turn.
+type Room interface {
+	// Join makes a connection a member. conn is its actor: the sender of *Upgraded, or Conn.PID.
+	// name is what Members tells, "" if nobody asks. A member that joins again is renamed. It
+	// leaves by itself when it ends, before its handler is told Closed. The error is
+	// net.ErrClosed if there is no such connection any more; one that is about to end may join
+	// without one, and leaves at once.
+	Join(conn *actor.PID, name string) error
+	// Leave ends the membership of conn, if it is a member. Its connection stays.
+	Leave(conn *actor.PID)
+	// Send sends a whole text or binary message to all members, and does not wait for any. It
+	// keeps f, which nobody may change, release or hand over any more.
+	Send(f *frame.Frame) error
+	// Len is the number of members.
+	Len() int
+	// Members are those who are in the room, in no order.
+	Members() []Member
+}
+
+// Member is who is in a Room.
+type Member struct {
+	Conn *actor.PID // the connection's actor; nil if it is on another node
+	Name string     // as it has joined
+	Node string     // that it is on; "" in a room of one process
+}
+
+// RoomOptions are how a room treats its members. The zero value is ready. A member that does
+// not take what it is sent delays nobody: its messages wait at its connection as far as the
+// options here say. Options of the connection, MaxOut for instance, bound it as well.
+type RoomOptions struct {
+	System *actor.ActorSystem // of the connections; nil: DefaultSystem
+
+	MaxOut    int           // bytes that may wait for a member: 256 KiB. Each message counts with 64 bytes besides its own
+	SlowAfter time.Duration // for which more may wait, up to MaxBurst: 5 s; then the member is slow. Negative: it is at once
+	MaxBurst  int           // bytes that may wait for a member that is not slow: 1 MiB
+	WhenFull  Policy        // what happens to a slow member: CloseSlow closes its connection, with 1008; DropNewest leaves out messages until it has caught up, and so does DropOldest, which only a connection's own Options can do
+
+	// History is how many of the latest messages the room keeps. They are numbered from 1 on,
+	// so that a client that comes back can be sent what it has missed: JoinAfter.
+	History int
+	// Number makes of a message what goes out as number n: one that tells its number, so that a
+	// client can say where it was. It is called once for each message, one at a time, and must
+	// not call the room. nil: messages go out as they are.
+	Number func(n uint64, f *frame.Frame) *frame.Frame
+}
+
+// RoomStats counts since the room was made.
+type RoomStats struct {
+	Sent    uint64 // messages to the room
+	Dropped uint64 // that were left out for a slow member, for each member
+	Closed  uint64 // members that were closed because they were slow
+}
+
+// LocalRoom is the Room of one process. A message is one frame for all of its members, and
+// deflated once where they have their Options in common. Messages reach all members in the
+// same order. A member costs about 200 bytes and no goroutine, a room without members nothing:
+// it need not be closed.
+type LocalRoom struct {
+	rt     *actors.Runtime
+	limits RoomOptions
+
+	mu       sync.Mutex
+	members  []*membership
+	byConn   map[actors.Ref]*membership
+	departed atomic.Pointer[membership] // whose connections have ended, latest first: whoever has the lock removes them
+	history  []*frame.Frame             // of number n at n modulo its length
+	stats    RoomStats
+}
+
+var _ Room = (*LocalRoom)(nil)
+
+// The defaults of RoomOptions.
+const (
+	defaultRoomMaxOut   = 256 << 10
+	defaultRoomMaxBurst = 1 << 20
+)
+
+// messageCost is what a message takes that waits for a member, besides its payload.
+const messageCost = 64
+
+// NewRoom makes a room of this process. o may be nil: the defaults.
+func NewRoom(o *RoomOptions) *LocalRoom {
+	r := &LocalRoom{byConn: make(map[actors.Ref]*membership)}
+	if o != nil {
+		r.limits = *o
+	}
+	l := &r.limits
+	l.MaxOut = or(l.MaxOut, defaultRoomMaxOut)
+	l.MaxBurst = or(l.MaxBurst, defaultRoomMaxBurst)
+	l.SlowAfter = or(l.SlowAfter, defaultSlowAfter)
+	r.rt = actors.RuntimeOf(orDefaultSystem(l.System))
+	if l.History > 0 {
+		r.history = make([]*frame.Frame, l.History)
+	}
+	return r
+}
+
+// Join is Room's.
+func (r *LocalRoom) Join(conn *actor.PID, name string) error {
+	_, err := r.join(conn, name, nil)
+	return err
+}
+
+func (r *LocalRoom) join(conn *actor.PID, name string, after *uint64) (missed uint64, err error) {
+	ref, err := r.rt.Find(conn)
+	if err != nil {
+		return 0, fmt.Errorf("sockets: join: %w", err)
+	}
+	r.lock()
+	defer r.unlock()
+	m := r.byConn[ref]
+	if m != nil {
+		m.name = name
+		return 0, nil
+	}
+	m = &membership{room: r, name: name, index: len(r.members)}
+	r.members = append(r.members, m)
+	r.byConn[ref] = m
+	m.Subscribe(ref, conn, m)
+	if after != nil {
+		missed = r.since(*after, func(_ uint64, f *frame.Frame) bool {
+			m.Post(f, cost(f))
+			return true
+		})
+	}
+	return missed, nil
+}
+
+// Leave is Room's.
+func (r *LocalRoom) Leave(conn *actor.PID) {
+	ref, err := r.rt.Find(conn)
+	if err != nil {
+		return // it has ended, and left
+	}
+	r.lock()
+	defer r.unlock()
+	if m := r.byConn[ref]; m != nil {
+		r.remove(m)
+		m.Unsubscribe()
+	}
+}
+
+// Len is Room's.
+func (r *LocalRoom) Len() int {
+	r.lock()
+	defer r.unlock()
+	return len(r.members)
+}
+
+// Members is Room's.
+func (r *LocalRoom) Members() []Member {
+	r.lock()
+	defer r.unlock()
+	all := make([]Member, len(r.members))
+	for i, m := range r.members {
+		all[i] = Member{Conn: m.PID(), Name: m.name}
+	}
+	return all
+}
+
+// Stats counts what the room has sent and left out.
+func (r *LocalRoom) Stats() RoomStats {
+	r.lock()
+	defer r.unlock()
+	return r.stats
+}
+
+// ErrNoMessage: what a room was given to send is not a whole text or binary message, or it was
+// handed over to one connection.
+var ErrNoMessage = errors.New("sockets: a room sends whole text and binary messages, which were not handed over")
+
+// Send is Room's.
+func (r *LocalRoom) Send(f *frame.Frame) error {
+	switch {
+	case f == nil:
+		return ErrNilFrame
+	case !f.Fin || f.Opcode != frame.OpText && f.Opcode != frame.OpBinary || f.HandedOver():
+		return ErrNoMessage
+	}
+	r.lock()
+	defer r.unlock()
+	r.stats.Sent++
+	if r.limits.Number != nil {
+		f = r.limits.Number(r.stats.Sent, f)
+	}
+	r.keep(f)
+	var out actors.Fanout
+	size := cost(f)
+	for i := len(r.members) - 1; i >= 0; i-- { // one that is removed gives its place to a later one
+		if m := r.members[i]; m.takes(size) {
+			out.Post(&m.Subscription, f, size)
+		}
+	}
+	out.Flush()
+	return nil
+}
+
+func cost(f *frame.Frame) int { return messageCost + len(f.Payload) }
+
+// lock takes the lock of a room from which those are gone who have ended.
+func (r *LocalRoom) lock() {
+	r.mu.Lock()
+	r.reap()
+}
+
+// unlock gives it back. Who has ended meanwhile and could not wait for it is removed.
+func (r *LocalRoom) unlock() {
+	r.mu.Unlock()
+	r.tryReap()
+}
+
+// tryReap removes those who have ended, unless somebody else has the lock, who will.
+func (r *LocalRoom) tryReap() {
+	for r.departed.Load() != nil && r.mu.TryLock() {
+		r.reap()
+		r.mu.Unlock()
+	}
+}
+
+func (r *LocalRoom) reap() {
+	if r.departed.Load() == nil {
+		return
+	}
+	for m := r.departed.Swap(nil); m != nil; {
+		next := m.departed
+		m.departed = nil
+		r.remove(m)
+		m = next
+	}
+}
+
+func (r *LocalRoom) remove(m *membership) {
+	if m.index < 0 {
+		return
+	}
+	last := len(r.members) - 1
+	moved := r.members[last]
+	r.members[m.index], moved.index = moved, m.index
+	r.members[last] = nil
+	r.members = r.members[:last]
+	m.index = -1
+	delete(r.byConn, m.Connection())
+	if cap(r.members) > 4*len(r.members)+64 {
+		r.members = append(make([]*membership, 0, 2*len(r.members)), r.members...)
+	}
+	if len(r.members) == 0 {
+		r.byConn = make(map[actors.Ref]*membership) // a map keeps its size
+	}
+}

@@ -1,0 +1,157 @@
+package sockets_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/sockets"
+	"github.com/spindrift-go/spindrift/sockets/sockettest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// crowd is a room and its server, in virtual time.
+type crowd struct {
+	*testing.T
+	room   *sockets.LocalRoom
+	server *sockettest.Server
+	closed chan *sockets.Closed
+	later  chan *actor.PID // of /later, which has not joined
+}
+
+func newCrowd(t *testing.T, o sockets.RoomOptions) *crowd {
+	o.System = sockets.NewSystem()
+	c := &crowd{T: t, room: sockets.NewRoom(&o), closed: make(chan *sockets.Closed, 10), later: make(chan *actor.PID, 1)}
+	c.server = sockettest.Serve(t, &sockets.Server{System: o.System, Server: http.Server{Handler: &sockets.Handler{
+		Options: &sockets.Options{WriteStall: -1, PingInterval: -1},
+		Spawn: actor.PropsFromFunc(func(ctx actor.Context) {
+			switch m := ctx.Message().(type) {
+			case *sockets.Upgraded:
+				if m.Request.URL.Path == "/later" {
+					c.later <- ctx.Sender()
+				} else {
+					assert.NoError(t, c.room.Join(ctx.Sender(), m.Request.URL.Path))
+				}
+			case *sockets.Closed:
+				c.closed <- m
+			}
+		}),
+	}}})
+	return c
+}
+
+func message(i int) string { return fmt.Sprint(i, " ", strings.Repeat("x", 1000)) }
+
+// A member that reads nothing is closed, or messages are left out for it, as the room's options
+// say; the others get all of them, and at once.
+func TestSlowMember(t *testing.T) {
+	const kilobytes = 1 << 10
+	for name, test := range map[string]struct {
+		options sockets.RoomOptions
+		closed  time.Duration // after the first message that is too many; -1: it is not
+		gets    int           // of the 300 kilobytes, besides those that the network takes
+	}{
+		"closed at once":        {sockets.RoomOptions{MaxOut: 100 * kilobytes, SlowAfter: -1}, 0, 100},
+		"closed after a while":  {sockets.RoomOptions{MaxOut: 100 * kilobytes, SlowAfter: time.Second}, time.Second, 300},
+		"closed over the bound": {sockets.RoomOptions{MaxOut: 100 * kilobytes, SlowAfter: time.Hour, MaxBurst: 200 * kilobytes}, 0, 200},
+		"left out":              {sockets.RoomOptions{MaxOut: 100 * kilobytes, SlowAfter: -1, WhenFull: sockets.DropNewest}, -1, 100},
+		"left out after a while": {sockets.RoomOptions{MaxOut: 100 * kilobytes, SlowAfter: time.Hour, MaxBurst: 200 * kilobytes,
+			WhenFull: sockets.DropNewest}, -1, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCrowd(t, test.options)
+				quick, slow := c.server.Connect("/quick"), c.server.Connect("/slow")
+				synctest.Wait()
+				require.Equal(t, 2, c.room.Len())
+				slow.Stall()
+				for i := range 300 {
+					require.NoError(t, c.room.Send(frame.Text(message(i))))
+					quick.ExpectText(message(i))
+				}
+				time.Sleep(test.closed)
+				c.room.Send(frame.Text(message(300)))
+				quick.ExpectText(message(300))
+				stats := c.room.Stats()
+				assert.EqualValues(t, 301, stats.Sent)
+				slow.Resume()
+				if test.closed >= 0 {
+					assert.Equal(t, 1, c.room.Len())
+					assert.EqualValues(t, 1, stats.Closed)
+					assert.Zero(t, stats.Dropped)
+					end := <-c.closed
+					assert.Equal(t, frame.PolicyViolation, end.Code)
+					assert.ErrorIs(t, end.Err, sockets.ErrSlowConsumer)
+					return
+				}
+				assert.Equal(t, 2, c.room.Len())
+				assert.Zero(t, stats.Closed)
+				got, last := 0, -1
+				for ; got < 301-int(stats.Dropped); got++ {
+					var number int
+					fmt.Sscan(slow.ReceiveText(), &number)
+					require.Greater(t, number, last)
+					last = number
+				}
+				assert.InDelta(t, test.gets, got, 75)
+				synctest.Wait()
+				c.room.Send(frame.Text("caught up"))
+				slow.ExpectText("caught up")
+				quick.ExpectText("caught up")
+			})
+		})
+	}
+}
+
+// A client that comes back is sent what it has missed, as far as the room has it, and then what
+// comes: each message once.
+func TestRoomHistory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrowd(t, sockets.RoomOptions{History: 5, Number: func(n uint64, f *frame.Frame) *frame.Frame {
+			return frame.Text(fmt.Sprint(n, ":", f))
+		}})
+		send := func(texts ...string) {
+			for _, text := range texts {
+				require.NoError(t, c.room.Send(frame.Text(text)))
+			}
+		}
+		since := func(after uint64) (all []string) {
+			for n, f := range c.room.Since(after) {
+				require.Equal(t, fmt.Sprint(n), strings.Split(f.String(), ":")[0])
+				all = append(all, f.String())
+			}
+			return all
+		}
+		assert.Zero(t, c.room.Last())
+		assert.Empty(t, since(0))
+		send("a", "b", "c")
+		assert.Equal(t, []string{"1:a", "2:b", "3:c"}, since(0))
+		assert.Equal(t, []string{"3:c"}, since(2))
+		assert.Empty(t, since(3))
+		assert.Empty(t, since(99))
+		send("d", "e", "f", "g")
+		assert.EqualValues(t, 7, c.room.Last())
+		assert.Equal(t, []string{"3:c", "4:d", "5:e", "6:f", "7:g"}, since(0))
+		assert.Equal(t, []string{"6:f", "7:g"}, since(5))
+
+		for after := range 8 { // one message more each time
+			want := since(uint64(after))
+			p := c.server.Connect("/later")
+			got, err := c.room.JoinAfter(<-c.later, "", uint64(after))
+			require.NoError(t, err)
+			require.EqualValues(t, 2, got, after)
+			send("next")
+			for _, text := range append(want, fmt.Sprint(c.room.Last(), ":next")) {
+				p.ExpectText(text)
+			}
+			p.ExpectNothing(time.Second)
+			p.Close(frame.Normal, "")
+		}
+	})
+}
