@@ -35,8 +35,9 @@ type Conn struct {
 
 	mu        sync.Mutex
 	queue     []received     // handed over and not received yet
-	busy      bool           // the program has received something and not come for more
-	owed      int            // marks of that
+	work      []int          // marks of what was received and is not known to be worked through, oldest first
+	taken     int            // pieces that were received
+	keeping   bool           // who has received them says when they are worked through
 	ended     bool           // Closed was handed over: nothing more comes
 	discard   bool           // nobody receives any more
 	reading   bool           // a message is being received in pieces
@@ -126,6 +127,15 @@ func (c *Conn) Closed() *Closed {
 
 func (c *Conn) closeError() error { return &CloseError{*c.end} }
 
+// waited is why a wait has ended with ctx: because the connection has, or else as ctx says.
+func (c *Conn) waited(ctx context.Context) error {
+	if c.Context().Err() == nil {
+		return ctx.Err()
+	}
+	<-c.done // which follows
+	return c.closeError()
+}
+
 // Close closes the connection with code and reason and waits until the closing handshake
 // is over, or its time is: Options.CloseTimeout for each step. Messages that nobody has
 // received are discarded. It returns nil if the handshake was completed, and the account
@@ -161,7 +171,7 @@ func (c *Conn) abandon() (first bool) {
 		c.handle.WorkedThrough(r.marks)
 	}
 	c.queue = nil
-	c.finished()
+	c.release(len(c.work))
 	c.signal()
 	return first
 }

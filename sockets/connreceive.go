@@ -24,7 +24,7 @@ func (c *Conn) pop(ctx context.Context) (*frame.Frame, error) {
 	if ctx == nil {
 		return nil, ErrNilContext
 	}
-	for {
+	for late := error(nil); ; {
 		c.mu.Lock()
 		c.finished()
 		if len(c.queue) > 0 {
@@ -32,6 +32,7 @@ func (c *Conn) pop(ctx context.Context) (*frame.Frame, error) {
 			c.mu.Unlock()
 			if r.frame == nil {
 				c.handle.WorkedThrough(r.marks)
+				<-c.done // in the same turn: Closed tells as well
 				return nil, c.closeError()
 			}
 			return r.frame, nil
@@ -41,13 +42,14 @@ func (c *Conn) pop(ctx context.Context) (*frame.Frame, error) {
 			c.signal() // the others
 		}
 		c.mu.Unlock()
-		if over {
+		switch {
+		case over:
 			<-c.done // Close was called, which waits as well
 			return nil, c.closeError()
+		case late != nil:
+			return nil, late
 		}
-		if err := c.wait(ctx); err != nil {
-			return nil, err
-		}
+		late = c.wait(ctx) // a last look follows: ctx may have ended with the connection
 	}
 }
 
@@ -70,8 +72,42 @@ func (c *Conn) wait(ctx context.Context) error {
 // finished: who comes for more has worked through what was received before, and what it
 // answers has been sent. The lock must be held.
 func (c *Conn) finished() {
-	c.handle.WorkedThrough(c.owed)
-	c.busy, c.owed = false, 0
+	if !c.keeping {
+		c.release(len(c.work))
+	}
+}
+
+// release says that the n oldest pieces in work have been worked through. The lock must be held.
+func (c *Conn) release(n int) {
+	n = min(n, len(c.work))
+	for _, marks := range c.work[:n] {
+		c.handle.WorkedThrough(marks)
+	}
+	c.work = append(c.work[:0], c.work[n:]...)
+}
+
+// keep is called by who says with workedThrough, and not by receiving again, what has been.
+func (c *Conn) keep(yes bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.finished()
+	if c.keeping = yes; !yes {
+		c.finished()
+	}
+}
+
+// received is how many pieces were.
+func (c *Conn) received() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.taken
+}
+
+// workedThrough says that the n oldest pieces have been.
+func (c *Conn) workedThrough(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.release(n)
 }
 
 // take removes the oldest piece of input. The lock must be held.
@@ -79,7 +115,8 @@ func (c *Conn) take() received {
 	r := c.queue[0]
 	c.queue[0] = received{}
 	if r.frame != nil {
-		c.busy, c.owed = true, r.marks
+		c.work = append(c.work, r.marks)
+		c.taken++
 	}
 	if c.queue = c.queue[1:]; len(c.queue) > 0 || c.ended {
 		c.signal() // the next one who waits

@@ -80,7 +80,7 @@ func (c *Conn) reserve(ctx context.Context, size int) error {
 		select {
 		case <-space:
 		case <-ctx.Done():
-			return ctx.Err()
+			return c.waited(ctx)
 		case <-c.done:
 			return c.closeError()
 		}
@@ -132,7 +132,7 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 		c.mu.Lock()
 		delete(c.pings, string(payload))
 		c.mu.Unlock()
-		return 0, ctx.Err()
+		return 0, c.waited(ctx)
 	}
 }
 
@@ -152,7 +152,10 @@ func (c *Conn) Flush(ctx context.Context) error {
 		<-c.done
 	case <-c.done:
 	case <-ctx.Done():
-		return ctx.Err()
+		if c.Context().Err() == nil {
+			return ctx.Err()
+		}
+		<-c.done
 	}
 	if c.end.Clean {
 		return nil

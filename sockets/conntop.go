@@ -40,13 +40,13 @@ func (t *connTop) Deliver(items []any) {
 			c.end, c.ended = m, true
 			c.queue = append(c.queue, received{})
 		case actors.Mark:
-			switch n := len(c.queue); {
+			switch n, m := len(c.queue), len(c.work); {
 			case c.discard:
 				c.handle.WorkedThrough(1)
 			case n > 0:
 				c.queue[n-1].marks++
-			case c.busy:
-				c.owed++
+			case m > 0:
+				c.work[m-1]++
 			default:
 				c.handle.WorkedThrough(1)
 			}

@@ -3,11 +3,10 @@ package sockets
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"runtime/debug"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/frame"
 )
 
@@ -52,21 +51,26 @@ func (h *SessionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	log, peer := logOf(r), r.RemoteAddr
 	go func() {
-		ended := errors.New("runtime.Goexit was called")
-		defer func() {
-			if reason := recover(); reason != nil {
-				ended = fmt.Errorf("panic: %v", reason)
-				log.Error("session panicked", "peer", peer, "path", c.Request().URL.Path, "reason", reason, "stack", string(debug.Stack()))
-			} else if code, reason, known := closeOf(ended); !known {
-				log.Error("session failed", "peer", peer, "path", c.Request().URL.Path, "error", ended)
-			} else {
-				c.Close(code, reason)
-				return
+		ended := errGoexit
+		defer func() { // also if Serve calls runtime.Goexit
+			code, reason, known := closeOf(ended)
+			if !known {
+				code = frame.InternalError
+				sayFailed(log, ended, "peer", peer, "path", c.Request().URL.Path)
 			}
-			c.Close(frame.InternalError, "")
+			c.Close(code, reason)
 		}()
-		ended = h.Serve(c.Context(), c)
+		ended = guarded(func() error { return h.Serve(c.Context(), c) })
 	}()
+}
+
+// sayFailed logs why a session has failed.
+func sayFailed(log *actors.Log, why error, about ...any) {
+	if p := (*panicked)(nil); errors.As(why, &p) {
+		log.Error("session panicked", append(about, "reason", p.reason, "stack", string(p.stack))...)
+	} else {
+		log.Error("session failed", append(about, "error", why)...)
+	}
 }
 
 // closeOf is the Close that err asks for. A CloseError's reason may be that of another
