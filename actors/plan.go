@@ -95,10 +95,13 @@ type SetLimits struct {
 	Options *pipeline.Limits
 }
 
-// Changer knows the messages by which a program changes a living connection.
+// Answer is for the sender of a message that asks something.
+type Answer struct{ Message any }
+
+// Changer knows the messages by which a program changes a living connection, or asks about it.
 type Changer interface {
-	// Change returns the *SetTop or *SetLimits that message stands for, and who is asked about
-	// the next message; nil: message changes nothing, and goes down the pipeline.
+	// Change returns the *SetTop, *SetLimits or *Answer that message stands for, or nil, and
+	// who is asked about the next message; nil: message is another, and goes down the pipeline.
 	Change(message any) (change any, next Changer)
 }
 

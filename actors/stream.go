@@ -188,7 +188,7 @@ func (s *stream) receive(ctx actor.Context) {
 	case *Exchange, *abandoned, *hijacked, *noListener, *actor.DeadLetterResponse, *actor.Terminated:
 		// of the HTTP side that was
 	default:
-		if !s.changedBy(m) {
+		if !s.changedBy(m, ctx.Sender()) {
 			s.pipeline.Down(m)
 		}
 	}
@@ -286,18 +286,23 @@ func (s *stream) crashed(err error) {
 }
 
 // changedBy applies what a message of the program changes, if it is one that changes something.
-func (s *stream) changedBy(message any) bool {
+func (s *stream) changedBy(message any, sender *actor.PID) bool {
 	if s.changer == nil {
 		return false
 	}
 	change, next := s.changer.Change(message)
+	if next == nil {
+		return false
+	}
 	switch c := change.(type) {
 	case *SetTop:
 		s.setTop(c.Top)
 	case *SetLimits:
 		s.setLimits(c)
-	default:
-		return false
+	case *Answer:
+		if sender != nil {
+			s.tell(sender, c.Message)
+		}
 	}
 	s.changer = next
 	return true

@@ -51,7 +51,7 @@ func (s *Server) actorMode() {
 		}
 		pid := rt.Spawn()
 		s.conns.Store(c, pid)
-		return context.WithValue(ctx, connInfoKey{}, &connInfo{pid: pid, conn: c, upgraded: &s.upgraded, log: &s.log, system: s.System})
+		return context.WithValue(ctx, connInfoKey{}, &connInfo{pid: pid, conn: c, upgraded: &s.upgraded, log: &s.log, system: s.System, options: s.Options})
 	}
 }
 

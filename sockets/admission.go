@@ -19,6 +19,7 @@ type connInfo struct {
 	asked    bool        // a listener, in the name of pid
 	log      *actors.Log // of its server
 	system   *actor.ActorSystem
+	options  *Options // of its server; nil: the defaults
 }
 
 type connInfoKey struct{}

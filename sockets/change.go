@@ -1,7 +1,6 @@
 package sockets
 
 import (
-	"cmp"
 	"time"
 
 	"github.com/spindrift-go/spindrift/actors"
@@ -45,41 +44,56 @@ type SetStages struct {
 // changer is what the messages above change of one connection, as an actors.Changer.
 type changer struct {
 	*recipe
-	pingInterval time.Duration // as SetOptions has asked for; 0: the recipe's
-	pingTimeout  time.Duration
+	set SetOptions // what was asked for so far
 }
 
 // Change makes recipe the actors.Changer of a connection that nobody has changed.
 func (r *recipe) Change(message any) (change any, next actors.Changer) {
-	return changer{recipe: r}.Change(message)
+	switch m := message.(type) {
+	case *GetOptions:
+		return &actors.Answer{Message: r.inForce()}, r
+	case *optionsAsked:
+		m.answer <- r.inForce()
+		return nil, r
+	case *SetOptions, *SetStages:
+		return (&changer{recipe: r}).Change(message)
+	}
+	return nil, nil
 }
 
 // Change makes changer an actors.Changer.
-func (c changer) Change(message any) (change any, next actors.Changer) {
+func (c *changer) Change(message any) (change any, next actors.Changer) {
 	switch m := message.(type) {
 	case *SetOptions:
 		if m != nil {
-			c.pingInterval = cmp.Or(m.PingInterval, c.pingInterval)
-			c.pingTimeout = cmp.Or(m.PingTimeout, c.pingTimeout)
+			copySet(&c.set, m)
 			return &actors.SetLimits{Limits: m.drivers, Options: m.stages()}, c
 		}
 	case *SetStages:
 		if m != nil {
 			return &actors.SetTop{Top: c.top(m.Stages)}, c
 		}
+	case *GetOptions:
+		return &actors.Answer{Message: c.options().inForce()}, c
+	case *optionsAsked:
+		m.answer <- c.options().inForce()
+		return nil, c
 	}
 	return nil, nil
 }
 
+func (c *changer) options() *Options {
+	o := c.Options
+	copySet(&o, &c.set)
+	return &o
+}
+
 // top is the top of the pipeline with extra stages.
-func (c changer) top(extra []pipeline.Stage) pipeline.Part {
-	if c.pingInterval == 0 && c.pingTimeout == 0 {
+func (c *changer) top(extra []pipeline.Stage) pipeline.Part {
+	if c.set.PingInterval == 0 && c.set.PingTimeout == 0 {
 		return c.topOf(extra)
 	}
-	o := c.Options
-	o.PingInterval = cmp.Or(c.pingInterval, o.PingInterval)
-	o.PingTimeout = cmp.Or(c.pingTimeout, o.PingTimeout)
-	return o.top(extra)
+	return c.options().top(extra)
 }
 
 // drivers changes what the driver of the pipeline allows.

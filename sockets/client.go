@@ -23,7 +23,7 @@ type UpgradeClient struct {
 
 	Dialer Dialer // how DialActor connects
 
-	receiver actors.Receiver // in place of a handler; nil: none
+	receiver *connTop // in place of a handler; nil: none
 }
 
 // DialActor opens a WebSocket to a ws or wss URL and returns the connection's actor.
@@ -126,7 +126,7 @@ func (u *UpgradeClient) plan(system *actor.ActorSystem, a *agreement) *actors.Pl
 		Core:     o.coreOf(true, u.receiver != nil, &a.Agreed),
 		Handler:  handler,
 		Spawn:    u.Spawn,
-		Receiver: u.receiver,
+		Receiver: receiverOn(u.receiver, o),
 		Hello: &Upgraded{
 			Request:     r.WithContext(&connContext{valuesOf(r.Context()), life}),
 			Response:    a.response,

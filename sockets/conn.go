@@ -25,7 +25,8 @@ import (
 // When the connection has ended, every method returns a *[CloseError] that says how;
 // messages that came before the end are received first.
 type Conn struct {
-	handle   *actors.Handle // set, like upgraded, before opened is closed
+	handle   *actors.Handle // set, like terms and upgraded, before opened is closed
+	terms    *recipe
 	upgraded *Upgraded
 	opened   chan struct{}
 	done     chan struct{}

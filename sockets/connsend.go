@@ -164,7 +164,11 @@ func (c *Conn) Flush(ctx context.Context) error {
 }
 
 // SetOptions changes limits and times of the connection while it lives.
-func (c *Conn) SetOptions(change *SetOptions) { c.handle.Post(change) }
+func (c *Conn) SetOptions(change *SetOptions) {
+	if change != nil {
+		c.handle.Post(change)
+	}
+}
 
 // Writer begins a message of type op, frame.OpText or frame.OpBinary, whose payload is
 // what is written until Close, in fragments: of any length, a piece in memory at a time.

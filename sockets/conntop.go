@@ -11,6 +11,15 @@ type connTop Conn
 
 func (c *Conn) top() *connTop { return (*connTop)(c) }
 
+// receiverOn returns who is on top of a connection with the terms o, if that is no actor.
+func receiverOn(t *connTop, o *recipe) actors.Receiver {
+	if t == nil {
+		return nil
+	}
+	t.terms = o
+	return t
+}
+
 // Attached is the first that is called.
 func (t *connTop) Attached(h *actors.Handle) { t.handle = h }
 

@@ -140,7 +140,7 @@ func (c attemptChanger) Change(message any) (change any, next actors.Changer) {
 	if m, ok := message.(*SetStages); ok && m != nil {
 		message = &SetStages{Stages: c.attempt.with(m.Stages)}
 	}
-	if change, next = c.Changer.Change(message); change != nil {
+	if change, next = c.Changer.Change(message); next != nil {
 		next = attemptChanger{next, c.attempt}
 	}
 	return change, next

@@ -34,6 +34,7 @@ import (
 type Server struct {
 	http.Server
 	System        *actor.ActorSystem // nil: DefaultSystem
+	Options       *Options           // of all its WebSockets, where those of a route leave a field at its zero value; nil: the defaults
 	Listener      *actor.PID         // actor mode: who is asked
 	AnswerTimeout time.Duration      // actor mode: for the Listener's answer, then 503; 0: 30 s, negative: none
 	MaxBody       int64              // actor mode: bytes of a request's body, which is read before the Listener is asked; over it: 413. 0: 1 MiB; negative: the Listener reads the body as it comes
@@ -89,7 +90,7 @@ func (s *Server) dropIn() {
 			connState(c, state)
 		}
 	}
-	here := &connInfo{upgraded: &s.upgraded, log: &s.log, system: s.System}
+	here := &connInfo{upgraded: &s.upgraded, log: &s.log, system: s.System, options: s.Options}
 	if connContext := s.ConnContext; connContext != nil {
 		s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 			ctx = connContext(ctx, c)

@@ -29,11 +29,11 @@ type UpgradeServer struct {
 // does it.
 type upgrade struct {
 	system   *actor.ActorSystem
-	terms    *UpgradeServer  // nil: the handler's
-	receiver actors.Receiver // in place of a handler; nil: none
-	of       *Handler        // nil: terms count
-	own      UpgradeServer   // the handler's terms are made here
-	handler  *actor.PID      // by which the connection reaches the FrameHandler; nil: there is none
+	terms    *UpgradeServer // nil: the handler's
+	receiver *connTop       // in place of a handler; nil: none
+	of       *Handler       // nil: terms count
+	own      UpgradeServer  // the handler's terms are made here
+	handler  *actor.PID     // by which the connection reaches the FrameHandler; nil: there is none
 
 	plan    actors.Plan
 	life    *life // of the connection, which keeps nothing else of this
@@ -88,7 +88,7 @@ func (u *upgrade) judge() (key string, o *recipe, err error) {
 			return "", nil, err
 		}
 	}
-	o = u.terms.Options.recipe()
+	o = u.terms.Options.over(installed(u.request)).recipe()
 	if u.receiver == nil {
 		if err := checkHandler(u.terms.FrameHandler, u.terms.Spawn); err != nil {
 			return "", nil, err
@@ -137,7 +137,7 @@ func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 		Core:     o.coreOf(false, u.receiver != nil, &agreed),
 		Handler:  u.handler,
 		Spawn:    u.terms.Spawn,
-		Receiver: u.receiver,
+		Receiver: receiverOn(u.receiver, o),
 		Hello:    &hello.Upgraded,
 		Limits:   o.limits,
 		Changer:  o,

@@ -1,0 +1,48 @@
+package sockets
+
+import "cmp"
+
+// GetOptions, sent to a connection, is answered with the *Options that are in force: with what
+// SetOptions has changed, and with the defaults in the place of zeros. A negative number is no
+// limit.
+type GetOptions struct{}
+
+// inForce is o with the defaults.
+func (o Options) inForce() *Options {
+	o.MaxFrame = cmp.Or(o.MaxFrame, defaultMaxFrame)
+	o.MaxMessage = cmp.Or(o.MaxMessage, defaultMaxMessage)
+	o.MaxFragments = cmp.Or(o.MaxFragments, defaultMaxFragments)
+	o.MessageTime = cmp.Or(o.MessageTime, defaultMessageTime)
+	o.ControlRate = cmp.Or(o.ControlRate, defaultControlRate)
+	o.PingInterval = cmp.Or(o.PingInterval, defaultPingInterval)
+	o.PingTimeout = cmp.Or(o.PingTimeout, defaultPingTimeout)
+	o.MessageTimeout = cmp.Or(o.MessageTimeout, -1)
+	o.CreditFrames = cmp.Or(o.CreditFrames, defaultCreditFrames)
+	o.CreditBytes = cmp.Or(o.CreditBytes, defaultCreditBytes)
+	o.CreditTimeout = cmp.Or(o.CreditTimeout, defaultCreditTimeout)
+	o.MaxOut = cmp.Or(o.MaxOut, defaultMaxOut)
+	o.SlowAfter = cmp.Or(o.SlowAfter, defaultSlowAfter)
+	o.MaxBurst = cmp.Or(o.MaxBurst, defaultMaxBurst)
+	o.HighWater = cmp.Or(o.HighWater, defaultHighWater)
+	o.LowWater = cmp.Or(o.LowWater, defaultLowWater)
+	o.WriteStall = cmp.Or(o.WriteStall, defaultWriteStall)
+	o.CloseTimeout = cmp.Or(o.CloseTimeout, defaultCloseTimeout)
+	return &o
+}
+
+// Options returns the options that are in force: with what SetOptions has changed before this
+// call, and with the defaults in the place of zeros. A negative number is no limit. Of a
+// connection that has ended they are those with which it began.
+func (c *Conn) Options() Options {
+	ask := &optionsAsked{make(chan *Options, 1)}
+	c.handle.Post(ask)
+	select {
+	case o := <-ask.answer:
+		return *o
+	case <-c.done:
+		return *c.terms.inForce()
+	}
+}
+
+// optionsAsked is GetOptions of somebody who is no actor.
+type optionsAsked struct{ answer chan *Options }
