@@ -19,6 +19,10 @@ run: ## start the echo server and its page: make run ADDR=:9000
 	@echo "building: the first time it fetches modules and compiles them, later it is a second"
 	@go run ./examples/echo -addr $(ADDR)
 
+chat: ## start the chat, to open in two browsers: make chat ADDR=:9000
+	@echo "building: the first time it fetches modules and compiles them, later it is a second"
+	@go run ./examples/chat -addr $(ADDR)
+
 test: ## vet, build the examples and test with the race detector: the first thing to run
 	@echo "== vet and build"
 	@go vet ./...
@@ -94,4 +98,4 @@ soak: ## 9,000 connections with churn and random kills, back to the baseline: ma
 interop: ## our server and client against other implementations: make interop PEERS=node CASES=text,tls
 	@cd examples/tools/interop && ./install.sh && go run . $(if $(PEERS),-peers '$(PEERS)') $(if $(CASES),-cases '$(CASES)')
 
-.PHONY: help run mutate test check checks $(CHECKS) autobahn bench idle soak interop
+.PHONY: help run chat mutate test check checks $(CHECKS) autobahn bench idle soak interop

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/sockets"
+)
+
+const (
+	history  = 200  // messages that a room keeps
+	mostText = 2000 // bytes of a message
+	mostName = 40   // bytes of a name, of a room or a person
+	mostEach = 10   // messages in a second from one connection
+	most     = 1000 // rooms
+)
+
+// rooms are all that there are, by name. A room is made for the first who comes.
+type rooms struct {
+	mu    sync.Mutex
+	named map[string]*room
+	epoch int64 // of this process: numbers of messages of another one mean nothing
+}
+
+// room is two: talk is kept and numbered, and news (who is here, who types) is not.
+type room struct{ talk, news *sockets.LocalRoom }
+
+func newRooms() *rooms { return &rooms{named: map[string]*room{}, epoch: time.Now().UnixMilli()} }
+
+func (a *rooms) room(name string) *room {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.named[name] == nil {
+		if len(a.named) >= most { // those where nobody is are forgotten
+			for n, r := range a.named {
+				if r.news.Len() == 0 {
+					delete(a.named, n)
+				}
+			}
+		}
+		if len(a.named) >= most {
+			return nil
+		}
+		// Who does not take 64 KiB in 5 s is closed, with 1008; the others do not wait meanwhile.
+		a.named[name] = &room{
+			talk: sockets.NewRoom(&sockets.RoomOptions{MaxOut: 64 << 10, History: history, Number: number}),
+			news: sockets.NewRoom(&sockets.RoomOptions{MaxOut: 64 << 10, WhenFull: sockets.DropNewest}),
+		}
+	}
+	return a.named[name]
+}
+
+// number puts n into the object that f is, so that a page which comes back can say what it has seen.
+func number(n uint64, f *frame.Frame) *frame.Frame {
+	return frame.TextBytes(append(fmt.Appendf(nil, `{"n":%d,`, n), f.Payload[1:]...))
+}
+
+// fromPage is what a page sends: one of these.
+type fromPage struct {
+	Say    string // with an ID, by which the page knows it when it comes back
+	ID     string
+	Typing bool
+	Ping   float64 // a time of the page's
+}
+
+type object map[string]any
+
+func (o object) frame() *frame.Frame {
+	p, _ := json.Marshal(o)
+	return frame.TextBytes(p)
+}
+
+// session is one connection: /rooms/lobby?name=Ann&seen=17&epoch=1.
+func (a *rooms) session(ctx context.Context, c *sockets.Conn) error {
+	query := c.Request().URL.Query()
+	name, where := strings.TrimSpace(query.Get("name")), c.Request().PathValue("room")
+	if name == "" || max(len(name), len(where)) > mostName {
+		return frame.Failure(frame.PolicyViolation, "a name has 1 to 40 bytes")
+	}
+	r := a.room(where)
+	if r == nil {
+		return frame.Failure(frame.TryAgainLater, "there are too many rooms")
+	}
+	var seen uint64
+	if query.Get("epoch") == fmt.Sprint(a.epoch) {
+		fmt.Sscan(query.Get("seen"), &seen)
+	}
+	missed, err := r.talk.JoinAfter(c.PID(), name, seen) // what it has missed is on its way now
+	if err != nil {
+		return err
+	}
+	if err := r.news.Join(c.PID(), name); err != nil {
+		return err
+	}
+	defer func() {
+		r.talk.Leave(c.PID())
+		r.news.Leave(c.PID())
+		r.tellWhoIsHere()
+	}()
+	if err := c.SendJSON(ctx, object{"epoch": a.epoch, "missed": missed}); err != nil {
+		return err
+	}
+	r.tellWhoIsHere()
+	return r.listen(ctx, c, name)
+}
+
+// listen hands on what a page says until it ends.
+func (r *room) listen(ctx context.Context, c *sockets.Conn, name string) error {
+	for second, said := time.Now(), 0; ; {
+		var m fromPage
+		if err := c.ReceiveJSON(ctx, &m); err != nil {
+			if c.Closed() != nil {
+				return err
+			}
+			return frame.Failure(frame.UnsupportedData, "not what this page sends")
+		}
+		if time.Since(second) > time.Second {
+			second, said = time.Now(), 0
+		}
+		if said++; said > mostEach {
+			return frame.Failure(frame.PolicyViolation, "too many messages")
+		}
+		switch text := strings.TrimSpace(m.Say); {
+		case len(text) > mostText || len(m.ID) > mostName:
+			return frame.Failure(frame.TooBig, "a message has 2000 bytes at most")
+		case text != "":
+			r.talk.Send(object{"from": name, "say": text, "id": m.ID, "at": time.Now().UnixMilli()}.frame())
+		case m.Typing:
+			r.news.Send(object{"typing": name}.frame())
+		case m.Ping != 0:
+			if err := c.SendJSON(ctx, object{"pong": m.Ping}); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// tellWhoIsHere tells everybody, once for each name.
+func (r *room) tellWhoIsHere() {
+	names := []string{}
+	for _, m := range r.news.Members() {
+		names = append(names, m.Name)
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(strings.ToLower(a), strings.ToLower(b)) })
+	r.news.Send(object{"here": slices.Compact(names)}.frame())
+}
