@@ -1,0 +1,66 @@
+package from
+
+import (
+	"context"
+	"log"
+	"net/http"
+	"time"
+
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/sockets"
+)
+
+// start README gorilla
+// hub is gorilla's chat example: Hub, its three channels, readPump and writePump.
+type hub struct{ room *sockets.LocalRoom }
+
+func (h *hub) serveWs(w http.ResponseWriter, r *http.Request) {
+	c, err := sockets.Accept(w, r, nil) // upgrader.Upgrade
+	if err != nil {
+		return // the refusal has been written
+	}
+	defer c.Close(frame.Normal, "")
+	if err := h.room.Join(c.PID(), ""); err != nil { // hub.register <- client; it leaves by itself
+		return
+	}
+	for {
+		m, err := c.Receive(r.Context()) // conn.ReadMessage
+		if err != nil {
+			if sockets.CloseCode(err) != frame.GoingAway { // websocket.IsUnexpectedCloseError
+				log.Print(err)
+			}
+			return
+		}
+		h.room.Send(m) // hub.broadcast <- message: one PreparedMessage for all
+	}
+}
+
+// end README gorilla
+
+// start README coder
+// reply is a handler of coder/websocket, with a limit for each message.
+func reply(w http.ResponseWriter, r *http.Request) {
+	c, err := sockets.Accept(w, r, &sockets.Options{
+		Subprotocols:   []string{"echo"},
+		AllowedOrigins: []string{"https://*.example.com"}, // OriginPatterns
+		MaxMessage:     32 << 10,                          // SetReadLimit
+	})
+	if err != nil {
+		return
+	}
+	defer c.Cut() // CloseNow
+	for {
+		ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
+		var v any
+		err := c.ReceiveJSON(ctx, &v) // wsjson.Read; ctx ends the wait and not the connection
+		if err == nil {
+			err = c.SendJSON(ctx, v) // wsjson.Write
+		}
+		cancel()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// end README coder
