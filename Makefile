@@ -83,7 +83,7 @@ mutate: ## change frame and pipeline in one place at a time, to see whether thei
 	  go run $(GREMLINS) unleash --timeout-coefficient 20 -E '_on\.go$$' -E 'mask_other' -S lvt ./$$package; \
 	done
 
-autobahn: ## all Autobahn cases, server and client: make autobahn CASES='6.*' ECHO=conn
+autobahn: ## all Autobahn cases, server and client: make autobahn CASES='6.*' ECHO=conn (or proxy)
 	@CASES='$(CASES)' ECHO='$(ECHO)' go run ./autobahn/judge
 
 bench: ## measure against the peers, side by side: make bench ROWS=echo64

@@ -23,7 +23,7 @@ type UpgradeClient struct {
 
 	Dialer Dialer // how DialActor connects
 
-	receiver *connTop // in place of a handler; nil: none
+	receiver actors.Receiver // in place of a handler; nil: none
 }
 
 // DialActor opens a WebSocket to a ws or wss URL and returns the connection's actor.

@@ -12,12 +12,11 @@ type connTop Conn
 func (c *Conn) top() *connTop { return (*connTop)(c) }
 
 // receiverOn returns who is on top of a connection with the terms o, if that is no actor.
-func receiverOn(t *connTop, o *recipe) actors.Receiver {
-	if t == nil {
-		return nil
+func receiverOn(r actors.Receiver, o *recipe) actors.Receiver {
+	if t, ok := r.(*connTop); ok {
+		t.terms = o
 	}
-	t.terms = o
-	return t
+	return r
 }
 
 // Attached is the first that is called.

@@ -8,7 +8,7 @@
 // be hijacked. A [Server], which is an http.Server, has these connections in its Shutdown
 // and its caps besides.
 //
-// A [Room] sends the same messages to many connections, of either kind.
+// A [Proxy] carries connections to a backend. A [Room] sends the same messages to many connections, of either kind.
 //
 // Where state is shared, or a goroutine for each connection is too much, a connection
 // is an actor that speaks to a frame handler, any proto.actor actor. [Handler] and

@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/http"
@@ -29,11 +30,12 @@ type UpgradeServer struct {
 // does it.
 type upgrade struct {
 	system   *actor.ActorSystem
-	terms    *UpgradeServer // nil: the handler's
-	receiver *connTop       // in place of a handler; nil: none
-	of       *Handler       // nil: terms count
-	own      UpgradeServer  // the handler's terms are made here
-	handler  *actor.PID     // by which the connection reaches the FrameHandler; nil: there is none
+	terms    *UpgradeServer  // nil: the handler's
+	receiver actors.Receiver // in place of a handler; nil: none
+	protocol string          // that was agreed on elsewhere; "": none was
+	of       *Handler        // nil: terms count
+	own      UpgradeServer   // the handler's terms are made here
+	handler  *actor.PID      // by which the connection reaches the FrameHandler; nil: there is none
 
 	plan    actors.Plan
 	life    *life // of the connection, which keeps nothing else of this
@@ -109,7 +111,7 @@ func (u *upgrade) judge() (key string, o *recipe, err error) {
 // negotiate plans the pipeline, if there is a place for it.
 func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 	r := u.request
-	protocol := choose(o.Subprotocols, tokens(r.Header["Sec-Websocket-Protocol"]))
+	protocol := cmp.Or(u.protocol, choose(o.Subprotocols, tokens(r.Header["Sec-Websocket-Protocol"])))
 	if protocol == "" && o.RequireSubprotocol {
 		return refuse(http.StatusBadRequest, "subprotocol must be one of: "+strings.Join(o.Subprotocols, ", "))
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"syscall"
@@ -23,19 +24,20 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:9001", "`HOST:PORT` to listen on")
 	portable := flag.Bool("portable", false, "a goroutine for each connection instead of the poller")
 	conn := flag.Bool("conn", os.Getenv("ECHO") == "conn", "echo by ordinary code on a Conn in place of an actor")
-	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: server [-addr HOST:PORT] [-portable] [-conn]") }
+	proxy := flag.Bool("proxy", os.Getenv("ECHO") == "proxy", "serve the echo through a Proxy")
+	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: server [-addr HOST:PORT] [-portable] [-conn] [-proxy]") }
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "server: unexpected argument %q\n", flag.Arg(0))
 		os.Exit(2)
 	}
-	if err := run(*addr, *portable, *conn); err != nil {
+	if err := run(*addr, *portable, *conn, *proxy); err != nil {
 		fmt.Fprintln(os.Stderr, "server:", err)
 		os.Exit(1)
 	}
 }
 
-func run(addr string, portable, conn bool) error {
+func run(addr string, portable, conn, proxy bool) error {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
@@ -51,6 +53,16 @@ func run(addr string, portable, conn bool) error {
 	var handler http.Handler = &sockets.Handler{Spawn: actor.PropsFromFunc(echo), Options: options}
 	if conn {
 		handler = &sockets.SessionHandler{Serve: echoConn, Options: options}
+	}
+	if proxy {
+		behind, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		go http.Serve(behind, handler)
+		p := sockets.NewProxy(&url.URL{Scheme: "ws", Host: behind.Addr().String()})
+		p.Options = options // and no compression behind: what repeats itself would look like a bomb there
+		handler = p
 	}
 	server := &sockets.Server{Server: http.Server{
 		ReadHeaderTimeout: 10 * time.Second,

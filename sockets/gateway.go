@@ -1,0 +1,213 @@
+package sockets
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors"
+)
+
+// Proxy is an http.Handler that carries WebSockets to a backend and back, as
+// httputil.ReverseProxy carries requests: [NewProxy] makes the usual one. The backend is asked
+// first. Its refusal is the client's, its subprotocol and the header of its 101 as well; 502
+// says that it could not be asked.
+//
+// Messages, Pings, Pongs and the codes of Closes are carried over in order. Each side waits for
+// the other: what one has sent and the other has not taken is bounded by Options.CreditBytes. A
+// message of more than 64 KiB is carried over in fragments while it arrives. A client that is
+// lost without a Close is a Close of 1001 for the backend, a lost backend one of 1014 for the
+// client. permessage-deflate is agreed on with each side by itself. A connection costs no
+// goroutine, and as much as two connections.
+//
+// Use it by pointer, and do not change it after its first request.
+type Proxy struct {
+	// Rewrite makes of the client's request In what the backend is asked, Out, as that of an
+	// httputil.ReverseProxy does. Out has been freed of what concerns one hop only, of
+	// forwarding headers, and of the handshake but for Sec-WebSocket-Protocol; its URL must
+	// name the backend: ws, wss, http or https.
+	Rewrite func(*httputil.ProxyRequest)
+
+	Options *Options           // of the client's side: origins, compression, intervals, limits; nil: the defaults. Messages and frames have no limit unless it sets one: the backend has its own. Subprotocols are the backend's affair
+	Backend *Options           // of the backend's side, likewise. Compression there may make of a client's message what the backend takes for a bomb
+	Dialer  Dialer             // how to connect to the backend; no Proxy of the environment's is asked
+	System  *actor.ActorSystem // nil: that of the Server, or DefaultSystem under another server
+
+	// Plain serves requests that ask for no WebSocket: an httputil.ReverseProxy to the same
+	// backend, say. nil: they are refused with 426.
+	Plain http.Handler
+
+	once            sync.Once
+	client, backend *Options
+	ping            string // payload of Pings of our own, whose Pongs are not the other side's
+}
+
+// NewProxy makes a Proxy to target, a ws, wss, http or https URL whose path is put before the
+// request's. The backend sees the Host that the client has named, so that its check of the
+// Origin holds, and X-Forwarded-For, -Host and -Proto.
+func NewProxy(target *url.URL) *Proxy {
+	return &Proxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.SetXForwarded()
+		r.Out.Host = r.In.Host
+	}}
+}
+
+// carriedWhole is the longest message that is carried over as one.
+const carriedWhole = 64 << 10
+
+func (p *Proxy) setup() {
+	var nonce [12]byte
+	rand.Read(nonce[:])
+	p.ping = "hop " + string(nonce[:])
+	p.client, p.backend = p.options(p.Options), p.options(p.Backend)
+	if p.Dialer.Proxy == nil {
+		p.Dialer.Proxy = NoProxy
+	}
+}
+
+// options are those of one side.
+func (p *Proxy) options(o *Options) *Options {
+	own := Options{}
+	if o != nil {
+		own = *o
+	}
+	for _, limit := range []*int64{&own.MaxFrame, &own.MaxMessage} {
+		if *limit == 0 {
+			*limit = -1
+		}
+	}
+	if own.MaxFragments == 0 {
+		own.MaxFragments = -1
+	}
+	if own.MessageTime == 0 {
+		own.MessageTime = -1
+	}
+	own.Stream, own.StreamOver = false, carriedWhole
+	own.NoAutoPong, own.ShowControl = true, true
+	own.PingPayload = func() []byte { return []byte(p.ping) }
+	own.Subprotocols, own.RequireSubprotocol = nil, false
+	return &own
+}
+
+// ServeHTTP asks the backend and upgrades r, or refuses it. It returns when that is decided.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.once.Do(p.setup)
+	if p.Plain != nil && !IsUpgrade(r) {
+		p.Plain.ServeHTTP(w, r)
+		return
+	}
+	system := p.System
+	if system == nil {
+		system = systemFor(r)
+	}
+	front, back := newCarriers(p.ping)
+	in := upgrade{terms: &UpgradeServer{Options: p.client}, receiver: front, request: r}
+	if _, _, err := in.judge(); err != nil { // the backend is not troubled
+		serve(system, w, r, in)
+		return
+	}
+	out := &UpgradeClient{Options: p.backend, Dialer: p.Dialer, receiver: back}
+	answer, err := p.ask(r, out)
+	if err != nil {
+		badGateway(w, r, err)
+		return
+	}
+	in.protocol = answer.protocol
+	in.terms.Header = answer.response.Header
+	removeHop(in.terms.Header)
+	if err := serve(system, w, r, in); err != nil {
+		actors.Cut(answer.conn)
+		return
+	}
+	if _, err := actors.RuntimeOf(system).Open(answer.conn, answer.rest, out.plan(system, answer.agreement)); err != nil {
+		back.abort()
+	}
+}
+
+// ask has the backend upgrade what Rewrite makes of r.
+func (p *Proxy) ask(r *http.Request, out *UpgradeClient) (*shaken, error) {
+	asked := r.Clone(r.Context())
+	asked.Header = forwarded(r.Header)
+	if p.Rewrite != nil {
+		p.Rewrite(&httputil.ProxyRequest{In: r, Out: asked})
+	}
+	base := *asked.URL
+	switch base.Scheme {
+	case "ws":
+		base.Scheme = "http"
+	case "wss":
+		base.Scheme = "https"
+	case "http", "https":
+	default:
+		return nil, fmt.Errorf("the backend's URL %q is none of ws, wss, http and https", base.Redacted())
+	}
+	out.Header = asked.Header
+	if asked.Host != "" {
+		out.Header["Host"] = []string{asked.Host}
+	}
+	return within(asked.Context(), p.Dialer.timeout(), func(ctx context.Context) (*shaken, error) {
+		return out.shakeAt(ctx, &base)
+	}, func(a *shaken) { actors.Cut(a.conn) })
+}
+
+// hopByHop are the names of header that concern one connection, RFC 9110 7.6.1, besides those
+// that Connection lists.
+var hopByHop = []string{"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+
+func removeHop(h http.Header) {
+	for _, name := range append(tokens(h["Connection"]), hopByHop...) {
+		h.Del(name)
+	}
+}
+
+// forwarded is a client's header as the backend gets it, before Rewrite.
+func forwarded(header http.Header) http.Header {
+	h := header.Clone()
+	removeHop(h)
+	for name := range h {
+		if strings.HasPrefix(name, "Sec-Websocket-") && name != "Sec-Websocket-Protocol" {
+			h.Del(name)
+		}
+	}
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
+		h.Del(name) // whoever the client is, it does not say so
+	}
+	if _, ok := h["User-Agent"]; !ok {
+		h["User-Agent"] = []string{""} // and not Go's
+	}
+	return h
+}
+
+// badGateway answers a request that the backend has refused, or could not be asked.
+func badGateway(w http.ResponseWriter, r *http.Request, err error) {
+	h, status, body := w.Header(), http.StatusBadGateway, []byte("the backend cannot be reached\n")
+	var refused *HandshakeError
+	switch {
+	case errors.As(err, &refused) && refused.Status >= 300:
+		removeHop(refused.Header)
+		refused.Header.Del("Content-Length") // of the body we have the beginning
+		for name, values := range refused.Header {
+			h[name] = values
+		}
+		status, body = refused.Status, refused.Body
+	case errors.Is(err, context.DeadlineExceeded):
+		status = http.StatusGatewayTimeout
+		fallthrough
+	default:
+		logOf(r).Error("proxy failed", "error", actors.OneLine(err.Error()), "path", r.URL.Path, "peer", r.RemoteAddr)
+		h.Set("Content-Type", "text/plain; charset=utf-8")
+	}
+	if r.ProtoMajor < 2 {
+		h.Set("Connection", "close") // nothing that was pipelined behind the request is parsed
+	}
+	w.WriteHeader(status)
+	w.Write(body)
+}

@@ -1,0 +1,261 @@
+package sockets
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// proxied puts a Proxy in front of backend and returns its address.
+func (w *world) proxied(backend string, change ...func(p *Proxy)) string {
+	target, scheme := &url.URL{Scheme: "ws", Host: backend, Path: "/behind"}, "s"
+	if w.tls {
+		target.Scheme += scheme
+	}
+	p := NewProxy(target)
+	p.System = w.system
+	p.Options, p.Backend = &Options{Portable: w.portable}, &Options{Portable: w.portable}
+	p.Dialer.TLS = clientTLS()
+	for _, f := range change {
+		f(p)
+	}
+	return w.dropIn(p)
+}
+
+func TestGateway(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.handler(echo)
+		backend := w.websocket(&UpgradeServer{FrameHandler: h.pid, Header: http.Header{"Set-Cookie": {"a=b"}},
+			Options: &Options{Subprotocols: []string{"two"}}})
+		addr := w.proxied(backend)
+		p := w.dial(addr)
+		p.send(strings.Replace(handshake(addr, "Sec-WebSocket-Protocol: one, two", "Cookie: c=d", "X-Forwarded-For: forged", "Keep-Alive: 5",
+			"Origin: https://"+addr), "/chat", "/chat/1?x=y", 1))
+		r := p.answer("GET")
+		require.Equal(w, 101, r.StatusCode)
+		require.Equal(w, "two", r.Header.Get("Sec-WebSocket-Protocol"))
+		require.Equal(w, "a=b", r.Header.Get("Set-Cookie"))
+		conn, u := h.upgraded()
+		require.Equal(w, "/behind/chat/1?x=y", u.Request.URL.String())
+		require.Equal(w, "two", u.Subprotocol)
+		require.Equal(w, addr, u.Request.Host)
+		head := u.Request.Header
+		for name, want := range map[string]string{"Cookie": "c=d", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": addr, "Keep-Alive": "",
+			"Origin": "https://" + addr, "User-Agent": ""} {
+			assert.Equal(w, want, head.Get(name), name)
+		}
+		assert.NotEqual(w, sampleKey, head.Get("Sec-WebSocket-Key"))
+
+		p.send(masked(frame.Text("hello")))
+		require.Equal(w, "hello", p.frame().String())
+		p.send(masked(frame.Fragment(frame.OpBinary, false, []byte("a"))), masked(frame.Ping([]byte("ping"))),
+			masked(frame.Fragment(frame.OpContinuation, true, []byte("b"))))
+		require.Equal(w, "pong ping", fmt.Sprint(opcodeAnd(p.frame())))
+		require.Equal(w, "binary ab", fmt.Sprint(opcodeAnd(p.frame())))
+		w.system.Root.Request(conn, frame.Ping([]byte("from behind")))
+		require.Equal(w, "ping from behind", opcodeAnd(p.frame()))
+		p.send(masked(frame.Pong([]byte("from behind"))))
+		h.text("hello")
+		h.text("ab")
+		require.Equal(w, "from behind", string(expect[*RoundTripTime](h).Payload))
+		p.send(masked(frame.Close(4001, "bye")))
+		p.closes(4001)
+		p.Close()
+		end := expect[*Closed](h)
+		require.Equal(w, "4001 bye true", fmt.Sprint(int(end.Code), " ", end.Reason, " ", end.Clean))
+	})
+}
+
+func opcodeAnd(f *frame.Frame) string { return f.Opcode.String() + " " + f.String() }
+
+// Either side's end is the other's, with its code.
+func TestGatewayEnds(t *testing.T) {
+	for name, test := range map[string]struct {
+		end            func(w *world, p *peer, conn *actor.PID)
+		client, behind frame.Code // 0: none is read; what Closed says
+	}{
+		"client closes":       {func(w *world, p *peer, _ *actor.PID) { p.send(masked(frame.Close(4002, "a"))) }, 4002, 4002},
+		"client without code": {func(w *world, p *peer, _ *actor.PID) { p.send(masked(frame.Close(frame.NoStatus, ""))) }, frame.NoStatus, frame.NoStatus},
+		"client resets":       {func(w *world, p *peer, _ *actor.PID) { p.reset() }, 0, frame.GoingAway},
+		"client's mistake":    {func(w *world, p *peer, _ *actor.PID) { p.send("\x8f\x80\x00\x00\x00\x00") }, 1002, 1002},
+		"backend closes":      {func(w *world, _ *peer, c *actor.PID) { w.system.Root.Send(c, frame.Close(4003, "b")) }, 4003, 4003},
+		"backend restarts": {func(w *world, _ *peer, c *actor.PID) {
+			w.system.Root.Send(c, &Leave{Code: frame.ServiceRestart})
+		}, frame.ServiceRestart, frame.ServiceRestart},
+		"backend is lost": {func(w *world, _ *peer, c *actor.PID) { w.system.Root.Send(c, &Cut{}) }, frame.BadGateway, frame.Abnormal},
+	} {
+		t.Run(name, func(t *testing.T) {
+			everywhere(t, func(w *world) {
+				h := w.handler()
+				p := w.upgrade(w.proxied(w.websocket(&UpgradeServer{FrameHandler: h.pid})))
+				conn, _ := h.upgraded()
+				p.send(masked(frame.Text("before")))
+				h.text("before")
+				test.end(w, p, conn)
+				if test.client > 0 {
+					code, _ := p.frame().CloseStatus()
+					require.Equal(w, test.client, code)
+					p.send(masked(frame.Close(code, "")))
+					p.Close()
+				}
+				require.Equal(w, test.behind, expect[*Closed](h).Code)
+			})
+		})
+	}
+}
+
+func TestGatewayRefusals(t *testing.T) {
+	w := newWorld(t, bare)
+	asked := 0
+	backend := w.dropIn(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		asked++
+		rw.Header().Set("WWW-Authenticate", "Basic")
+		http.Error(rw, "who are you", http.StatusUnauthorized)
+	}))
+	get := func(addr, request string) answer {
+		p := w.dial(addr)
+		p.send(request)
+		return p.answer("GET")
+	}
+	addr := w.proxied(backend)
+	r := get(addr, handshake(addr))
+	assert.Equal(w, 401, r.StatusCode)
+	assert.Equal(w, "Basic", r.Header.Get("WWW-Authenticate"))
+	assert.Equal(w, "who are you\n", r.body)
+	assert.True(w, r.Close)
+	assert.Equal(w, 1, asked)
+	// The backend is not troubled with what is refused here.
+	assert.Equal(w, 403, get(addr, handshake(addr, "Origin: https://evil.example")).StatusCode)
+	assert.Equal(w, 426, get(addr, "GET / HTTP/1.1\r\nHost: "+addr+"\r\n\r\n").StatusCode)
+	assert.Equal(w, 1, asked)
+	addr = w.proxied(backend, func(p *Proxy) {
+		p.Plain = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { io.WriteString(rw, "page") })
+	})
+	assert.Equal(w, "page", get(addr, "GET / HTTP/1.1\r\nHost: "+addr+"\r\n\r\n").body)
+
+	l := w.listen()
+	l.Close()
+	addr = w.proxied(l.Addr().String())
+	assert.Equal(w, 502, get(addr, handshake(addr)).StatusCode)
+	addr = w.proxied(backend, func(p *Proxy) { p.Rewrite = nil })
+	assert.Equal(w, 502, get(addr, handshake(addr)).StatusCode)
+	silence := w.listen()
+	defer silence.Close()
+	addr = w.proxied(silence.Addr().String(), func(p *Proxy) { p.Dialer.Timeout = 50 * time.Millisecond })
+	assert.Equal(w, 504, get(addr, handshake(addr)).StatusCode)
+}
+
+// A message of any length goes either way in memory that does not grow, and neither side is read
+// faster than the other takes it.
+func TestGatewayIsFlat(t *testing.T) {
+	size := 200 << 20
+	if testing.Short() {
+		size = 16 << 20
+	}
+	w := newWorld(t, bare)
+	open := &Options{Stream: true, MaxMessage: -1, MaxFrame: -1, MaxFragments: -1, MessageTime: -1}
+	ready := make(chan *Conn, 1)
+	backend := w.dropIn(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		c, err := Accept(rw, r, open)
+		if assert.NoError(w, err) {
+			ready <- c
+			<-c.Done()
+		}
+	}))
+	p := w.upgrade(w.proxied(backend))
+	c := <-ready
+	ctx := t.Context()
+	piece := bytes.Repeat([]byte("0123456789abcdef"), 1<<10)
+	want := sha256.New()
+	for range size / len(piece) {
+		want.Write(piece)
+	}
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before, most := heap(), uint64(0)
+
+	// Up: nothing is read behind for a while, so that the client has to wait.
+	sent := make(chan int, size/len(piece))
+	go func() {
+		p.Conn.SetDeadline(time.Now().Add(time.Minute))
+		head := frame.AppendHeader(nil, frame.Header{Fin: true, Opcode: frame.OpBinary, Masked: true, Length: int64(size)})
+		p.Conn.Write(head)
+		for range size / len(piece) {
+			if _, err := p.Conn.Write(piece); err != nil {
+				return
+			}
+			sent <- 1
+		}
+	}()
+	total := func() (n int) { return len(sent) * len(piece) }
+	for last := -1; total() != last; { // until it waits, or has sent all
+		last = total()
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+	require.Less(w, total(), size, "the client need not wait")
+	_, r, err := c.Reader(ctx)
+	require.NoError(w, err)
+	got := sha256.New()
+	n, err := io.CopyBuffer(struct{ io.Writer }{got}, watched{r, func() { most = max(most, heap()) }}, make([]byte, 1<<20))
+	require.NoError(w, err)
+	require.EqualValues(w, size, n)
+	require.Equal(w, want.Sum(nil), got.Sum(nil))
+
+	// Down.
+	go func() {
+		if wr, err := c.Writer(ctx, frame.OpBinary); assert.NoError(w, err) {
+			for range size / len(piece) {
+				wr.Write(piece)
+			}
+			assert.NoError(w, wr.Close())
+		}
+	}()
+	got.Reset()
+	for i := 0; ; i++ {
+		f := p.frame()
+		got.Write(f.Payload)
+		if i%1000 == 0 {
+			most = max(most, heap())
+		}
+		if f.Fin {
+			break
+		}
+	}
+	require.Equal(w, want.Sum(nil), got.Sum(nil))
+	assert.Less(w, most, before+8<<20)
+	p.Close()
+	_, err = c.Receive(ctx)
+	assert.Equal(w, frame.GoingAway, CloseCode(err))
+}
+
+// watched looks now and then while it is read.
+type watched struct {
+	io.Reader
+	look func()
+}
+
+func (r watched) Read(b []byte) (int, error) {
+	if len(b) > 0 && b[0] == 0 {
+		r.look()
+	}
+	return r.Reader.Read(b)
+}
