@@ -84,7 +84,7 @@ func (r *run) proxyRow(ctx context.Context, k proxyKind, line *row) error {
 	h, err := serve(r.system, routes{
 		"":         {},
 		"/deflate": {Compression: &pipeline.Compression{}},
-		"/alive":   {PingInterval: time.Second, PingPayload: func() []byte { return []byte("alive") }},
+		"/alive":   {PingInterval: time.Second, ReportRTT: true, PingPayload: func() []byte { return []byte("alive") }},
 		"/idle":    {PingInterval: -1},
 	}, nil)
 	if err != nil {

@@ -20,22 +20,20 @@ import (
 )
 
 // Bounds of an attack.
-const (
-	slowConnections = 300
-	slowSeconds     = 20
-)
+const slowConnections = 300
 
 type attack struct {
-	name  string
-	flags []string
-	cut   bool // by defaults, every connection of it is ended before the attack is over
+	name    string
+	flags   []string
+	seconds int
+	cut     bool // by defaults, every connection of it is ended before the attack is over
 }
 
 // attacks are what slowhttptest does to a server in actor mode.
 var attacks = []attack{
-	{"slow headers", []string{"-H"}, true},
-	{"slow bodies", []string{"-B"}, true},
-	{"slow readers", []string{"-X", "-w", "64", "-y", "256", "-n", "1", "-z", "32", "-k", "3"}, false},
+	{"slow headers", []string{"-H"}, 20, true},
+	{"slow bodies", []string{"-B"}, 40, true}, // a body has 30 s
+	{"slow readers", []string{"-X", "-w", "64", "-y", "256", "-n", "1", "-z", "32", "-k", "3"}, 20, false},
 }
 
 // In the order of suffer.
@@ -76,7 +74,7 @@ func (r *run) suffer(ctx context.Context, line *row, a attack) error {
 	go server.Serve(l)
 	defer server.Close()
 
-	attacking, cancel := context.WithTimeout(ctx, (slowSeconds+20)*time.Second)
+	attacking, cancel := context.WithTimeout(ctx, time.Duration(a.seconds+20)*time.Second)
 	defer cancel()
 	visited := make(chan visits, 1)
 	over, end := context.WithCancel(attacking)
@@ -86,7 +84,7 @@ func (r *run) suffer(ctx context.Context, line *row, a attack) error {
 	file := filepath.Join(r.dir, strings.ReplaceAll(line.name, " ", "-"))
 	argv := append([]string{"slowhttptest"}, a.flags...)
 	argv = append(argv, "-u", "http://"+l.Addr().String()+"/", "-c", strconv.Itoa(slowConnections), "-r", "200",
-		"-l", strconv.Itoa(slowSeconds), "-i", "2", "-p", "5", "-g", "-o", file)
+		"-l", strconv.Itoa(a.seconds), "-i", "2", "-p", "5", "-g", "-o", file)
 	said, err := command(attacking, r.dir, argv...)
 	end()
 	v := <-visited
