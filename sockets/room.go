@@ -62,6 +62,9 @@ type RoomOptions struct {
 
 // RoomStats counts since the room was made.
 type RoomStats struct {
+	Joined  uint64 // members that came
+	Left    uint64 // members that went, by themselves or not
+	Renamed uint64 // members that have joined again
 	Sent    uint64 // messages to the room
 	Dropped uint64 // that were left out for a slow member, for each member
 	Closed  uint64 // members that were closed because they were slow
@@ -127,11 +130,13 @@ func (r *LocalRoom) join(conn *actor.PID, name string, after *uint64) (missed ui
 	m := r.byConn[ref]
 	if m != nil {
 		m.name = name
+		r.stats.Renamed++
 		return 0, nil
 	}
 	m = &membership{room: r, name: name, index: len(r.members)}
 	r.members = append(r.members, m)
 	r.byConn[ref] = m
+	r.stats.Joined++
 	m.Subscribe(ref, conn, m)
 	if after != nil {
 		missed = r.since(*after, func(_ uint64, f *frame.Frame) bool {
@@ -255,6 +260,7 @@ func (r *LocalRoom) remove(m *membership) {
 	r.members[last] = nil
 	r.members = r.members[:last]
 	m.index = -1
+	r.stats.Left++
 	delete(r.byConn, m.Connection())
 	if cap(r.members) > 4*len(r.members)+64 {
 		r.members = append(make([]*membership, 0, 2*len(r.members)), r.members...)

@@ -1,0 +1,155 @@
+package rooms
+
+import (
+	"cmp"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/spindrift-go/spindrift/sockets"
+)
+
+// Node is this process among those that have rooms in common.
+type Node struct {
+	system   *actor.ActorSystem
+	config   Config
+	server   *server.Server // nil: it runs elsewhere
+	nats     *nats.Conn
+	presence *presence // nil: Config.Presence is not set
+
+	mu     sync.Mutex
+	rooms  map[string]*Room
+	closed bool
+}
+
+// ErrClosed: the node, or the room, has been closed.
+var ErrClosed = errors.New("rooms: closed")
+
+// patience is for the server in the process to begin, and for the one elsewhere to answer.
+const patience = 10 * time.Second
+
+// Open makes this process a node whose rooms have connections of system (nil:
+// sockets.DefaultSystem). It does not wait for other nodes: they may come later.
+func Open(system *actor.ActorSystem, c Config) (*Node, error) {
+	if system == nil {
+		system = sockets.DefaultSystem()
+	}
+	c.Name = cmp.Or(c.Name, "node-"+strings.ToLower(rand.Text()[:10]))
+	c.Prefix = cmp.Or(c.Prefix, "spindrift")
+	c.PresenceTimeout = cmp.Or(c.PresenceTimeout, 3*time.Second)
+	n := &Node{system: system, config: c, rooms: make(map[string]*Room)}
+	if err := n.connect(); err != nil {
+		n.Close()
+		return nil, fmt.Errorf("rooms: open: %w", err)
+	}
+	if c.Presence {
+		if err := n.beginPresence(); err != nil {
+			n.Close()
+			return nil, fmt.Errorf("rooms: open: %w", err)
+		}
+	}
+	return n, nil
+}
+
+func (n *Node) connect() error {
+	options := []nats.Option{
+		nats.Name("spindrift " + n.config.Name),
+		nats.Timeout(patience),
+		nats.MaxReconnects(-1),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { n.config.failed(err) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				n.config.failed(err)
+			}
+		}),
+	}
+	url := n.config.URL
+	if url == "" {
+		o, err := n.config.embedded()
+		if err != nil {
+			return err
+		}
+		if n.server, err = server.NewServer(o); err != nil {
+			return err
+		}
+		n.server.Start()
+		if !n.server.ReadyForConnections(patience) {
+			return fmt.Errorf("the NATS server in the process is not ready after %v: is %s free?", patience, n.config.Listen)
+		}
+		options = append(options, nats.InProcessServer(n.server), nats.UserInfo(o.Username, o.Password))
+	}
+	var err error
+	n.nats, err = nats.Connect(url, append(options, n.config.Options...)...)
+	return err
+}
+
+// Name is the node's.
+func (n *Node) Name() string { return n.config.Name }
+
+// Addr is where other nodes connect to; nil with Config.URL.
+func (n *Node) Addr() net.Addr {
+	if n.server == nil {
+		return nil
+	}
+	return n.server.ClusterAddr()
+}
+
+// Room returns the room of that name, which is one with those of the same name on other nodes.
+// The first call says how it treats the members that it has here; o may be nil.
+func (n *Node) Room(name string, o *sockets.RoomOptions) (*Room, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return nil, ErrClosed
+	}
+	if r := n.rooms[name]; r != nil {
+		return r, nil
+	}
+	r, err := newRoom(n, name, o)
+	if err != nil {
+		return nil, fmt.Errorf("rooms: room %q: %w", name, err)
+	}
+	n.rooms[name] = r
+	return r, nil
+}
+
+// all are the rooms that were opened here.
+func (n *Node) all() []*Room {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := make([]*Room, 0, len(n.rooms))
+	for _, r := range n.rooms {
+		all = append(all, r)
+	}
+	return all
+}
+
+// Close leaves the other nodes. Connections stay as they are; rooms send nothing any more.
+func (n *Node) Close() {
+	n.mu.Lock()
+	was := n.closed
+	n.closed = true
+	n.mu.Unlock()
+	if was {
+		return
+	}
+	if n.presence != nil {
+		n.presence.stop()
+	}
+	if n.nats != nil {
+		n.nats.FlushTimeout(time.Second) // what was sent goes out
+		n.nats.Close()
+	}
+	if n.server != nil {
+		n.server.Shutdown()
+		n.server.WaitForShutdown()
+	}
+}

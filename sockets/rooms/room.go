@@ -1,0 +1,108 @@
+package rooms
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/nats-io/nats.go"
+
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/sockets"
+)
+
+// Room is a sockets.Room whose members are on any node.
+type Room struct {
+	node    *Node
+	name    string
+	subject string
+	here    *sockets.LocalRoom
+	heard   *nats.Subscription
+}
+
+var _ sockets.Room = (*Room)(nil)
+
+func newRoom(n *Node, name string, o *sockets.RoomOptions) (*Room, error) {
+	own := sockets.RoomOptions{}
+	if o != nil {
+		own = *o
+	}
+	if own.System != nil && own.System != n.system {
+		return nil, errors.New("its System is not the node's")
+	}
+	own.System = n.system
+	r := &Room{node: n, name: name, here: sockets.NewRoom(&own)}
+	r.subject = n.config.Prefix + ".room." + token(name)
+	var err error
+	r.heard, err = n.nats.Subscribe(r.subject, r.hear)
+	if err == nil {
+		err = n.nats.FlushTimeout(patience) // the server knows: what is sent from now on comes
+	}
+	return r, err
+}
+
+// token is name as a part of a subject, which may have no dots, stars and spaces.
+func token(name string) string { return "n" + base64.RawURLEncoding.EncodeToString([]byte(name)) }
+
+// Join is sockets.Room's: conn is a connection of this node.
+func (r *Room) Join(conn *actor.PID, name string) error { return r.here.Join(conn, name) }
+
+// Leave is sockets.Room's.
+func (r *Room) Leave(conn *actor.PID) { r.here.Leave(conn) }
+
+// Send is sockets.Room's: f goes to the members on all nodes, at most once. The error says that
+// it is no message, that it is too large, or that the node is closed.
+func (r *Room) Send(f *frame.Frame) error {
+	switch {
+	case f == nil:
+		return sockets.ErrNilFrame
+	case !f.Fin || f.Opcode != frame.OpText && f.Opcode != frame.OpBinary || f.HandedOver():
+		return sockets.ErrNoMessage
+	}
+	p := make([]byte, 0, 1+len(f.Payload))
+	p = append(append(p, byte(f.Opcode)), f.Payload...)
+	switch err := r.node.nats.Publish(r.subject, p); {
+	case errors.Is(err, nats.ErrConnectionClosed):
+		return ErrClosed
+	case err != nil:
+		return fmt.Errorf("rooms: send: %w", err)
+	}
+	return nil
+}
+
+// hear takes a message of any node, this one among them.
+func (r *Room) hear(m *nats.Msg) {
+	if len(m.Data) == 0 {
+		return
+	}
+	f := frame.Binary(m.Data[1:])
+	if f.Opcode = frame.Opcode(m.Data[0]); r.here.Send(f) != nil {
+		r.node.config.failed(fmt.Errorf("rooms: room %q: what came is no message", r.name))
+	}
+}
+
+// Len is the number of members: on all nodes with Config.Presence, on this one without.
+func (r *Room) Len() int {
+	n := r.here.Len()
+	if p := r.node.presence; p != nil {
+		n += p.count(r.name)
+	}
+	return n
+}
+
+// Members are those who are in the room: on all nodes with Config.Presence, on this one without.
+func (r *Room) Members() []sockets.Member {
+	all := r.here.Members()
+	for i := range all {
+		all[i].Node = r.node.config.Name
+	}
+	if p := r.node.presence; p != nil {
+		all = append(all, p.members(r.name)...)
+	}
+	return all
+}
+
+// Here is the part of the room that is on this node: its history, its Stats. What is sent to it
+// reaches the members here only.
+func (r *Room) Here() *sockets.LocalRoom { return r.here }

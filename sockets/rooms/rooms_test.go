@@ -1,0 +1,181 @@
+package rooms
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/sockets"
+)
+
+// What a member of any node says reaches those of all, in the order in which it was said.
+func TestRoom(t *testing.T) {
+	nodes := cluster(t, 3, Config{})
+	var all []*client
+	for i, n := range nodes {
+		for j := range 2 {
+			all = append(all, dial(t, n.url, fmt.Sprintf("%d%d", i, j)))
+		}
+	}
+	meet(t, all...)
+	for i := range 100 {
+		all[0].say(fmt.Sprint("first ", i))
+		all[5].say(fmt.Sprint("last ", i))
+	}
+	for _, c := range all {
+		first, last := 0, 0
+		for first+last < 200 {
+			if text := c.next(); text == fmt.Sprint("first ", first) {
+				first++
+			} else {
+				require.Equal(t, fmt.Sprint("last ", last), text)
+				last++
+			}
+		}
+	}
+	room, err := nodes[1].Room("lobby", nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"10@b", "11@b"}, names(room))
+	require.Equal(t, 2, room.Len())
+
+	require.NoError(t, room.Send(frame.Binary([]byte{0, 1, 2})))
+	for _, c := range all {
+		f, err := c.Receive(t.Context())
+		require.NoError(t, err)
+		for f.Opcode == frame.OpText { // of meet
+			f, err = c.Receive(t.Context())
+			require.NoError(t, err)
+		}
+		require.Equal(t, []byte{0, 1, 2}, f.Payload)
+	}
+	// Another room, whose name would be several parts of a subject, is another room.
+	other, err := nodes[1].Room("lobby.> *", nil)
+	require.NoError(t, err)
+	require.NoError(t, other.Send(frame.Text("nobody")))
+	for _, m := range room.Members() {
+		room.Leave(m.Conn)
+	}
+	require.Zero(t, room.Len())
+	assert.ErrorIs(t, room.Send(nil), sockets.ErrNilFrame)
+	assert.ErrorIs(t, room.Send(frame.Ping(nil)), sockets.ErrNoMessage)
+	assert.ErrorIs(t, room.Send(frame.Binary(make([]byte, maxPayload))), nats.ErrMaxPayload)
+	nodes[1].Close()
+	assert.ErrorIs(t, room.Send(frame.Text("late")), ErrClosed)
+	_, err = nodes[1].Room("late", nil)
+	assert.ErrorIs(t, err, ErrClosed)
+}
+
+// Members on nodes that live have every message of a sender, in order, while a node is killed, one
+// comes and one comes again.
+func TestSurvivors(t *testing.T) {
+	const last = 1500
+	nodes := cluster(t, 3, Config{})
+	speaker := dial(t, nodes[0].url, "speaker")
+	survivors := []*client{dial(t, nodes[0].url, "a"), dial(t, nodes[2].url, "c")}
+	victim := dial(t, nodes[1].url, "b")
+	meet(t, append(survivors, victim, speaker)...)
+	go func() {
+		for { // it must be read, too
+			if _, err := speaker.Receive(context.Background()); err != nil {
+				return
+			}
+		}
+	}()
+	spoken := make(chan struct{})
+	go func() {
+		defer close(spoken)
+		pace := time.NewTicker(time.Millisecond)
+		defer pace.Stop()
+		for i := range last {
+			<-pace.C
+			if !assert.NoError(t, speaker.SendText(context.Background(), fmt.Sprint(i))) {
+				return
+			}
+			switch i {
+			case 300:
+				nodes[1].server.Shutdown() // without a word to anybody
+			case 600:
+				go open(t, Config{Name: "d", Routes: []string{nodes[0].Addr().String()}})
+			}
+		}
+	}()
+	for _, c := range survivors {
+		for i := range last {
+			require.Equal(t, fmt.Sprint(i), c.next(), c)
+		}
+	}
+	<-spoken
+	again := open(t, Config{Name: "b", Routes: []string{nodes[2].Addr().String()}})
+	meet(t, append(survivors, dial(t, again.url, "back"))...)
+}
+
+func TestPresence(t *testing.T) {
+	c := Config{Presence: true, PresenceTimeout: 2500 * time.Millisecond}
+	nodes := cluster(t, 2, c)
+	ann, bob := dial(t, nodes[0].url, "ann"), dial(t, nodes[1].url, "bob")
+	room := func(n *place) *Room {
+		r, err := n.Room("lobby", nil)
+		require.NoError(t, err)
+		return r
+	}
+	sees := func(n *place, want ...string) {
+		t.Helper()
+		eventually(t, func() bool { return fmt.Sprint(names(room(n))) == fmt.Sprint(want) }, "%s wants %v", n.Name(), want)
+		require.Equal(t, len(want), room(n).Len())
+	}
+	sees(nodes[0], "ann@a", "bob@b")
+	sees(nodes[1], "ann@a", "bob@b")
+	// One that comes later asks.
+	c.Name, c.Routes = "c", []string{nodes[1].Addr().String()}
+	late := open(t, c)
+	cid := dial(t, late.url, "cid")
+	sees(late, "ann@a", "bob@b", "cid@c")
+	sees(nodes[0], "ann@a", "bob@b", "cid@c")
+	require.Equal(t, []string{"b", "c"}, nodes[0].Nodes())
+	// Who ends is gone, here and there.
+	require.NoError(t, ann.Close(frame.Normal, ""))
+	sees(nodes[1], "bob@b", "cid@c")
+	sees(nodes[0], "bob@b", "cid@c")
+	// So is everybody on a node that leaves, and on one that is silent.
+	late.Close()
+	sees(nodes[0], "bob@b")
+	require.NoError(t, cid.Close(frame.Normal, ""))
+	nodes[1].server.Shutdown()
+	sees(nodes[0])
+	_ = bob
+}
+
+// A server that runs elsewhere does as well.
+func TestURL(t *testing.T) {
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true})
+	require.NoError(t, err)
+	s.Start()
+	t.Cleanup(s.WaitForShutdown)
+	t.Cleanup(s.Shutdown)
+	require.True(t, s.ReadyForConnections(within))
+	a, b := open(t, Config{Name: "a", URL: s.ClientURL()}), open(t, Config{Name: "b", URL: s.ClientURL()})
+	require.Nil(t, a.Addr())
+	ann, bob := dial(t, a.url, "ann"), dial(t, b.url, "bob")
+	meet(t, ann, bob)
+	ann.say("hello")
+	require.Equal(t, "hello", bob.next())
+	_, err = Open(nil, Config{URL: "nats://127.0.0.1:1"})
+	require.Error(t, err)
+}
+
+func TestConfigMistakes(t *testing.T) {
+	for _, c := range []Config{{Listen: "nowhere"}, {Listen: "127.0.0.1:x"}, {Listen: ":0"}, {Listen: "0.0.0.0:0"}, {Listen: "192.0.2.1:6222"}} {
+		_, err := Open(nil, c)
+		require.Error(t, err, c.Listen)
+	}
+	n := open(t, Config{})
+	_, err := n.Room("other system", &sockets.RoomOptions{System: sockets.NewSystem()})
+	require.ErrorContains(t, err, "not the node's")
+}
