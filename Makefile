@@ -95,7 +95,10 @@ idle: ## memory and goroutines of idle connections
 soak: ## 9,000 connections with churn and random kills, back to the baseline: make soak SOAK='-time 10m'
 	go run ./examples/tools/soak $(SOAK)
 
+cluster-test: ## sockets/remote with 100 clients and the race detector: nodes killed, rolled, frozen
+	cd sockets/remote && SPINDRIFT_CLUSTER=1 go test -race -timeout 5m -count 1 . && SPINDRIFT_CLUSTER=1 go test -timeout 5m -count 1 .
+
 interop: ## our server and client against other implementations: make interop PEERS=node CASES=text,tls
 	@cd examples/tools/interop && ./install.sh && go run . $(if $(PEERS),-peers '$(PEERS)') $(if $(CASES),-cases '$(CASES)')
 
-.PHONY: help run chat mutate test check checks $(CHECKS) autobahn bench idle soak interop
+.PHONY: help run chat mutate test check checks $(CHECKS) autobahn bench idle soak interop cluster-test

@@ -48,6 +48,11 @@ func (rt *Runtime) TellHandled(handler *actor.PID, err error) {
 	rt.shared.tell(handler, &HandlerLost{err})
 }
 
+// HandlerPanicked is what a supervisor on another node has decided about a handler's panic.
+func (rt *Runtime) HandlerPanicked(handler *actor.PID, decided actor.Directive, reason any) {
+	rt.published(&actor.SupervisorEvent{Child: handler, Reason: reason, Directive: decided})
+}
+
 // handled is a connection and who is on top of it.
 type handled struct {
 	handler *actor.PID

@@ -65,6 +65,8 @@ var sleepers = map[string]string{
 	"sockets/message_test.go":                  "readers that take their time",
 	"sockets/overflow_test.go":                 "waits until the kernel's buffers are full, which nobody tells",
 	"sockets/panics_test.go":                   "handlers that take their time",
+	"sockets/remote/harness_test.go":           "polls with growing pauses for what no event tells: counts of another node",
+	"sockets/remote/process_test.go":           "a process is to be frozen for longer than all that anybody waits",
 	"sockets/send_test.go":                     "lets a goroutine begin to wait, which nothing shows",
 	"sockets/shutdown_test.go":                 "a handler that takes its time",
 	"sockets/strangers_test.go":                "strangers who come one after another, at a pace",

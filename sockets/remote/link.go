@@ -1,0 +1,246 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	proto "github.com/asynkron/protoactor-go/remote"
+	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
+	"github.com/spindrift-go/spindrift/sockets"
+)
+
+// link is what two nodes have between them: a stream each way, and the books of who talks over
+// them. It is made once and lost once.
+type link struct {
+	node    *Node
+	peer    *peer
+	name    string
+	out     outbox
+	lost    chan struct{} // closed when it is
+	ready   chan struct{} // closed when it works both ways
+	readied sync.Once
+
+	// Who is at the other end, set before anything is sent.
+	remote  string // its address
+	address string // and that of the link there
+	writer  actor.Process
+	inLink  *actor.PID // whom the writer is given
+
+	mu       sync.Mutex // held while a Pack is handed over: so Closed is last
+	closed   bool
+	known    bool // remote is set
+	leaving  bool // the other node takes no new connections
+	heard    time.Time
+	pinged   uint64
+	pingedAt time.Time
+	trip     time.Duration
+	answered uint64
+	waiters  []waiter
+	books    map[string]*entry // of connections whose handlers are here, by the connection's id
+	watched  map[watching]struct{}
+	cancel   context.CancelFunc // of the stream out; nil: there is none yet
+	run      run
+}
+
+// entry is a connection whose handler is here: Upgraded was handed over, Closed was not.
+type entry struct {
+	conn, handler *actor.PID
+	to            receiver
+	ctx           *connContext
+}
+
+// waiter waits for the answer to a ping.
+type waiter struct {
+	ping uint64
+	done chan struct{}
+}
+
+var (
+	errSilent  = errors.New("it does not answer")
+	errFull    = errors.New("it does not take what it is sent: Config.MaxQueue")
+	errBye     = errors.New("it has left")
+	errStopped = errors.New("this node has stopped")
+)
+
+func (n *Node) newLink(p *peer, name string) (*link, bool) {
+	l := &link{
+		node: n, peer: p, name: name, lost: make(chan struct{}), ready: make(chan struct{}), heard: time.Now(),
+		books: make(map[string]*entry), watched: make(map[watching]struct{}),
+	}
+	l.out.most = n.config.MaxQueue
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.stopped || n.links[name] != nil {
+		return nil, false
+	}
+	n.links[name] = l
+	return l, true
+}
+
+// open opens the stream to the node at address.
+func (l *link) open(address string, leaving bool) {
+	l.mu.Lock()
+	l.remote, l.known, l.leaving = address, true, leaving
+	l.address = address + separator + l.name
+	l.inLink = actor.NewPID(l.address, "spindrift")
+	l.writer, _ = l.node.carrier(l.inLink)
+	l.mu.Unlock()
+	l.ping(nil)
+}
+
+// call has the writer come for what waits.
+func (l *link) call() {
+	l.node.shutting.RLock()
+	defer l.node.shutting.RUnlock()
+	if !l.node.shut {
+		l.writer.SendUserMessage(l.inLink, token)
+	}
+}
+
+// ping asks for an answer to all that was sent before; done is closed when it comes.
+func (l *link) ping(done chan struct{}) {
+	l.mu.Lock()
+	l.pinged++
+	n := l.pinged
+	if l.pingedAt.IsZero() || l.answered >= n-1 {
+		l.pingedAt = time.Now()
+	}
+	if done != nil {
+		l.waiters = append(l.waiters, waiter{n, done})
+	}
+	l.mu.Unlock()
+	if l.out.ask(n) {
+		l.call()
+	}
+}
+
+// beat is called once in a heartbeat.
+func (l *link) beat(now time.Time) {
+	l.mu.Lock()
+	known, silent := l.known && !l.closed, now.Sub(l.heard) > l.node.config.Timeout
+	l.mu.Unlock()
+	switch {
+	case silent:
+		l.sever(errSilent)
+	case known:
+		l.ping(nil)
+	}
+}
+
+// pong is called under mu.
+func (l *link) pong(n uint64) {
+	l.heard = time.Now()
+	if n > l.answered {
+		l.answered = n
+		if n == l.pinged {
+			l.trip = l.heard.Sub(l.pingedAt)
+		}
+	}
+	kept := l.waiters[:0]
+	for _, w := range l.waiters {
+		if w.ping <= n {
+			close(w.done)
+		} else {
+			kept = append(kept, w)
+		}
+	}
+	l.waiters = kept
+	l.readied.Do(func() { close(l.ready) })
+}
+
+// post queues an Item.
+func (l *link) post(m *outgoing) bool {
+	call, full, ok := l.out.put(m)
+	if full {
+		go l.sever(errFull) // not in the turn of who sends
+	}
+	if call {
+		l.call()
+	}
+	return ok
+}
+
+// SendUserMessage makes link an actor.Process: that of handlers on the other node, for the
+// connections here.
+func (l *link) SendUserMessage(handler *actor.PID, message any) {
+	header, m, sender := actor.UnwrapEnvelope(message)
+	err := l.node.send(l, handler, header, m, sender, true)
+	if err == nil {
+		if f, ok := m.(*frame.Frame); ok { // it was the handler's, which has a copy
+			f.Release()
+		}
+		return
+	}
+	switch {
+	case sender == nil:
+	case errors.Is(err, ErrLinkLost): // the handler was told
+		l.node.counts.late.Add(1)
+		l.node.tell(sender.Id, &actors.HandlerLost{Err: err})
+	default: // the handler will be
+		l.node.counts.refused.Add(1)
+		l.node.complain("a message cannot cross to a handler: its connection ends", "error", err, "handler", handler.Id)
+		l.node.tell(sender.Id, frame.Failure(frame.InternalError, err.Error()))
+	}
+}
+
+// SendSystemMessage makes link an actor.Process.
+func (l *link) SendSystemMessage(*actor.PID, any) {}
+
+// Stop makes link an actor.Process.
+func (l *link) Stop(*actor.PID) {}
+
+// sever ends the link, once: each handler here is told Closed of each connection there, each
+// connection here that its handler there is lost.
+func (l *link) sever(why error) {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return
+	}
+	l.closed = true
+	books, watched, cancel, known := l.books, l.watched, l.cancel, l.known
+	l.books, l.watched, l.waiters = nil, nil, nil
+	l.mu.Unlock()
+	l.out.close()
+	close(l.lost)
+	if cancel != nil {
+		cancel()
+	}
+	n := l.node
+	n.forget(l)
+	l.peer.severed(l)
+	lost := &lostError{hostPort(l.remote), why}
+	for _, e := range books {
+		e.end(&sockets.Closed{Code: frame.Abnormal, By: pipeline.Nobody, Err: lost})
+		n.left(e)
+	}
+	for w := range watched {
+		n.terminated(w.watcher, actor.NewPID(l.remote, w.watchee), actor.TerminatedReason_AddressTerminated)
+	}
+	if !known {
+		return
+	}
+	n.runtime.NodeLost(l.address, lost, n.another())
+	n.config.Log.Info("link to a node lost", "node", l.remote, "why", why.Error(), "connections", len(books))
+	n.drop(l.address)
+}
+
+// drop has proto.actor forget an endpoint, unless its remote is being shut down.
+func (n *Node) drop(address string) {
+	n.shutting.RLock()
+	defer n.shutting.RUnlock()
+	if !n.shut {
+		n.system.EventStream.Publish(&proto.EndpointTerminatedEvent{Address: address})
+	}
+}
+
+// end tells the handler that the connection has ended.
+func (e *entry) end(c *sockets.Closed) {
+	e.ctx.end()
+	e.to.give(&actor.MessageEnvelope{Message: c, Sender: e.conn})
+}

@@ -1,0 +1,326 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
+	"github.com/spindrift-go/spindrift/sockets"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+)
+
+func TestEchoByAnotherNode(t *testing.T) {
+	worker, gateway := start(t, Config{}), start(t, Config{})
+	h := worker.handler("echo", echo)
+	c := dial(t, gateway.serve(worker.node.Addr(), "echo"))
+	says(t, c, "hello")
+	require.NoError(t, c.Close(frame.Normal, "bye"))
+	closed, _ := next[*sockets.Closed](t, h)
+	require.True(t, closed.Clean)
+	require.Equal(t, "bye", closed.Reason)
+	h.judge(t)
+}
+
+// The handler's code does not know: whatever it is told and may say crosses.
+func TestHandlerDoesNotKnow(t *testing.T) {
+	worker, gateway := start(t, Config{}), start(t, Config{})
+	h := worker.handler("room", nil)
+	mux := http.NewServeMux()
+	mux.Handle("GET /chat/{room}", &sockets.Handler{System: gateway.system, New: func(r *http.Request) (*sockets.UpgradeServer, error) {
+		return &sockets.UpgradeServer{FrameHandler: actor.NewPID(worker.node.Address(), "room"), Value: "alice",
+			Options: &sockets.Options{Subprotocols: []string{"v1"}, PingInterval: -1}}, nil
+	}})
+	url := gateway.http(mux)
+	c, err := sockets.Dial(t.Context(), url+"/chat/lobby?x=1", &sockets.DialOptions{
+		Header:  http.Header{"X-Name": {"Ren\xe9e"}},
+		Options: &sockets.Options{Subprotocols: []string{"v1"}},
+	})
+	require.NoError(t, err)
+	u, conn := next[*sockets.Upgraded](t, h)
+	assert.Equal(t, "Ren\xe9e", u.Request.Header.Get("X-Name"), "a header may have any bytes")
+	assert.Equal(t, "lobby", u.Request.PathValue("room"))
+	assert.Equal(t, "/chat/lobby?x=1", u.Request.RequestURI)
+	assert.Equal(t, "1", u.Request.URL.Query().Get("x"))
+	assert.Equal(t, []any{"v1", "alice"}, []any{u.Subprotocol, u.Value})
+	assert.NoError(t, u.Request.Context().Err())
+	assert.Equal(t, gateway.node.Address(), conn.Address)
+
+	root := worker.system.Root
+	root.Send(conn, frame.Ping([]byte("now")))
+	rtt, _ := next[*sockets.RoundTripTime](t, h)
+	assert.Equal(t, "now", string(rtt.Payload))
+
+	root.Send(conn, frame.Binary([]byte{1, 2, 3}))
+	f, err := c.Receive(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []any{frame.OpBinary, []byte{1, 2, 3}}, []any{f.Opcode, f.Payload})
+
+	answer, err := root.RequestFuture(conn, &sockets.Flush{}, 5*time.Second).Result()
+	require.NoError(t, err)
+	assert.Equal(t, &sockets.Flushed{}, answer)
+
+	root.Send(conn, &sockets.SetOptions{MaxMessage: 10})
+	require.NoError(t, c.Send(t.Context(), frame.Text("0123456789")))
+	f, _ = next[*frame.Frame](t, h)
+	assert.Equal(t, "0123456789", f.String())
+	require.NoError(t, c.Send(t.Context(), frame.Text("0123456789A")))
+	ends(t, []*sockets.Conn{c}, 5*time.Second, frame.TooBig)
+	closed, _ := next[*sockets.Closed](t, h)
+	var cause *frame.Error
+	require.ErrorAs(t, closed.Err, &cause)
+	assert.Equal(t, frame.TooBig, cause.Code)
+	assert.ErrorIs(t, u.Request.Context().Err(), context.Canceled, "it ends with the connection")
+	h.judge(t)
+
+	other := dial(t, url+"/chat/x") // and what ends it from the handler's side
+	_, conn = next[*sockets.Upgraded](t, h)
+	root.Send(conn, &sockets.Leave{Code: 4000, Reason: "go"})
+	_, err = other.Receive(t.Context())
+	var end *sockets.CloseError
+	require.ErrorAs(t, err, &end)
+	assert.Equal(t, frame.Code(4000), end.Code)
+}
+
+func TestLargeFramesBothWays(t *testing.T) {
+	worker, gateway := start(t, Config{}), start(t, Config{})
+	worker.handler("echo", echo)
+	url := gateway.serve(worker.node.Addr(), "echo")
+	big := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+	c := dial(t, url)
+	require.NoError(t, c.Send(t.Context(), frame.Binary(big)))
+	f, err := c.Receive(t.Context())
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(big, f.Payload))
+
+	const n = 100
+	failed := make(chan error, n)
+	for range n {
+		c := dial(t, url)
+		go func() {
+			payload := big[:64<<10]
+			err := c.Send(t.Context(), frame.Binary(payload))
+			var f *frame.Frame
+			if err == nil {
+				f, err = c.Receive(t.Context())
+			}
+			if err == nil && !bytes.Equal(payload, f.Payload) {
+				err = fmt.Errorf("%d bytes came", len(f.Payload))
+			}
+			failed <- err
+		}()
+	}
+	for range n {
+		require.NoError(t, <-failed)
+	}
+}
+
+// Credit works over the wire: a slow handler has no more than its own waiting.
+func TestSlowHandlerIsBoundedByCredit(t *testing.T) {
+	worker, gateway := start(t, Config{}), start(t, Config{})
+	const credit = 8
+	gate := make(chan struct{})
+	most := 0
+	var mailbox interface{ UserMessageCount() int }
+	h := worker.handler("slow", func(ctx actor.Context) {
+		if _, ok := ctx.Message().(*frame.Frame); ok {
+			<-gate
+			most = max(most, mailbox.UserMessageCount())
+		}
+	})
+	process, _ := worker.system.ProcessRegistry.GetLocal("slow")
+	mailbox = dispatchOf(process)
+	c := dial(t, gateway.serve(worker.node.Addr(), "slow", func(h *sockets.Handler) { h.Options = &sockets.Options{CreditFrames: credit} }))
+	const messages = 500
+	go func() {
+		for range messages {
+			if c.Send(t.Context(), frame.Text("x")) != nil {
+				return
+			}
+		}
+		c.Flush(t.Context())
+	}()
+	go func() {
+		for range messages {
+			gate <- struct{}{}
+		}
+	}()
+	for range messages {
+		next[*frame.Frame](t, h)
+	}
+	assert.LessOrEqual(t, most, 2*credit+2, "frames and Touches")
+}
+
+func TestNoWorkerThere(t *testing.T) {
+	gateway := start(t, Config{})
+	refused(t, gateway.serve("127.0.0.1:1", "echo"))
+}
+
+// What cannot cross is refused, in a line that says what to do.
+func TestWhatCannotCross(t *testing.T) {
+	var said logged
+	worker, gateway := start(t, Config{}), start(t, Config{Log: said.logger()})
+	h := worker.handler("echo", echo)
+	for name, change := range map[string]func(h *sockets.Handler){
+		"streamed": func(h *sockets.Handler) { h.Options = &sockets.Options{StreamOver: 1 << 10} },
+		"value": func(h *sockets.Handler) {
+			to := h.FrameHandler
+			h.New = func(*http.Request) (*sockets.UpgradeServer, error) {
+				return &sockets.UpgradeServer{FrameHandler: to, Value: struct{}{}}, nil
+			}
+		},
+	} {
+		_, err := sockets.Dial(t.Context(), gateway.serve(worker.node.Addr(), "echo", change), nil)
+		assert.ErrorContains(t, err, "500", name)
+	}
+	type typed struct{ A int }
+	c := dial(t, gateway.serve(worker.node.Addr(), "echo", func(h *sockets.Handler) { h.Stages = []pipeline.Stage{pipeline.JSON[typed]()} }))
+	require.NoError(t, c.Send(t.Context(), frame.Text(`{"A":1}`)))
+	ends(t, []*sockets.Conn{c}, 5*time.Second, frame.InternalError)
+	assert.Contains(t, said.String(), "*remote.typed cannot be sent to another node")
+	closed, conn := next[*sockets.Closed](t, h)
+	_ = closed
+	worker.system.Root.Send(conn, "a string")
+	eventually(t, "the count", func() bool { return worker.node.Stats().Refused == 1 })
+}
+
+// A link that is lost, and the table of what both sides see.
+func TestLinkIsLost(t *testing.T) {
+	for _, side := range []string{"worker", "gateway"} {
+		worker, gateway := start(t, Config{}), start(t, Config{})
+		h := worker.handler("echo", echo)
+		conns := crowd(t, 20, gateway.serve(worker.node.Addr(), "echo"))
+		at := map[string]*Node{"worker": worker.node, "gateway": gateway.node}[side]
+		at.allLinks()[0].sever(errSilent)
+		ends(t, conns, 5*time.Second, frame.InternalError)
+		eventually(t, "the Closeds", func() bool { return h.closeds() == 20 })
+		for _, c := range h.judge(t) {
+			assert.Equal(t, frame.Abnormal, c.Code)
+			assert.ErrorIs(t, c.Err, ErrLinkLost)
+		}
+	}
+}
+
+func TestAnotherHandlerTakesOver(t *testing.T) {
+	first, second := start(t, Config{}), start(t, Config{})
+	gateway := start(t, Config{Another: func(lost *actor.PID) *actor.PID { return actor.NewPID(second.node.Addr(), lost.Id) }})
+	require.NoError(t, gateway.node.Connect(t.Context(), second.node.Addr()))
+	first.handler("echo", echo)
+	h := second.handler("echo", echo)
+	conns := crowd(t, 20, gateway.serve(first.node.Addr(), "echo"))
+	first.node.Close()
+	for range conns {
+		u, _ := next[*sockets.Upgraded](t, h)
+		assert.False(t, u.Again)
+	}
+	for _, c := range conns {
+		says(t, c, "still here")
+		require.NoError(t, c.Close(frame.Normal, ""))
+	}
+	eventually(t, "the Closeds", func() bool { return h.closeds() == 20 })
+	for _, c := range h.judge(t) {
+		assert.True(t, c.Clean)
+	}
+}
+
+// A handler that is not there, stops, or panics is known to its connections as a local one is.
+func TestHandlersEnd(t *testing.T) {
+	worker, gateway := start(t, Config{}), start(t, Config{})
+	ends(t, []*sockets.Conn{dial(t, gateway.serve(worker.node.Addr(), "nobody"))}, 5*time.Second, frame.InternalError)
+
+	h := worker.handler("mortal", func(ctx actor.Context) {
+		if f, ok := ctx.Message().(*frame.Frame); ok {
+			if f.String() == "panic" {
+				panic("on purpose")
+			}
+			ctx.Respond(f)
+		}
+	})
+	c := dial(t, gateway.serve(worker.node.Addr(), "mortal"))
+	u, _ := next[*sockets.Upgraded](t, h)
+	require.False(t, u.Again)
+	require.NoError(t, c.Send(t.Context(), frame.Text("panic")))
+	u, _ = next[*sockets.Upgraded](t, h)
+	require.True(t, u.Again, "it was restarted, and is told again")
+	says(t, c, "lives on")
+	worker.system.Root.Stop(worker.system.NewLocalPID("mortal"))
+	ends(t, []*sockets.Conn{c}, 5*time.Second, frame.InternalError)
+	eventually(t, "empty books", func() bool { return worker.node.Stats().Handled == 0 })
+}
+
+// Actors of the program's own talk over links as well, and watch each other.
+func TestActorsOfTheProgram(t *testing.T) {
+	a, b := start(t, Config{}), start(t, Config{})
+	_, err := b.system.Root.SpawnNamed(actor.PropsFromFunc(func(ctx actor.Context) {
+		if m, ok := ctx.Message().(*wrapperspb.StringValue); ok {
+			ctx.Respond(wrapperspb.String(m.Value + "!" + ctx.MessageHeader().Get("k")))
+		}
+	}), "shout")
+	require.NoError(t, err)
+	there := actor.NewPID(b.node.Addr(), "shout")
+	answer, err := a.system.Root.RequestFuture(there, wrapperspb.String("hi"), 5*time.Second).Result()
+	require.NoError(t, err)
+	assert.Equal(t, "hi!", answer.(*wrapperspb.StringValue).Value)
+
+	gone := make(chan *actor.Terminated, 10)
+	watch := func(pid *actor.PID) {
+		a.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+			switch m := ctx.Message().(type) {
+			case *actor.Started:
+				ctx.Watch(pid)
+			case *actor.Terminated:
+				gone <- m
+			}
+		}))
+	}
+	watch(actor.NewPID(b.node.Addr(), "nobody"))
+	assert.Equal(t, actor.TerminatedReason_NotFound, (<-gone).Why)
+	watch(there)
+	watch(actor.NewPID(b.node.Address(), "shout"))
+	eventually(t, "two watchers", func() bool { return a.node.watchCount() == 2 })
+	b.system.Root.Stop(b.system.NewLocalPID("shout"))
+	assert.Equal(t, actor.TerminatedReason_Stopped, (<-gone).Why)
+	<-gone
+	b.handler("other", nil)
+	watch(actor.NewPID(b.node.Addr(), "other"))
+	eventually(t, "a watcher", func() bool { return a.node.watchCount() == 1 })
+	b.node.Close()
+	assert.Equal(t, actor.TerminatedReason_AddressTerminated, (<-gone).Why)
+}
+
+// A worker that restarts at its address hears nothing of its predecessor's, whoever remembers it.
+func TestRestartAtTheSameAddress(t *testing.T) {
+	gateway := start(t, Config{})
+	worker := start(t, Config{})
+	worker.handler("echo", echo)
+	addr, before := worker.node.Addr(), worker.node.Address()
+	url := gateway.serve(addr, "echo")
+	c := dial(t, url)
+	says(t, c, "hello")
+	worker.node.Close()
+	ends(t, []*sockets.Conn{c}, 5*time.Second, frame.InternalError)
+
+	again := &machine{T: t, system: sockets.NewSystem()}
+	var err error
+	again.node, err = Start(again.system, Config{Addr: addr, InsecureLoopback: true, Log: quietly()})
+	require.NoError(t, err)
+	defer again.node.Close()
+	h := again.handler("echo", echo)
+	require.NotEqual(t, before, again.node.Address())
+	eventually(t, "a link", func() bool { return gateway.node.Connect(t.Context(), addr) == nil })
+	answer := gateway.system.Root.RequestFuture(actor.NewPID(before, "echo"), wrapperspb.String("are you there?"), 300*time.Millisecond)
+	_, err = answer.Result()
+	assert.Error(t, err)
+	assert.Error(t, gateway.node.Connect(t.Context(), before))
+	says(t, dial(t, url), "again")
+	_, conn := next[*sockets.Upgraded](t, h)
+	assert.True(t, strings.HasPrefix(conn.Address, gateway.node.Addr()))
+}

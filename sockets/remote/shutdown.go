@@ -1,0 +1,116 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Shutdown leaves: other nodes bring no new connections, those whose handlers are here are asked to
+// close, with 1012, and waited for as long as ctx lasts, and what was sent before has arrived when it
+// returns. Of what is left then, handlers and connections are told that the link is lost. Shut down the
+// servers before it: then the connections of this node have ended, and their handlers on other nodes
+// have been told.
+func (n *Node) Shutdown(ctx context.Context) error {
+	n.mu.Lock()
+	first := !n.leaving
+	n.leaving = true
+	left := n.entries
+	n.mu.Unlock()
+	if !first {
+		return errors.New("remote: Shutdown was called already")
+	}
+	for _, l := range n.allLinks() {
+		l.leaveAll()
+	}
+	for left > 0 && ctx.Err() == nil {
+		select {
+		case <-n.empty:
+		case <-ctx.Done():
+		}
+		n.mu.Lock()
+		left = n.entries
+		n.mu.Unlock()
+	}
+	for _, l := range n.allLinks() {
+		l.flush(ctx)
+	}
+	n.close()
+	if left > 0 {
+		return fmt.Errorf("remote: %d connections were left: %w", left, context.Cause(ctx))
+	}
+	return nil
+}
+
+// Close ends all links at once. Handlers and connections are told that they are lost.
+func (n *Node) Close() {
+	n.mu.Lock()
+	n.leaving = true
+	n.mu.Unlock()
+	n.close()
+}
+
+// leaveAll asks the connections whose handlers are here for their end.
+func (l *link) leaveAll() {
+	if !l.isOpen() {
+		return
+	}
+	l.post(&outgoing{kind: kindLeaving})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.books {
+		l.leave(e)
+	}
+}
+
+// flush waits until all that was sent has arrived, and then says good-bye.
+func (l *link) flush(ctx context.Context) {
+	if !l.isOpen() {
+		return
+	}
+	arrived := make(chan struct{})
+	l.ping(arrived)
+	select {
+	case <-arrived:
+	case <-l.lost:
+	case <-ctx.Done():
+		return
+	}
+	l.post(&outgoing{kind: kindBye})
+	timer := time.NewTimer(l.node.config.Heartbeat)
+	defer timer.Stop()
+	select {
+	case <-l.lost: // the other node ends it
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (n *Node) close() {
+	n.mu.Lock()
+	if n.stopped {
+		n.mu.Unlock()
+		return
+	}
+	n.stopped = true
+	n.mu.Unlock()
+	close(n.stop)
+	for _, l := range n.allLinks() {
+		l.sever(errStopped)
+	}
+	n.work.Wait()
+	n.shutting.Lock()
+	n.shut = true
+	n.shutting.Unlock()
+	if !n.stopCarrier() {
+		n.remote.Shutdown(false)
+	}
+}
+
+// stopCarrier stops proto.actor's remote. It may send on a channel that a stream which ends has closed.
+func (n *Node) stopCarrier() (done bool) {
+	defer func() { recover() }()
+	n.remote.Shutdown(true)
+	return true
+}

@@ -1,0 +1,181 @@
+package remote
+
+import (
+	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/sockets/remote/wire"
+	"google.golang.org/protobuf/proto"
+)
+
+// watching is an actor here that watches one on the other node of a link.
+type watching struct{ watcher, watchee string }
+
+// sendSystem queues a system message, of those that one node may send to another.
+func (n *Node) sendSystem(l *link, target *actor.PID, message any) error {
+	m := outgoing{target: target.Id}
+	switch v := message.(type) {
+	case *actor.Watch:
+		m.kind, m.body = kindWatch, watchOut(n, v.Watcher)
+		l.watches(watching{v.Watcher.Id, target.Id}, true)
+	case *actor.Unwatch:
+		m.kind, m.body = kindUnwatch, watchOut(n, v.Watcher)
+		l.watches(watching{v.Watcher.Id, target.Id}, false)
+	case *actor.Terminated:
+		m.kind = kindTerminated
+		m.body, _ = proto.Marshal(&wire.Terminated{Who: []byte(v.Who.GetId()), Why: uint32(v.Why)})
+	case *actor.Stop:
+		m.kind = kindStop
+	default:
+		return &uncrossable{message, "it is a system message of its own node"}
+	}
+	if !l.post(&m) {
+		return &lostError{hostPort(l.remote), errStopped}
+	}
+	return nil
+}
+
+func watchOut(n *Node, watcher *actor.PID) []byte {
+	w := &wire.Watch{Watcher: []byte(watcher.Id)}
+	if watcher.Address != n.address {
+		w.WatcherAddress = []byte(watcher.Address)
+	}
+	b, _ := proto.Marshal(w)
+	return b
+}
+
+// watches keeps who is to be told when the link is lost.
+func (l *link) watches(w watching, on bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.closed:
+	case on:
+		l.watched[w] = struct{}{}
+	default:
+		delete(l.watched, w)
+	}
+}
+
+// system hands over a system message of the other node.
+func (l *link) system(i *item) error {
+	n := l.node
+	if internal[string(i.target)] {
+		return nil
+	}
+	to := n.receiver(string(i.target))
+	switch i.kind {
+	case kindStop:
+		to.process.SendSystemMessage(to.pid, &actor.Stop{})
+	case kindTerminated:
+		m := new(wire.Terminated)
+		if err := proto.Unmarshal(i.body, m); err != nil {
+			return err
+		}
+		w := watching{to.pid.Id, string(m.Who)}
+		if _, watched := l.watched[w]; watched {
+			delete(l.watched, w)
+			to.process.SendSystemMessage(to.pid, &actor.Terminated{Who: &actor.PID{Address: l.remote, Id: string(m.Who)}, Why: actor.TerminatedReason(m.Why)})
+		}
+	default:
+		m := new(wire.Watch)
+		if err := proto.Unmarshal(i.body, m); err != nil {
+			return err
+		}
+		watcher := &actor.PID{Address: l.remote, Id: string(m.Watcher)}
+		if len(m.WatcherAddress) > 0 {
+			watcher.Address = string(m.WatcherAddress)
+		}
+		switch {
+		case i.kind == kindUnwatch:
+			to.process.SendSystemMessage(to.pid, &actor.Unwatch{Watcher: watcher})
+		case to.process == actor.Process(n.system.DeadLetter): // nobody else would tell
+			body, _ := proto.Marshal(&wire.Terminated{Who: []byte(to.pid.Id), Why: uint32(actor.TerminatedReason_NotFound)})
+			l.post(&outgoing{target: watcher.Id, kind: kindTerminated, body: body})
+		default:
+			to.process.SendSystemMessage(to.pid, &actor.Watch{Watcher: watcher})
+		}
+	}
+	return nil
+}
+
+// terminated tells an actor here of the end of one that it has watched.
+func (n *Node) terminated(watcher string, who *actor.PID, why actor.TerminatedReason) {
+	if process, alive := n.system.ProcessRegistry.GetLocal(watcher); alive {
+		process.SendSystemMessage(n.system.NewLocalPID(watcher), &actor.Terminated{Who: who, Why: why})
+	}
+}
+
+// watcher is the actor.Process that hears of the end of handlers here.
+type watcher struct{ *Node }
+
+// SendUserMessage makes watcher an actor.Process.
+func (watcher) SendUserMessage(*actor.PID, any) {}
+
+// Stop makes watcher an actor.Process.
+func (watcher) Stop(*actor.PID) {}
+
+// SendSystemMessage makes watcher an actor.Process. A handler that has stopped is taken out of all
+// books, and the nodes of its connections are told.
+func (n watcher) SendSystemMessage(_ *actor.PID, message any) {
+	t, ok := message.(*actor.Terminated)
+	if !ok {
+		return
+	}
+	n.mu.Lock()
+	delete(n.handlers, t.Who.Id)
+	n.mu.Unlock()
+	for _, l := range n.allLinks() {
+		go l.handlerStopped(t.Who.Id) // not in the turn of who has stopped, which a Pack may be handed to
+	}
+}
+
+func (l *link) handlerStopped(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	had := false
+	for conn, e := range l.books {
+		if e.handler.Id == id {
+			delete(l.books, conn)
+			e.ctx.end()
+			l.node.left(e)
+			had = true
+		}
+	}
+	if had {
+		l.tellGone(id, actors.ErrHandlerStopped)
+	}
+}
+
+// published tells other nodes what a supervisor has decided about their connections' handler.
+func (n *Node) published(event any) {
+	e, ok := event.(*actor.SupervisorEvent)
+	if !ok || e.Child.Address != n.address {
+		return
+	}
+	n.mu.Lock()
+	count := n.handlers[e.Child.Id]
+	n.mu.Unlock()
+	if count == 0 {
+		return
+	}
+	n.config.Log.Error("handler panicked", "reason", e.Reason, "actor", e.Child.Id)
+	body, _ := proto.Marshal(&wire.HandlerPanicked{
+		Handler: []byte(e.Child.Id), Restarted: e.Directive == actor.RestartDirective, Reason: []byte(fmt.Sprint(e.Reason)),
+	})
+	for _, l := range n.allLinks() {
+		if l.isOpen() {
+			l.post(&outgoing{kind: kindHandlerPanicked, body: body})
+		}
+	}
+}
+
+func (l *link) isOpen() bool {
+	select {
+	case <-l.ready:
+		return true
+	default:
+		return false
+	}
+}
