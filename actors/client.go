@@ -21,6 +21,9 @@ type ClientUpgrader interface {
 	// the sender of the message gets. The connection then serves further requests if the
 	// response allows that.
 	Agree(*http.Response) (*Plan, error)
+	// Refused is called in place of becoming the plan, in a turn of the actor: why is what the
+	// sender gets, too.
+	Refused(why error)
 }
 
 // Connect makes a fresh connection actor the client end of Conn, over which TLS
@@ -94,6 +97,9 @@ func (c *client) upgrader(m any) ClientUpgrader {
 // exchanged answers who has asked.
 func (c *client) exchanged(m *exchanged) {
 	x := m.x
+	if m.err != nil {
+		x.refused(m.err)
+	}
 	switch {
 	case m.plan != nil && m.err == nil:
 		c.upgrade(x, m)
@@ -150,6 +156,7 @@ func (c *client) part(err error) {
 	c.silence()
 	Cut(c.Conn)
 	if c.asking != nil {
+		c.asking.refused(err)
 		c.queue = append(c.queue, c.asking)
 	}
 	for _, x := range c.queue {

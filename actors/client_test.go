@@ -35,6 +35,8 @@ func (a agreement) Agree(r *http.Response) (*Plan, error) {
 	return a.plan, a.err
 }
 
+func (a agreement) Refused(error) {}
+
 func upgradeOf(message any) ClientUpgrader {
 	u, _ := message.(ClientUpgrader)
 	return u

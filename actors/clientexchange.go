@@ -98,6 +98,13 @@ func (x *exchange) write(nc net.Conn) error {
 	return x.request.Write(nc)
 }
 
+// refused: x has come to nothing.
+func (x *exchange) refused(why error) {
+	if u, ok := x.message.(ClientUpgrader); ok {
+		u.Refused(why)
+	}
+}
+
 // plain: x asks for no upgrade.
 func (x *exchange) plain() bool {
 	_, upgrading := x.message.(ClientUpgrader)

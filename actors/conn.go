@@ -96,6 +96,7 @@ func (c *conn) BurstEnded() {
 func (c *conn) rescue() {
 	if reason := recover(); reason != nil {
 		c.from().panicked("connection panicked", reason)
+		c.watched().panicked(reason)
 		c.side.crashed(fmt.Errorf("panic: %v", reason))
 	}
 }

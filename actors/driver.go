@@ -6,12 +6,15 @@ import "github.com/spindrift-go/spindrift/pipeline"
 
 // Deliver takes what leaves the top, as a pipeline.Driver does: it is the handler's.
 func (s *stream) Deliver(item any) {
-	switch item.(type) {
+	switch m := item.(type) {
 	case *pipeline.Start, *pipeline.Written, *pipeline.Settled, *pipeline.Input, *pipeline.Space, *pipeline.Ended, *pipeline.Lost, *pipeline.Hold, *pipeline.Unfinished, *pipeline.AtWork:
 		return // meant for stages
-	}
-	if m, ok := item.(*pipeline.RoundTripTime); ok && m.Unasked {
-		return
+	case *pipeline.RoundTripTime:
+		if s.watch.roundTrip(m.Duration); m.Unasked {
+			return
+		}
+	case *pipeline.Dropped:
+		s.watch.dropped(m)
 	}
 	if s.closedTold || s.handlerGone || s.firing(item) {
 		return

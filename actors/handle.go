@@ -55,6 +55,9 @@ func (h *Handle) Post(message any) { h.conn.mailbox.PostUserMessage(message) }
 // Stop ends the connection without waiting for the peer.
 func (h *Handle) Stop() { h.conn.rt.root.Stop(h.PID()) }
 
+// Panicked tells the connection that who uses it has.
+func (h *Handle) Panicked(reason any) { h.Post(&handlerPanicked{reason: reason}) }
+
 // WorkedThrough tells the connection that n marks have been passed, and what answers what
 // was before them posted.
 func (h *Handle) WorkedThrough(n int) {

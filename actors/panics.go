@@ -85,14 +85,14 @@ func (p *panicWatcher) onDispatcher(self *actor.PID, message, reason any) {
 		p.supervised(self)
 		conn = sender.Id
 	}
-	if _, ok := p.stacks.allow(time.Now()); !ok {
-		return
+	news := &handlerPanicked{reason: reason}
+	if _, ok := p.stacks.allow(time.Now()); ok {
+		news.args = []any{"actor", self.Id, "message", fmt.Sprintf("%T", m), "stack", string(debug.Stack())}
 	}
-	args := []any{"actor", self.Id, "message", fmt.Sprintf("%T", m), "stack", string(debug.Stack())}
 	if to, alive := p.rt.system.ProcessRegistry.GetLocal(conn); alive {
-		to.SendUserMessage(nil, &handlerPanicked{reason, args})
-	} else {
-		fallback.Error("handler panicked", append(args, "reason", reason)...)
+		to.SendUserMessage(nil, news)
+	} else if news.args != nil {
+		fallback.Error("handler panicked", append(news.args, "reason", reason)...)
 	}
 }
 
@@ -117,6 +117,9 @@ func (p *panicWatcher) judged(e *actor.SupervisorEvent) {
 		p.rt.root.Send(a.by, &listenerPanicked{listener: a.exchange.Listener})
 	}
 	if len(rs) == 0 {
+		p.rt.shared.first(e.Child, func(s *stream) { // nobody knows of which
+			s.mailbox.PostUserMessage(&handlerPanicked{reason: e.Reason})
+		})
 		if _, ok := p.stacks.allow(time.Now()); ok {
 			if o := p.rt.handled(e.Child); o != nil {
 				o.panicked("handler panicked", e.Reason, "actor", e.Child.Id)
@@ -174,13 +177,17 @@ func (s *server) listenerPanicked(m *listenerPanicked) {
 }
 
 // handlerPanicked has a connection say that its handler has panicked: it knows where it came
-// from.
+// from, and who looks on.
 type handlerPanicked struct {
 	reason any
-	args   []any
+	args   []any // for the log; nil: it has enough lines
 }
 
 func (c *conn) handlerPanicked(m *handlerPanicked) {
+	c.watched().panicked(m.reason)
+	if m.args == nil {
+		return
+	}
 	c.origin.say("handler panicked", append(m.args, "reason", m.reason)...)
 }
 

@@ -42,7 +42,7 @@ func (ex *Exchange) greet(plan *Plan) (opening, bool) {
 	}
 	if err != nil {
 		group.arrived()
-		plan.abort()
+		plan.abort(err, o.origin)
 		if err != ErrRefused {
 			ex.response = plain(http.StatusInternalServerError, "connection cannot be upgraded: "+err.Error())
 		}
@@ -77,8 +77,9 @@ func (c *conn) sayUnmade(p *Plan) {
 	s.out.add(b.Bytes()) // written when the connection ends, which it is about to
 }
 
-// abort tells Life that nothing comes of the plan.
-func (p *Plan) abort() {
+// abort tells Life and the Watcher that nothing comes of the plan.
+func (p *Plan) abort(why error, from *origin) {
+	refuse(p.Watcher, why, from)
 	if p.Life != nil {
 		p.Life.Ended()
 		p.Life.Settled()
@@ -124,7 +125,7 @@ func (s *server) upgrade(u Upgrader) {
 		return
 	}
 	if !ex.claim() {
-		plan.abort()
+		plan.abort(ErrUnwanted, ex.origin())
 		s.exchangeOver()
 		return
 	}

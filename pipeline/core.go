@@ -36,10 +36,10 @@ func (o Core) Stage() Stage {
 	return func(up, down Sink) (Sink, Sink) { return asStage(up, down, o.layers()...) }
 }
 
-func (o *Core) layers() []layer { return o.appendLayers(new(core), nil) }
+func (o *Core) layers() []layer { return o.appendLayers(new(core), nil, nil) }
 
-// appendLayers appends c's layers, which follow the recipe, to stack.
-func (o *Core) appendLayers(c *core, stack []layer) []layer {
+// appendLayers appends c's layers, which follow the recipe, to stack. A nil m counts nothing.
+func (o *Core) appendLayers(c *core, stack []layer, m *Meter) []layer {
 	if o.Messages != nil {
 		stack = append(stack, asLayer(o.Messages))
 	}
@@ -47,6 +47,10 @@ func (o *Core) appendLayers(c *core, stack []layer) []layer {
 	stack = append(stack, &c.sequencer)
 	if o.Above != nil {
 		stack = append(stack, o.Above.layers()...)
+	}
+	if m != nil {
+		m.closer = &c.closer
+		stack = append(stack, m)
 	}
 	switch {
 	case o.Stream:

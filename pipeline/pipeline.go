@@ -61,9 +61,13 @@ func New(d Driver, top, core Part) *Pipeline {
 	if !usualTop || !usualCore {
 		return new(Pipeline).join(d, top.layers(), core.layers())
 	}
+	return newWhole(d, alive, web, nil)
+}
+
+func newWhole(d Driver, top *KeepAlive, core *Core, m *Meter) *Pipeline {
 	w := new(whole)
-	var tops, cores [10]layer // enough for all there are, on the stack
-	return w.Pipeline.join(d, alive.appendLayers(&w.top, tops[:0]), web.appendLayers(&w.core, cores[:0]))
+	var tops, cores [12]layer // enough for all there are, on the stack
+	return w.Pipeline.join(d, top.appendLayers(&w.top, tops[:0]), core.appendLayers(&w.core, cores[:0], m))
 }
 
 func (p *Pipeline) join(d Driver, top, core []layer) *Pipeline {

@@ -29,6 +29,7 @@ type connInfoKey struct{}
 type connSet struct {
 	group        actors.Group
 	total, perIP int // 0: no cap
+	observers    []*Observer
 }
 
 func (c *connSet) capped() bool { return c != nil && (c.total > 0 || c.perIP > 0) }
@@ -44,13 +45,10 @@ func (t *tenancy) Settled() { t.leave() }
 
 var errFull = refuse(http.StatusServiceUnavailable, "too many connections", "Retry-After", "10")
 
-// admit finds the set that the connection will join and counts it there, if there is a cap and room
+// admit counts the connection in the set that it will join, if there is a cap and room
 // below it. What only the connection can tell is left for when it is there.
 func (u *upgrade) admit() (actors.Lifetime, error) {
-	if p, ok := u.request.Context().Value(connInfoKey{}).(*connInfo); ok {
-		u.set = p.upgraded
-	} else { // another server's, or middleware has replaced the request's context
-		u.late = true
+	if u.late {
 		return u.life, nil
 	}
 	if !u.set.capped() {
@@ -89,12 +87,16 @@ func (u *upgrade) greetLate(w http.ResponseWriter) (nc net.Conn, first []byte, e
 		return nc, first, nil
 	}
 	u.plan.Group = &u.set.group
+	u.observedBy(u.set.observers)
+	u.watched.plan(&u.plan)
 	if !u.set.capped() {
 		return nc, first, nil
 	}
 	life, err := u.count(u.addressOver(nc))
 	if err != nil {
 		u.refused = err
+		u.watched.refused(err, logOf(u.request))
+		u.plan.Watcher = nil // it is told
 		u.turnAway(nc)
 		return nil, nil, actors.ErrRefused
 	}

@@ -48,7 +48,7 @@ func dial(ctx context.Context, system *actor.ActorSystem, address string, u *Upg
 		if err != nil {
 			return nil, err
 		}
-		return actors.RuntimeOf(system).Open(a.conn, a.rest, u.plan(system, a.agreement))
+		return actors.RuntimeOf(system).Open(a.conn, a.rest, u.plan(system, a))
 	}
 	return within(ctx, u.Dialer.timeout(), open, func(pid *actor.PID) { system.Root.Poison(pid) })
 }
@@ -77,6 +77,13 @@ type shaken struct {
 	conn net.Conn
 	rest []byte // what was read behind the answer
 	*agreement
+	watched *watched // nil: nobody observes
+}
+
+// drop gives up a connection that nobody wants any more.
+func (s *shaken) drop() {
+	actors.Cut(s.conn)
+	s.watched.refused(context.Canceled, nil)
 }
 
 // shakeAt opens a connection to the server of base and upgrades it.
@@ -111,17 +118,17 @@ func (u *UpgradeClient) over(ctx context.Context, nc net.Conn, request *http.Req
 	if err != nil {
 		return nil, err
 	}
-	return &shaken{nc, client.Rest(), a}, nil
+	return &shaken{conn: nc, rest: client.Rest(), agreement: a}, nil
 }
 
 // plan is what a connection becomes that has agreed.
-func (u *UpgradeClient) plan(system *actor.ActorSystem, a *agreement) *actors.Plan {
+func (u *UpgradeClient) plan(system *actor.ActorSystem, a *shaken) *actors.Plan {
 	o, r, life := u.Options.recipe(), a.response.Request, new(life)
 	handler, err := u.reach(system)
 	if err != nil { // it could be reached when the client dialled: its node tells the connection
 		handler = u.FrameHandler
 	}
-	return &actors.Plan{
+	p := &actors.Plan{
 		Top:      o.topOf(u.Stages),
 		Core:     o.coreOf(true, u.receiver != nil, &a.Agreed),
 		Handler:  handler,
@@ -139,13 +146,24 @@ func (u *UpgradeClient) plan(system *actor.ActorSystem, a *agreement) *actors.Pl
 		Portable: o.Portable,
 		Life:     life,
 	}
+	a.watched.plan(p)
+	return p
+}
+
+// observers are those of the options.
+func (u *UpgradeClient) observers() []*Observer {
+	if u.Options == nil {
+		return nil
+	}
+	return u.Options.Observers
 }
 
 // clientUpgrade is an UpgradeClient as a connection that Connect made sees it.
 type clientUpgrade struct {
 	*UpgradeClient
-	system *actor.ActorSystem
-	jar    http.CookieJar
+	system  *actor.ActorSystem
+	jar     http.CookieJar
+	watched *watched // nil: nobody observes
 }
 
 // Handshake is the request of RFC 6455 4.1.
@@ -162,5 +180,8 @@ func (u clientUpgrade) Agree(r *http.Response) (*actors.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return u.plan(u.system, a), nil
+	return u.plan(u.system, &shaken{agreement: a, watched: u.watched}), nil
 }
+
+// Refused is called where nothing came of it.
+func (u clientUpgrade) Refused(why error) { u.watched.refused(why, nil) }

@@ -124,10 +124,10 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	in.terms.Header = answer.response.Header
 	removeHop(in.terms.Header)
 	if err := serve(system, w, r, in); err != nil {
-		actors.Cut(answer.conn)
+		answer.drop()
 		return
 	}
-	if _, err := actors.RuntimeOf(system).Open(answer.conn, answer.rest, out.plan(system, answer.agreement)); err != nil {
+	if _, err := actors.RuntimeOf(system).Open(answer.conn, answer.rest, out.plan(system, answer)); err != nil {
 		back.abort()
 	}
 }
@@ -154,8 +154,8 @@ func (p *Proxy) ask(r *http.Request, out *UpgradeClient) (*shaken, error) {
 		out.Header["Host"] = []string{asked.Host}
 	}
 	return within(asked.Context(), p.Dialer.timeout(), func(ctx context.Context) (*shaken, error) {
-		return out.shakeAt(ctx, &base)
-	}, func(a *shaken) { actors.Cut(a.conn) })
+		return out.observed(&base, func() (*shaken, error) { return out.shakeAt(ctx, &base) })
+	}, (*shaken).drop)
 }
 
 // hopByHop are the names of header that concern one connection, RFC 9110 7.6.1, besides those

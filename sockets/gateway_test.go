@@ -215,7 +215,7 @@ func TestGatewayIsFlat(t *testing.T) {
 	_, r, err := c.Reader(ctx)
 	require.NoError(w, err)
 	got := sha256.New()
-	n, err := io.CopyBuffer(struct{ io.Writer }{got}, watched{r, func() { most = max(most, heap()) }}, make([]byte, 1<<20))
+	n, err := io.CopyBuffer(struct{ io.Writer }{got}, lookedAt{r, func() { most = max(most, heap()) }}, make([]byte, 1<<20))
 	require.NoError(w, err)
 	require.EqualValues(w, size, n)
 	require.Equal(w, want.Sum(nil), got.Sum(nil))
@@ -247,13 +247,13 @@ func TestGatewayIsFlat(t *testing.T) {
 	assert.Equal(w, frame.GoingAway, CloseCode(err))
 }
 
-// watched looks now and then while it is read.
-type watched struct {
+// lookedAt looks now and then while it is read.
+type lookedAt struct {
 	io.Reader
 	look func()
 }
 
-func (r watched) Read(b []byte) (int, error) {
+func (r lookedAt) Read(b []byte) (int, error) {
 	if len(b) > 0 && b[0] == 0 {
 		r.look()
 	}

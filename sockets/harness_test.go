@@ -93,18 +93,20 @@ func warm(system *actor.ActorSystem) {
 	<-over
 }
 
-// world is what one test starts. At its end nothing may be left of it, and every
-// handler must have been told Upgraded first and Closed last, of each connection.
+// world is what one test starts. At its end nothing may be left of it, every handler must
+// have been told Upgraded first and Closed last, of each connection, and so must an
+// observer of them all.
 type world struct {
 	*testing.T
 	setting
 	system   *actor.ActorSystem
 	handlers *[]*handler
+	pairs    *pairs
 	before   census
 }
 
 func newWorld(t *testing.T, s setting) *world {
-	w := &world{T: t, setting: s, system: theSystem(), handlers: new([]*handler)}
+	w := &world{T: t, setting: s, system: theSystem(), handlers: new([]*handler), pairs: new(pairs)}
 	certificate()
 	w.before = w.count()
 	t.Cleanup(w.over)
@@ -184,6 +186,7 @@ func (w *world) over() {
 	for _, h := range *w.handlers {
 		h.judge()
 	}
+	w.pairs.judge(w)
 }
 
 // told is one message to a handler, and the connection it came from.
@@ -454,6 +457,7 @@ func (w *world) upgrading(u *UpgradeServer) http.Handler {
 func (w *world) terms(u *UpgradeServer) *UpgradeServer {
 	v, o := *u, *cmp.Or(u.Options, &Options{})
 	o.Portable = w.portable
+	o.Observers = append(o.Observers, w.pairs.observer())
 	v.Options = &o
 	return &v
 }

@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -81,6 +82,9 @@ func (w *world) dialled(u *UpgradeClient) *peer {
 		}
 	})
 	u.Dialer.TLS = clientTLS()
+	o := *cmp.Or(u.Options, &Options{})
+	o.Observers = append(o.Observers, w.pairs.observer())
+	u.Options = &o
 	conn, err := DialActor(w.Context(), w.system, w.url(addr), u)
 	require.NoError(w, err)
 	w.Cleanup(func() { w.system.Root.StopFuture(conn).Wait() })

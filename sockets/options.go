@@ -57,6 +57,8 @@ type Options struct {
 
 	Budget *pipeline.Budget // of memory that is held on behalf of peers, shared by connections; nil: none
 
+	Observers []*Observer // are told what becomes of the connections; see Observer
+
 	MaskGen  func() [4]byte // client: keys for its frames, for tests; nil: crypto/rand
 	Portable bool           // a goroutine for each connection instead of the system's poller
 }

@@ -24,6 +24,7 @@ var nothing = new(pipeline.Agreed)
 
 func newRecipe(o *Options) *recipe {
 	r := &recipe{Options: *o, top: o.top(nil), limits: o.limits()}
+	r.Observers = nil // those of o count: one that knows o would keep it here for ever
 	for i := range r.cores {
 		r.cores[i][0] = o.core(i == 1, false, nothing, nil)
 		if r.cores[i][1] = r.cores[i][0]; o.StreamOver > 0 {

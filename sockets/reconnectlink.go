@@ -70,18 +70,18 @@ type attempt struct {
 // dial opens the connection, unless ctx ends before.
 func (a *attempt) dial(ctx context.Context, system *actor.ActorSystem, address string, u *UpgradeClient) (*actor.PID, error) {
 	shake := func(ctx context.Context) (*shaken, error) { return u.shake(ctx, address) }
-	s, err := within(ctx, u.Dialer.timeout(), shake, func(s *shaken) { actors.Cut(s.conn) })
+	s, err := within(ctx, u.Dialer.timeout(), shake, (*shaken).drop)
 	if err != nil {
 		return nil, &dialError{"dial", address, err}
 	}
 	if !a.line.begin() {
-		actors.Cut(s.conn)
+		s.drop()
 		return nil, context.Canceled
 	}
 	a.began = time.Now()
 	own := *u
 	own.Stages = a.with(u.Stages)
-	plan := own.plan(system, s.agreement)
+	plan := own.plan(system, s)
 	plan.Hello.(*Upgraded).Returns = a.returns
 	plan.Life = attemptLife{plan.Life, a}
 	plan.Changer = attemptChanger{plan.Changer, a}

@@ -10,12 +10,34 @@ import (
 )
 
 // shake opens a connection to address and upgrades it, following redirects as far as the
-// Dialer allows. ctx bounds that.
-func (u *UpgradeClient) shake(ctx context.Context, address string) (*shaken, error) {
+// Dialer allows. ctx bounds that. Observers are told if it comes to nothing.
+func (u *UpgradeClient) shake(ctx context.Context, address string) (s *shaken, err error) {
 	base, err := parse(address)
 	if err != nil {
 		return nil, err
 	}
+	return u.observed(base, func() (*shaken, error) { return u.shakeFrom(ctx, base) })
+}
+
+// observed has u's observers told if shake, with the server of base, comes to nothing.
+func (u *UpgradeClient) observed(base *url.URL, shake func() (*shaken, error)) (s *shaken, err error) {
+	w := watching(u.handshakeAt(base), u.observers())
+	failed := errPanicked // the jar, or what dials
+	defer func() {
+		if failed != nil {
+			w.refused(failed, nil)
+		}
+	}()
+	s, failed = shake()
+	if failed == nil {
+		s.watched = w
+	}
+	return s, failed
+}
+
+var errPanicked = errors.New("the program's part in the handshake panicked")
+
+func (u *UpgradeClient) shakeFrom(ctx context.Context, base *url.URL) (*shaken, error) {
 	trip := *u
 	for left := u.Dialer.Redirects; ; left-- {
 		a, err := trip.shakeAt(ctx, base)

@@ -43,6 +43,7 @@ type Server struct {
 	Drain         DrainOptions       // how Shutdown treats upgraded connections
 	MaxConns      int                // upgraded connections at a time, one more gets 503; 0: any
 	MaxConnsPerIP int                // likewise from one IPv4 address or IPv6 /64: a proxy has one; 0: any
+	Observers     []*Observer        // are told what becomes of all WebSockets that come in here, besides those of Options; see Observer
 
 	once     sync.Once
 	misuse   error       // what Serve returns
@@ -58,6 +59,7 @@ func (s *Server) setup() {
 		s.System = orDefaultSystem(s.System)
 		s.log.Logger = s.ErrorLog
 		s.upgraded.total, s.upgraded.perIP = s.MaxConns, s.MaxConnsPerIP
+		s.upgraded.observers = s.Observers
 		if s.Listener != nil && s.Handler != nil {
 			s.misuse = errors.New("sockets: Server has a Listener and a Handler: set one of them")
 			return

@@ -56,6 +56,9 @@ func (h *SessionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			code, reason, known := closeOf(ended)
 			if !known {
 				code = frame.InternalError
+				if p := (*panicked)(nil); errors.As(ended, &p) {
+					c.handle.Panicked(p.reason)
+				}
 				sayFailed(log, ended, "peer", peer, "path", c.Request().URL.Path)
 			}
 			c.Close(code, reason)

@@ -43,14 +43,18 @@ type upgrade struct {
 	set     *connSet // to join; nil: none
 	late    bool     // set, or a place in it, is to be found when the connection is there
 	refused error
+	watched *watched // nil: nobody observes
 }
 
 // Upgrade makes upgrade an actors.Upgrader.
 func (u *upgrade) Upgrade(ex *actors.Exchange) (*actors.Plan, *http.Response) {
 	u.request = ex.Request
+	u.find()
 	if err := u.decide(ex); err != nil {
 		u.refused = err
-		return nil, u.refusal(err).response(u.request)
+		refusal := u.refusal(err)
+		u.watched.refused(err, logOf(u.request))
+		return nil, refusal.response(u.request)
 	}
 	return &u.plan, nil
 }
@@ -78,6 +82,41 @@ type panicked struct {
 
 func (e *panicked) Error() string { return fmt.Sprintf("panic: %v", e.reason) }
 
+// find finds the set that the connection will join, and who is to be told what becomes of it.
+func (u *upgrade) find() {
+	if p, ok := u.request.Context().Value(connInfoKey{}).(*connInfo); ok {
+		u.set = p.upgraded
+		u.observedBy(u.set.observers)
+	} else { // another server's, or middleware has replaced the request's context
+		u.late = true
+	}
+	if u.of != nil {
+		u.observedOn(u.of.Options)
+	} else {
+		u.observedOn(u.terms.Options)
+	}
+}
+
+// observedOn has those told who are to be by the options o of a route.
+func (u *upgrade) observedOn(o *Options) {
+	if o = o.over(installed(u.request)); o != nil {
+		u.observedBy(o.Observers)
+	}
+}
+
+// observedBy has observers told of the upgrade, those of them that are not yet.
+func (u *upgrade) observedBy(observers []*Observer) {
+	switch {
+	case len(observers) == 0:
+	case u.watched == nil:
+		if u.watched = watching(handshakeOf(u.request), observers); u.watched != nil {
+			u.watched.request = u.request
+		}
+	default:
+		u.watched.add(u.watched.by[0].Handshake, observers)
+	}
+}
+
 // judge says what is to be known of the request before anything is agreed on: that it is
 // a handshake, and may be one for this host and this page.
 func (u *upgrade) judge() (key string, o *recipe, err error) {
@@ -88,6 +127,9 @@ func (u *upgrade) judge() (key string, o *recipe, err error) {
 	if u.of != nil {
 		if u.terms, err = u.of.terms(u.request, &u.own); err != nil {
 			return "", nil, err
+		}
+		if u.terms.Options != u.of.Options {
+			u.observedOn(u.terms.Options)
 		}
 	}
 	o = u.terms.Options.over(installed(u.request)).recipe()
@@ -152,6 +194,7 @@ func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 	if u.set != nil {
 		u.plan.Group = &u.set.group
 	}
+	u.watched.plan(&u.plan)
 	return nil
 }
 
