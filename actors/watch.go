@@ -36,7 +36,7 @@ type watch struct {
 	meter  pipeline.Meter
 	told   pipeline.Traffic
 	opened bool
-	why    error // what kept it from that, if it is known
+	why    error   // what kept it from that, if it is known
 	from   *origin // for the log
 }
 
