@@ -19,6 +19,8 @@ var shownElsewhere = map[string]string{
 	"Refusal": "Handler", "Closed": "CloseError", "Side": "CloseError", "Dialer": "DialOptions", "Reconnect": "Reconnecting",
 	"Disconnected": "Reconnecting", "Incoming": "IncomingOf", "Message": "IncomingOf", "Resume": "Pause", "Flushed": "Flush",
 	"Leave": "Flush", "Drained": "Backpressure", "Dropped": "Backpressure", "Room": "NewRoom", "RoomOptions": "LocalRoom",
+	"Observed": "Observer", "Handshake": "Observer", "Refused": "Observer", "Traffic": "Observer", "Stats": "Counters",
+	"Rates": "Counters", "RoundTrips": "Counters",
 }
 
 // without are those that need none: what they are is one line.
