@@ -386,12 +386,12 @@ func TestBodyBounds(t *testing.T) {
 func TestBodyTimeEndsWithTheBody(t *testing.T) {
 	clearAndTLS(t, func(w *world) {
 		for _, maxBody := range []int64{0, -1} {
-			addr := w.listening(&Server{MaxBody: maxBody, BodyTimeout: 10 * soon}, respond(func(r *http.Request) any {
+			addr := w.listening(&Server{MaxBody: maxBody, BodyTimeout: 5 * soon}, respond(func(r *http.Request) any {
 				got, _ := io.ReadAll(r.Body)
 				select {
 				case <-r.Context().Done():
 					return &http.Response{Body: body("given up")}
-				case <-time.After(20 * soon):
+				case <-time.After(10 * soon):
 				}
 				return &http.Response{Body: body(string(got))}
 			}))

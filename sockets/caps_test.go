@@ -178,7 +178,7 @@ func TestMaxConnsPerIPOfMiddleware(t *testing.T) {
 // A connection is its server's though middleware has put another context into its
 // request: it counts, it is in the drain, and it is not taken for another server's.
 func TestRequestWithoutItsContext(t *testing.T) {
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		h := w.handler()
 		terms := w.terms(&UpgradeServer{})
 		handler := &Handler{System: w.system, FrameHandler: h.pid, Options: terms.Options}
@@ -225,7 +225,7 @@ func TestRequestWithoutItsContext(t *testing.T) {
 
 // Who is not upgraded takes no place, whatever the reason.
 func TestRefusalsTakeNoPlace(t *testing.T) {
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		h := w.handler()
 		terms := &UpgradeServer{FrameHandler: h.pid, Options: &Options{RequireSubprotocol: true, Subprotocols: []string{"chat"}}}
 		upgrading := w.upgrading(terms)

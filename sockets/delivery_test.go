@@ -67,7 +67,7 @@ func TestInputBeforeTheEndIsDelivered(t *testing.T) {
 	}
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
-			everywhere(t, func(w *world) {
+			sampled(t, func(w *world) {
 				for _, answers := range []bool{false, true} {
 					if answers && w.tls {
 						continue // TLS ends at the first write that fails, and so does what it had to read
@@ -96,7 +96,7 @@ func TestInputBeforeTheEndIsDelivered(t *testing.T) {
 // Credit that does not come back, because what asks for it gets lost, ends the connection
 // with an error that says so; a pause that was asked for does not.
 func TestCreditHasADeadline(t *testing.T) {
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		filter := func(next actor.ReceiverFunc) actor.ReceiverFunc {
 			return func(c actor.ReceiverContext, env *actor.MessageEnvelope) {
 				if _, ok := env.Message.(*actor.Touch); !ok {
@@ -142,7 +142,7 @@ func TestCreditOfAFewMessagesHasADeadline(t *testing.T) {
 // The time for the peer's Close is time in which we read: a handler that is slow with what
 // came before it does not make the peer late.
 func TestThePeersCloseIsNotLateWhileItIsNotRead(t *testing.T) {
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		const messages = 80
 		h := w.handler(slowly(5 * time.Millisecond))
 		s := &Server{Server: quiet(w.upgrading(&UpgradeServer{FrameHandler: h.pid, Options: &Options{CloseTimeout: 200 * time.Millisecond, CreditFrames: 8}})), System: w.system}
@@ -241,7 +241,7 @@ func TestAPlaceIsFreeAfterTheLastWord(t *testing.T) {
 
 // A burst of one turn to a peer that reads is no proof of a slow peer, however long it is.
 func TestABurstIsNoSlowConsumer(t *testing.T) {
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		const messages, size = 128, 64 << 10 // several times MaxOut
 		h := w.handler(func(ctx actor.Context) {
 			if _, ok := ctx.Message().(*Upgraded); ok {
@@ -266,7 +266,7 @@ func TestABurstIsNoSlowConsumer(t *testing.T) {
 // A peer that has taken less than the limit for a while, when more than that waits, is slow:
 // the error says whose output it was.
 func TestASlowConsumerIsOneThatDoesNotTake(t *testing.T) {
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		h := w.handler()
 		p, conn := w.nonReading(h, &Options{MaxOut: 64 << 10, SlowAfter: 300 * time.Millisecond, WriteStall: -1, CloseTimeout: 100 * time.Millisecond})
 		began := time.Now()
@@ -293,7 +293,7 @@ func TestOutputHasAHardBound(t *testing.T) {
 
 // Work that goes on after Receive has returned: the handler says when it wants no more.
 func TestPauseAndResume(t *testing.T) {
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		h := w.handler()
 		p := w.upgrade(w.websocket(&UpgradeServer{FrameHandler: h.pid, Options: &Options{CreditTimeout: 100 * time.Millisecond, PingInterval: 50 * time.Millisecond, PingTimeout: 50 * time.Millisecond}}))
 		conn, _ := h.upgraded()

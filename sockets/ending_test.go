@@ -209,11 +209,13 @@ var endings = []ending{
 			}
 		})}},
 		play: func(l *link) {
-			l.tell(frame.Binary(make([]byte, 32<<20)))
+			const size = 8 << 20 // more than the kernel takes
+			require.NoError(l, l.tcp.SetReadBuffer(256<<10))
+			l.tell(frame.Binary(make([]byte, size)))
 			l.tell(frame.Close(frame.Normal, "bye"))
 			<-closeIsSent
 			l.half()
-			require.Len(l, l.frame().Payload, 32<<20)
+			require.Len(l, l.frame().Payload, size)
 			require.Equal(l, "bye", l.closes(frame.Normal))
 			l.eof()
 		},
@@ -245,7 +247,7 @@ var endings = []ending{
 		name:  "handler cuts a peer that does not read",
 		terms: terms{options: Options{MaxOut: -1}},
 		play: func(l *link) {
-			for range 64 {
+			for range 16 { // more than the kernel takes
 				l.tell(frame.Binary(make([]byte, 1<<20)))
 			}
 			l.tell(&Cut{})
@@ -322,7 +324,7 @@ var endings = []ending{
 		name:  "peer does not read, and output piles up",
 		terms: terms{options: Options{MaxOut: 1 << 10, MaxBurst: 1 << 10, CloseTimeout: soon}},
 		play: func(l *link) {
-			for range 64 {
+			for range 16 { // more than the kernel takes
 				l.tell(frame.Binary(make([]byte, 1<<20)))
 			}
 			awaitClosed(l)
@@ -334,7 +336,7 @@ var endings = []ending{
 		name:  "peer does not read, and time passes",
 		terms: terms{options: Options{MaxOut: -1, WriteStall: soon}},
 		play: func(l *link) {
-			for range 64 {
+			for range 16 { // more than the kernel takes
 				l.tell(frame.Binary(make([]byte, 1<<20)))
 			}
 			awaitClosed(l)
@@ -418,16 +420,19 @@ func TestCloseBehindMuchOutput(t *testing.T) {
 	for _, ours := range []role{asServer, asClient} {
 		h := w.handler()
 		l := w.connect(ours, h, terms{options: Options{MaxOut: -1, CloseTimeout: 500 * time.Millisecond}})
-		const size = 48 << 20
+		size, pause := 48<<20, 40*time.Millisecond
+		if testing.Short() {
+			size, pause = 32<<20, 30*time.Millisecond
+		}
 		l.tell(frame.Binary(make([]byte, size)))
 		l.tell(frame.Close(frame.Normal, "bye"))
 		for range size >> 20 {
 			_, err := io.CopyN(io.Discard, l.in, 1<<20)
 			require.NoError(t, err)
-			time.Sleep(40 * time.Millisecond) // that is how slow it is
+			time.Sleep(pause) // that is how slow it is
 		}
 		rest := make([]byte, frame.MaxHeader)
-		n := len(frame.AppendHeader(nil, frame.Header{Masked: ours == asClient, Length: size}))
+		n := len(frame.AppendHeader(nil, frame.Header{Masked: ours == asClient, Length: int64(size)}))
 		_, err := io.ReadFull(l.in, rest[:n])
 		require.NoError(t, err)
 		require.Equal(t, "bye", l.closes(frame.Normal))

@@ -142,6 +142,7 @@ func TestExtensionOnTheWire(t *testing.T) {
 		assert.Equal(w, "ij", got.String())
 		p.send(masked(veiled("\x00"))) // 0xFF without its veil
 		p.closes(frame.InvalidPayload)
+		p.Close()
 		assert.Equal(w, frame.InvalidPayload, h.untilClosed().Code)
 	})
 }

@@ -115,7 +115,7 @@ func (e *exchange) to(w *world, addr string) string {
 func TestHandshake(t *testing.T) {
 	all := exchanges(t)
 	require.Greater(t, len(all), 40)
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		for _, host := range hosts {
 			for _, e := range all {
 				if w.portable && !e.accepted() {
@@ -182,7 +182,7 @@ func (e *exchange) judge(p *peer) {
 
 // What comes behind an accepted request, in the same segment, is frames.
 func TestFramesBehindTheHandshake(t *testing.T) {
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		for _, host := range hosts {
 			w.in(host.name, func(w *world) {
 				h := w.handler(echo)
@@ -368,7 +368,7 @@ func TestEndlessHeader(t *testing.T) {
 
 // A client may close its sending half behind a request and still read the answer.
 func TestHalfClosedHandshake(t *testing.T) {
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		h := w.handler(func(ctx actor.Context) {
 			if f, ok := ctx.Message().(*frame.Frame); ok {
 				ctx.Respond(f)
@@ -409,7 +409,7 @@ func TestHalfClosedHandshake(t *testing.T) {
 // Behind a refusal the connection ends, though the body that was announced has not
 // come, or more than was looked at has.
 func TestRefusalEnds(t *testing.T) {
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		h := w.handler()
 		for _, host := range hosts {
 			addr, way := host.start(w, &UpgradeServer{FrameHandler: h.pid}), host.name

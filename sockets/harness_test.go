@@ -60,6 +60,19 @@ func everywhere(t *testing.T, test func(w *world)) {
 	}
 }
 
+// sampled runs test in every setting, and with -short in two that have both drivers
+// and both of clear and TLS between them. Which two is up to the test's name, so that
+// each setting is met by many tests. For tests whose subject is not the socket.
+func sampled(t *testing.T, test func(w *world)) {
+	first := len(t.Name()) % 2
+	for i, s := range settings {
+		if testing.Short() && i != first && i != len(settings)-1-first {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) { test(newWorld(t, s)) })
+	}
+}
+
 // discard keeps a system and net/http quiet.
 var discard = slog.New(slog.DiscardHandler)
 

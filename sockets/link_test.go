@@ -24,11 +24,14 @@ const (
 
 // bothRoles runs test in every setting, in both roles.
 func bothRoles(t *testing.T, test func(w *world, ours role)) {
-	everywhere(t, func(w *world) {
-		for _, ours := range []role{asServer, asClient} {
-			w.in(string(ours), func(w *world) { test(w, ours) })
-		}
-	})
+	everywhere(t, func(w *world) { w.asBoth(test) })
+}
+
+// asBoth runs test in both roles.
+func (w *world) asBoth(test func(w *world, ours role)) {
+	for _, ours := range []role{asServer, asClient} {
+		w.in(string(ours), func(w *world) { test(w, ours) })
+	}
 }
 
 // terms are what both kinds of upgrade have in common.

@@ -152,7 +152,7 @@ func TestSetOptions(t *testing.T) {
 
 // Flush is answered when all that was sent before has gone to the socket.
 func TestFlush(t *testing.T) {
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		h := w.handler()
 		l := w.connect(asServer, h, terms{options: Options{MaxOut: -1}})
 		require.NoError(w, l.tcp.SetReadBuffer(256<<10))
@@ -256,23 +256,25 @@ func TestBroadcastCompressed(t *testing.T) {
 
 // 1 MiB, the most that the defaults allow, both ways.
 func TestLargeMessages(t *testing.T) {
-	bothRoles(t, func(w *world, ours role) {
-		h := w.handler(echo)
-		l := w.connect(ours, h, terms{})
-		large := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
-		for range 3 {
-			sent := make(chan struct{})
-			go func() { // neither end has room for all of it
-				defer close(sent)
-				l.Conn.Write([]byte(l.encode(frame.Binary(large))))
-			}()
-			require.True(w, bytes.Equal(large, l.frame().Payload))
-			<-sent
-		}
-		l.write(frame.Binary(append(large, 0)))
-		l.closes(frame.TooBig)
-		l.Close()
-		h.untilClosed()
+	sampled(t, func(w *world) {
+		w.asBoth(func(w *world, ours role) {
+			h := w.handler(echo)
+			l := w.connect(ours, h, terms{})
+			large := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+			for range 3 {
+				sent := make(chan struct{})
+				go func() { // neither end has room for all of it
+					defer close(sent)
+					l.Conn.Write([]byte(l.encode(frame.Binary(large))))
+				}()
+				require.True(w, bytes.Equal(large, l.frame().Payload))
+				<-sent
+			}
+			l.write(frame.Binary(append(large, 0)))
+			l.closes(frame.TooBig)
+			l.Close()
+			h.untilClosed()
+		})
 	})
 }
 
@@ -335,33 +337,35 @@ func TestSlowHandler(t *testing.T) {
 
 // Pieces of a message as they arrive, for who asks for them.
 func TestStream(t *testing.T) {
-	bothRoles(t, func(w *world, ours role) {
-		h := w.handler()
-		l := w.connect(ours, h, terms{options: Options{Stream: true, MaxFrame: -1, MaxMessage: -1}})
-		const size = 8 << 20
-		sent := make(chan struct{})
-		go func() {
-			defer close(sent)
-			l.Conn.Write([]byte(l.encode(frame.Binary(make([]byte, size)))))
-		}()
-		got, first := 0, true
-		for {
-			f := expect[*frame.Frame](h)
-			assert.Equal(w, first, f.Opcode == frame.OpBinary)
-			first = false
-			if got += len(f.Payload); f.Fin {
-				break
+	sampled(t, func(w *world) {
+		w.asBoth(func(w *world, ours role) {
+			h := w.handler()
+			l := w.connect(ours, h, terms{options: Options{Stream: true, MaxFrame: -1, MaxMessage: -1}})
+			const size = 8 << 20
+			sent := make(chan struct{})
+			go func() {
+				defer close(sent)
+				l.Conn.Write([]byte(l.encode(frame.Binary(make([]byte, size)))))
+			}()
+			got, first := 0, true
+			for {
+				f := expect[*frame.Frame](h)
+				assert.Equal(w, first, f.Opcode == frame.OpBinary)
+				first = false
+				if got += len(f.Payload); f.Fin {
+					break
+				}
 			}
-		}
-		<-sent
-		assert.Equal(w, size, got)
-		// Outbound fragments are frames that are not final.
-		l.tell(frame.Fragment(frame.OpText, false, []byte("he")))
-		l.tell(frame.Fragment(frame.OpContinuation, true, []byte("llo")))
-		a, b := l.frame(), l.frame()
-		assert.Equal(w, "he llo false true", fmt.Sprint(a, " ", b, " ", a.Fin, " ", b.Fin))
-		l.Close()
-		expect[*Closed](h)
+			<-sent
+			assert.Equal(w, size, got)
+			// Outbound fragments are frames that are not final.
+			l.tell(frame.Fragment(frame.OpText, false, []byte("he")))
+			l.tell(frame.Fragment(frame.OpContinuation, true, []byte("llo")))
+			a, b := l.frame(), l.frame()
+			assert.Equal(w, "he llo false true", fmt.Sprint(a, " ", b, " ", a.Fin, " ", b.Fin))
+			l.Close()
+			expect[*Closed](h)
+		})
 	})
 }
 
@@ -405,23 +409,25 @@ func TestRoundTripTimeIsForWhoAsks(t *testing.T) {
 
 // Without messages a connection ends, whatever else goes by.
 func TestMessageTimeout(t *testing.T) {
-	bothRoles(t, func(w *world, ours role) {
-		h := w.handler()
-		l := w.connect(ours, h, terms{options: Options{MessageTimeout: 20 * soon, PingInterval: soon}})
-		l.write(frame.Text("the last"))
-		h.text("the last")
-		f := l.frame()
-		for ; f.Opcode == frame.OpPing; f = l.frame() {
-			l.write(frame.Pong(f.Payload))
-		}
-		require.Equal(w, frame.OpClose, f.Opcode)
-		code, _ := f.CloseStatus()
-		assert.Equal(w, frame.GoingAway, code)
-		l.write(f)
-		l.part()
-		end := h.untilClosed()
-		assert.True(w, end.Clean)
-		assert.ErrorIs(w, end.Err, pipeline.ErrMessageTimeout)
+	sampled(t, func(w *world) {
+		w.asBoth(func(w *world, ours role) {
+			h := w.handler()
+			l := w.connect(ours, h, terms{options: Options{MessageTimeout: 20 * soon, PingInterval: soon}})
+			l.write(frame.Text("the last"))
+			h.text("the last")
+			f := l.frame()
+			for ; f.Opcode == frame.OpPing; f = l.frame() {
+				l.write(frame.Pong(f.Payload))
+			}
+			require.Equal(w, frame.OpClose, f.Opcode)
+			code, _ := f.CloseStatus()
+			assert.Equal(w, frame.GoingAway, code)
+			l.write(f)
+			l.part()
+			end := h.untilClosed()
+			assert.True(w, end.Clean)
+			assert.ErrorIs(w, end.Err, pipeline.ErrMessageTimeout)
+		})
 	})
 }
 

@@ -107,7 +107,7 @@ func (h *handler) until(lost Dropped) (Dropped, *Closed) {
 // Each policy, for a peer that begins to read when messages have been dropped. Its
 // Pings are answered, and a Close that is hasty comes behind all that waits.
 func TestWhenFull(t *testing.T) {
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		for _, tt := range []struct {
 			name   string
 			policy Policy
@@ -303,7 +303,7 @@ func TestBudget(t *testing.T) {
 
 // Output that its peer does not take counts against the budget.
 func TestBudgetOfOutput(t *testing.T) {
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		h := w.handler()
 		budget := &pipeline.Budget{Max: 256 << 10}
 		p, conn := w.nonReading(h, &Options{MaxOut: 64 << 20, Budget: budget, CloseTimeout: 100 * time.Millisecond})
@@ -359,7 +359,7 @@ func TestBudgetOfCoders(t *testing.T) {
 // A client that sends on and on before it reads has its echoes all the same: when
 // half of what may wait for it does, it is not read either.
 func TestEchoToAClientThatReadsLate(t *testing.T) {
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		const size, many, most = 32 << 10, 400, 128 << 10
 		h := w.handler(echo)
 		p, _ := w.nonReading(h, &Options{MaxOut: most})

@@ -40,7 +40,7 @@ func TestListenerPanics(t *testing.T) {
 							panicHere()
 						case "/later":
 							conn := ctx.Sender()
-							time.AfterFunc(20*soon, func() { w.system.Root.Send(conn, &http.Response{Body: body("later")}) })
+							time.AfterFunc(6*soon, func() { w.system.Root.Send(conn, &http.Response{Body: body("later")}) })
 						default:
 							ctx.Respond(&http.Response{Body: body(r.URL.Path)})
 						}

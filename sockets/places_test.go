@@ -20,7 +20,7 @@ func TestResetsDoNotFreePlaces(t *testing.T) {
 	for name, caps := range map[string][2]int{"MaxConns": {places, 0}, "MaxConnsPerIP": {0, places}} {
 		for _, who := range []string{"shared", "spawned"} {
 			t.Run(name+", "+who, func(t *testing.T) {
-				everywhere(t, func(w *world) {
+				sampled(t, func(w *world) {
 					open := make(chan struct{})
 					opened := 0
 					h := w.spawned(func(actor.Context) { <-open })

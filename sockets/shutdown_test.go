@@ -50,7 +50,7 @@ func shutsDown(w *world, s *Server, want DrainResult) {
 // A turn that is blocked by code of the program keeps neither Shutdown nor Close; its
 // socket is closed, and when it goes on it ends as any other.
 func TestShutdownOfABlockedTurn(t *testing.T) {
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		for name, upgrade := range map[string]func(h *handler, release <-chan struct{}) *UpgradeServer{
 			"stage": func(h *handler, release <-chan struct{}) *UpgradeServer {
 				block := func(up, down pipeline.Sink) (onUp, onDown pipeline.Sink) {

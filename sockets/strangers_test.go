@@ -24,7 +24,7 @@ import (
 // SPINDRIFT_STRANGERS=10m has a thousand connections for that long.
 func TestStrangersShareNothing(t *testing.T) {
 	long, _ := time.ParseDuration(os.Getenv("SPINDRIFT_STRANGERS"))
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		s := &strangers{world: w, many: 24, last: 300 * time.Millisecond}
 		if long > 0 {
 			s.many, s.last = 1000, long/time.Duration(len(settings))

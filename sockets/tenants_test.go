@@ -86,7 +86,7 @@ func TestHandlerEndsItsGoroutine(t *testing.T) {
 // end, with an error that says so, when their credit's time is over: also those that had
 // sent little, and those that come later.
 func TestHandlerEndsItsGoroutineElsewhere(t *testing.T) {
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		h := w.spawned(func(ctx actor.Context) {
 			if f, ok := ctx.Message().(*frame.Frame); ok && f.String() == "exit" {
 				runtime.Goexit()

@@ -235,7 +235,7 @@ func TestProbeFailures(t *testing.T) {
 		"no end":           {hello, func(p *Probe) { p.ExpectEnd() }, []string{`expected the end of the connection, got text "hello"`}},
 		"the end":          {hello, func(p *Probe) { p.Reset(); p.ReceiveText(); p.ReceiveText() }, []string{"expected a text message, got the end of the connection: "}},
 		"a text, not ping": {hello, func(p *Probe) { p.ExpectPing() }, []string{`expected a ping, got text "hello"`}},
-		"a text, not pong": {hello, func(p *Probe) { p.SendPing("x"); p.ExpectPong("x") }, []string{`expected pong [78], got text "hello"`, "> ping [78]"}},
+		"a text, not pong": {hello, func(p *Probe) { synctest.Wait(); p.SendPing("x"); p.ExpectPong("x") }, []string{`expected pong [78], got text "hello"`, "> ping [78]"}},
 		"sent too late":    {say(frame.Close(1000, "")), func(p *Probe) { p.ExpectCompletion(); p.SendText("late") }, []string{`cannot send text "late"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
