@@ -10,6 +10,9 @@ CHECKS = tidy lint modules thorough fuzz cross vulnerabilities
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GREMLINS = github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
+APIDIFF = golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
+# Packages whose exported names are promised.
+PROMISED = frame pipeline sockets sockets/sockettest
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 help: ## list the targets
@@ -77,6 +80,18 @@ vulnerabilities: ## known vulnerabilities that our code, or code that it calls, 
 	    else cat vulnerabilities.log; exit 1; fi; \
 	done; rm -f vulnerabilities.log
 
+apidiff: ## what has changed since the last version in what is promised: it fails for what breaks programs
+	@last=$$(git describe --tags --abbrev=0 --match 'v[0-9]*' $(SINCE) 2>/dev/null) || { echo "skipped: there is no version yet"; exit 0; }; \
+	  tree=$$(mktemp -d) && git worktree add -q --detach $$tree $$last && trap 'git worktree remove --force '$$tree EXIT; broken=0; \
+	  for package in $(PROMISED); do \
+	    echo "== $$package since $$last"; \
+	    (cd $$tree && go run $(APIDIFF) -w $$tree/old.export ./$$package) && go run $(APIDIFF) $$tree/old.export ./$$package || exit 1; \
+	    [ -z "$$(go run $(APIDIFF) -incompatible $$tree/old.export ./$$package)" ] || broken=1; \
+	  done; exit $$broken
+
+release: ## try a version of all modules in step, without its tags: make release VERSION=v0.1.0
+	go run ./examples/tools/release -try $(VERSION)
+
 mutate: ## change frame and pipeline in one place at a time, to see whether their tests notice (an hour): MUTANTS.md in each
 	@set -e; for package in frame pipeline; do \
 	  echo "== mutants of $$package"; \
@@ -101,4 +116,4 @@ cluster-test: ## sockets/remote with 100 clients and the race detector: nodes ki
 interop: ## our server and client against other implementations: make interop PEERS=node CASES=text,tls
 	@cd examples/tools/interop && ./install.sh && go run . $(if $(PEERS),-peers '$(PEERS)') $(if $(CASES),-cases '$(CASES)')
 
-.PHONY: help run chat mutate test check checks $(CHECKS) autobahn bench idle soak interop cluster-test
+.PHONY: help run chat apidiff release mutate test check checks $(CHECKS) autobahn bench idle soak interop cluster-test
