@@ -156,7 +156,8 @@ func decode(node string, i *item, pack int) (any, error) {
 		return &actor.Touch{}, nil
 	case kindTouched:
 		m := new(wire.Touched)
-		return &actor.Touched{Who: &actor.PID{Address: node, Id: string(m.Who)}}, proto.Unmarshal(i.body, m)
+		err := proto.Unmarshal(i.body, m)
+		return &actor.Touched{Who: &actor.PID{Address: node, Id: string(m.Who)}}, err
 	case kindClosed:
 		m := new(wire.Closed)
 		err := proto.Unmarshal(i.body, m)

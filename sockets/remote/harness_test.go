@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -24,6 +25,7 @@ type machine struct {
 	*testing.T
 	system *actor.ActorSystem
 	node   *Node
+	at     string
 }
 
 func quietly() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
@@ -43,7 +45,15 @@ func start(t *testing.T, c Config) *machine {
 	}
 	m := &machine{T: t, system: sockets.NewSystem()}
 	var err error
-	m.node, err = Start(m.system, c.local())
+	c = c.local()
+	if c.Advertise != "" { // another port than that
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		m.at = l.Addr().String()
+		l.Close()
+		c.Addr = m.at
+	}
+	m.node, err = Start(m.system, c)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		m.node.Close()
@@ -219,3 +229,8 @@ func (l *logged) String() string {
 }
 
 func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+func noLog(*actor.ActorSystem) *slog.Logger { return quietly() }
+
+// listens is where the node listens, whatever it says to others.
+func (m *machine) listens() string { return m.at }

@@ -1,0 +1,150 @@
+package remote
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
+	"github.com/spindrift-go/spindrift/sockets"
+	"github.com/spindrift-go/spindrift/sockets/remote/wire"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+)
+
+// crosses sends one message through an outbox and a Pack, as nodes do.
+func crosses(t *testing.T, message any) any {
+	t.Helper()
+	kind, body, err := encode(message)
+	require.NoError(t, err)
+	m := outgoing{target: "t", sender: "s", kind: kind, body: body}
+	m.frame, _ = message.(*frame.Frame)
+	o := outbox{most: 1 << 30}
+	o.put(&m)
+	var got any
+	_, err = o.take(func(pack []byte) error {
+		require.NoError(t, proto.Unmarshal(pack, new(wire.Pack)), "it is a Pack for protobuf's own code")
+		return fields(pack, func(protowire.Number, uint64) {}, func(_ protowire.Number, b []byte) {
+			var i item
+			require.NoError(t, i.parse(b))
+			got, err = decode("node", &i, len(pack))
+			require.NoError(t, err)
+		})
+	})
+	require.NoError(t, err)
+	return got
+}
+
+func TestMessagesCross(t *testing.T) {
+	for _, m := range []any{
+		&actor.Touch{},
+		&pipeline.RoundTripTime{Duration: time.Second, Payload: []byte("p")},
+		&pipeline.Backpressure{Waiting: 3}, &pipeline.Drained{Waiting: 2}, &pipeline.Dropped{Messages: 1, Bytes: 9},
+		&pipeline.Leave{Code: 4000, Reason: "r\xff"}, &pipeline.Pause{}, &pipeline.Resume{}, &pipeline.Cut{},
+		&sockets.Flush{}, &sockets.Flushed{},
+		frame.Failure(frame.PolicyViolation, "why"),
+		&sockets.SetOptions{MaxFrame: -1, MaxMessage: 2, MaxFragments: 3, MessageTime: 4, ControlRate: 5, PingInterval: 6, PingTimeout: 7, MessageTimeout: 8,
+			CreditFrames: 9, CreditBytes: 10, CreditTimeout: 11, MaxOut: 12, SlowAfter: 13, MaxBurst: 14, HighWater: 15, LowWater: 16, WriteStall: 17, CloseTimeout: 18},
+		&pipeline.Closed{Code: 1000, Reason: "r\xff", Clean: true, By: pipeline.Peer},
+		&pipeline.Closed{Code: 1009, By: pipeline.Local, Err: frame.Failure(frame.TooBig, "big")},
+		&pipeline.Closed{Code: 1006, Err: pipeline.ErrCut},
+	} {
+		assert.Equal(t, fmt.Sprintf("%T%+v", m, m), fmt.Sprintf("%T%+v", crosses(t, m), crosses(t, m)))
+	}
+	assert.Equal(t, "hi", crosses(t, wrapperspb.String("hi")).(*wrapperspb.StringValue).Value)
+	assert.Equal(t, "node/x", func() string {
+		p := crosses(t, &actor.Touched{Who: actor.NewPID("n", "x")}).(*actor.Touched).Who
+		return p.Address + "/" + p.Id
+	}())
+}
+
+func TestFramesCross(t *testing.T) {
+	for _, size := range []int{0, 1, 125, 5000, 300 << 10} {
+		for op := range frame.Opcode(16) {
+			for _, rsv := range []byte{0, frame.RSV1, frame.RSV2 | frame.RSV3} {
+				f := frame.New(op, size)
+				f.Payload = f.Payload[:size]
+				f.Fin, f.RSV, f.NoCompress = size%2 == 0, rsv, size > 0
+				got := crosses(t, f).(*frame.Frame)
+				f.Length = int64(size)
+				require.Equal(t, []any{f.Header, f.NoCompress, len(f.Payload)}, []any{got.Header, got.NoCompress, len(got.Payload)})
+			}
+		}
+	}
+}
+
+// Of an error cross its text, and what errors.Is and errors.As find.
+func TestErrorsCross(t *testing.T) {
+	err := fmt.Errorf("read: %w, %w", io.ErrUnexpectedEOF, frame.Failure(frame.TooBig, "big"))
+	got := crosses(t, &pipeline.Closed{Err: err}).(*pipeline.Closed).Err
+	assert.Equal(t, err.Error(), got.Error())
+	assert.ErrorIs(t, got, io.ErrUnexpectedEOF)
+	assert.NotErrorIs(t, got, io.EOF)
+	var closed *frame.Error
+	require.ErrorAs(t, got, &closed)
+	assert.Equal(t, frame.TooBig, closed.Code)
+	assert.ErrorIs(t, errorIn(errorOut(&lostError{"n", errors.New("x")})), ErrLinkLost)
+}
+
+// A burst is cut into Packs between messages, and a full outbox takes nothing.
+func TestOutboxIsCutAndBounded(t *testing.T) {
+	o := outbox{most: 4 * packSize}
+	m := outgoing{target: "t", kind: kindFrame, frame: frame.Binary(make([]byte, packSize/4))}
+	n := 0
+	for {
+		_, full, ok := o.put(&m)
+		if full {
+			require.False(t, ok)
+			break
+		}
+		n++
+	}
+	o.ask(7)
+	packs, items := 0, 0
+	var ping uint64
+	_, err := o.take(func(pack []byte) error {
+		p := new(wire.Pack)
+		require.NoError(t, proto.Unmarshal(pack, p))
+		require.LessOrEqual(t, len(pack), 2*packSize)
+		require.Zero(t, ping, "it goes behind everything")
+		packs, items, ping = packs+1, items+len(p.Items), p.Ping
+		return nil
+	})
+	require.NoError(t, err)
+	assert.Equal(t, []any{n, uint64(7)}, []any{items, ping})
+	assert.GreaterOrEqual(t, packs, 4)
+	more, _ := o.take(nil)
+	assert.False(t, more)
+}
+
+// No bytes make the decoder panic.
+func TestBrokenPacks(t *testing.T) {
+	whole := pack(
+		&wire.Item{Target: []byte("t"), Header: []*wire.Field{{Name: []byte("n")}}, Body: &wire.Item_Frame{Frame: &wire.Frame{Head: 17, Payload: []byte("x")}}},
+		&wire.Item{Body: &wire.Item_Upgraded{Upgraded: &wire.Upgraded{Request: &wire.Request{Uri: []byte("%"), Tls: &wire.TLS{PeerCertificates: [][]byte{{1}}}}}}},
+		&wire.Item{Body: &wire.Item_Options{Options: &wire.Options{MaxFrame: 1}}}, &wire.Item{Body: &wire.Item_Closed{Closed: &wire.Closed{Err: &wire.Error{}}}},
+	)
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 20000 {
+		b := append([]byte(nil), whole...)
+		for range 1 + r.IntN(4) {
+			b[r.IntN(len(b))] = byte(r.Uint32())
+		}
+		_ = fields(b[:r.IntN(len(b)+1)], func(protowire.Number, uint64) {}, func(_ protowire.Number, b []byte) {
+			var i item
+			if i.parse(b) == nil {
+				i.headers()
+				decode("node", &i, len(b))
+				upgradedIn(i.body, new(connContext))
+			}
+		})
+	}
+}
