@@ -36,10 +36,7 @@ func (g *Group) join(s *stream) {
 	if g.size == 0 {
 		s.rt.shutdown.watch(g)
 	}
-	if s.next = g.first; s.next != nil {
-		s.next.prev = s
-	}
-	g.first = s
+	link(&g.first, s, inGroup)
 	g.size++
 	switch {
 	case g.cutting:
@@ -52,15 +49,7 @@ func (g *Group) join(s *stream) {
 func (g *Group) leave(s *stream) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if s.prev != nil {
-		s.prev.next = s.next
-	} else {
-		g.first = s.next
-	}
-	if s.next != nil {
-		s.next.prev = s.prev
-	}
-	s.next, s.prev = nil, nil
+	unlink(&g.first, s, inGroup)
 	g.working++
 	if g.leaving != nil && s.turnState != nil && s.outcome != nil &&
 		(errors.Is(s.outcome.Err, pipeline.ErrCloseTimeout) || errors.Is(s.outcome.Err, ErrStopped)) {
@@ -141,7 +130,7 @@ func (g *Group) members() []*actor.PID {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	pids := make([]*actor.PID, 0, g.size)
-	for s := g.first; s != nil; s = s.next {
+	for s := g.first; s != nil; s = s.inGroup.next {
 		pids = append(pids, s.ctx.Self())
 	}
 	return pids
@@ -159,7 +148,7 @@ func (g *Group) count() (cut, left int) {
 func (g *Group) abort() (stuck int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for s := g.first; s != nil; s = s.next {
+	for s := g.first; s != nil; s = s.inGroup.next {
 		s.transport.Abort()
 	}
 	return g.size + g.coming

@@ -67,7 +67,7 @@ func (d *sharedHandlers) at(address string) (all []handled) {
 		if key.node != address {
 			continue
 		}
-		for s := h.first; s != nil; s = s.nextOfTop {
+		for s := h.first; s != nil; s = s.ofHandler.next {
 			all = append(all, handled{h.pid, s})
 		}
 	}

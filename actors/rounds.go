@@ -51,7 +51,7 @@ const (
 func (h *sharedHandler) tell(message any) {
 	told := 0
 	s := h.first
-	for ; s != nil && told < tellBatch; s = s.nextOfTop {
+	for ; s != nil && told < tellBatch; s = s.ofHandler.next {
 		s.mailbox.PostUserMessage(message)
 		told++
 	}
@@ -59,7 +59,7 @@ func (h *sharedHandler) tell(message any) {
 		return
 	}
 	var rest []*dispatch.Mailbox // what has ended meanwhile takes no message
-	for ; s != nil; s = s.nextOfTop {
+	for ; s != nil; s = s.ofHandler.next {
 		rest = append(rest, &s.mailbox)
 	}
 	tellLater(rest, message)

@@ -76,10 +76,7 @@ func (d *sharedHandlers) add(s *stream, pid *actor.PID) (h *sharedHandler, fresh
 		}
 		d.byPID[key] = h
 	}
-	if s.nextOfTop = h.first; s.nextOfTop != nil {
-		s.nextOfTop.prevOfTop = s
-	}
-	h.first = s
+	link(&h.first, s, ofHandler)
 	return h, fresh
 }
 
@@ -111,15 +108,7 @@ func (d *sharedHandlers) leave(s *stream, h *sharedHandler) {
 func (d *sharedHandlers) remove(s *stream, h *sharedHandler) (last bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if s.prevOfTop != nil {
-		s.prevOfTop.nextOfTop = s.nextOfTop
-	} else {
-		h.first = s.nextOfTop
-	}
-	if s.nextOfTop != nil {
-		s.nextOfTop.prevOfTop = s.prevOfTop
-	}
-	s.nextOfTop, s.prevOfTop = nil, nil
+	unlink(&h.first, s, ofHandler)
 	if h.first != nil {
 		return false
 	}

@@ -28,17 +28,15 @@ type stream struct {
 	changer    Changer // nil: no message changes anything
 	timers     timers
 
-	group *Group
-	next  *stream // in the group
-	prev  *stream
-	life  Lifetime // nil: nobody hears of the end
-	watch *watch   // nil: nobody looks on
+	group   *Group
+	inGroup links[stream]
+	life    Lifetime // nil: nobody hears of the end
+	watch   *watch   // nil: nobody looks on
 
 	top       top
 	handler   *dispatch.Mailbox // of the actor on top; nil: there is none, or its mailbox is not ours
 	again     Again             // nil: nothing is told to a handler that was restarted
-	nextOfTop *stream           // of the connections of a shared handler
-	prevOfTop *stream
+	ofHandler links[stream]     // of a shared handler: its other connections
 	credit    credit
 
 	lastRead    time.Duration
@@ -245,7 +243,7 @@ func (s *stream) burstEnded() {
 		if ok {
 			l.outputLeft(left)
 		}
-		for sub := s.subscriptions; sub != nil; sub = sub.next {
+		for sub := s.subscriptions; sub != nil; sub = sub.links.next {
 			sub.outputLeft(left)
 		}
 	}

@@ -51,8 +51,8 @@ type Subscription struct {
 	waiting atomic.Int64 // bytes of output that the socket had not taken when the connection last looked, and those posted since
 	ended   atomic.Bool  // Ended was called
 
-	next, prev *Subscription // of the connection; changed in its turns
-	listed     bool          // it is one of them; likewise
+	links  links[Subscription] // of the connection; changed in its turns
+	listed bool                // it is one of them; likewise
 }
 
 // unsubscribe ends a Subscription.
@@ -127,10 +127,8 @@ func (c *conn) subscribe(sub *Subscription) {
 		sub.end()
 		return
 	}
-	if sub.next = s.subscriptions; sub.next != nil {
-		sub.next.prev = sub
-	}
-	s.subscriptions, sub.listed = sub, true
+	link(&s.subscriptions, sub, ofStream)
+	sub.listed = true
 }
 
 func (c *conn) unsubscribe(sub *Subscription) {
@@ -138,26 +136,17 @@ func (c *conn) unsubscribe(sub *Subscription) {
 	if !ok || !sub.listed {
 		return
 	}
-	if sub.prev != nil {
-		sub.prev.next = sub.next
-	} else {
-		s.subscriptions = sub.next
-	}
-	if sub.next != nil {
-		sub.next.prev = sub.prev
-	}
-	sub.next, sub.prev, sub.listed = nil, nil, false
+	unlink(&s.subscriptions, sub, ofStream)
+	sub.listed = false
 }
 
 // endSubscriptions tells the subscribers of a connection that has ended.
 func (s *stream) endSubscriptions() {
-	for sub := s.subscriptions; sub != nil; {
-		next := sub.next
-		sub.next, sub.prev, sub.listed = nil, nil, false
+	for sub := s.subscriptions; sub != nil; sub = s.subscriptions {
+		unlink(&s.subscriptions, sub, ofStream)
+		sub.listed = false
 		sub.end()
-		sub = next
 	}
-	s.subscriptions = nil
 }
 
 // outputLeft is told how much output waits at the end of a burst. What was posted meanwhile
