@@ -17,8 +17,9 @@ type UpgradeClient struct {
 	FrameHandler *actor.PID       // gets the connection's messages, an actor of the same system, or with sockets/remote of another node; or
 	Spawn        *actor.Props     // the handler to start for this connection, which ends with it; its mailbox is replaced by the dispatcher's
 	Stages       []pipeline.Stage // extra ones, from handler to wire, below AutoPong and AutoPing
+	Request      *http.Request    // a GET whose path, query, header and Host the handshake has; nil: those of the URL dialled. Its header counts in the place of Header's
 	Header       http.Header      // added to the request: Origin, Cookie, Authorization; Sec-WebSocket-Protocol adds to Options.Subprotocols
-	Path         string           // path and query of the request; "": those of the URL dialled
+	Path         string           // path and query of the request; "": those of Request, or of the URL dialled
 	Options      *Options         // nil: the defaults
 
 	Dialer Dialer // how DialActor connects
@@ -141,7 +142,7 @@ func (u *UpgradeClient) plan(system *actor.ActorSystem, a *shaken) *actors.Plan 
 			Compressed:  a.Deflate != nil,
 			Extensions:  a.List,
 		},
-		Limits:   o.limits,
+		Limits:   o.limits[index(u.receiver != nil)],
 		Changer:  o,
 		Portable: o.Portable,
 		Life:     life,

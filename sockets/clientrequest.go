@@ -31,6 +31,14 @@ func (u *UpgradeClient) request(base *url.URL, jar http.CookieJar) (*http.Reques
 		}
 		r.Header[name] = append(r.Header[name], values...)
 	}
+	if q := u.Request; q != nil {
+		for name, values := range q.Header {
+			r.Header[name] = slices.Clone(values)
+		}
+		if q.Host != "" && (q.URL == nil || q.Host != q.URL.Host) {
+			r.Host = q.Host
+		}
+	}
 	if target.User != nil && r.Header.Get("Authorization") == "" {
 		password, _ := target.User.Password()
 		r.SetBasicAuth(target.User.Username(), password)
@@ -43,9 +51,28 @@ func (u *UpgradeClient) request(base *url.URL, jar http.CookieJar) (*http.Reques
 	return r, u.Options.recipe().offer(r)
 }
 
+// usable says what keeps r from being a handshake.
+func usable(r *http.Request) error {
+	switch {
+	case r.Method != "" && r.Method != http.MethodGet:
+		return fmt.Errorf("method of a handshake is GET, not %q", r.Method)
+	case r.Body != nil && r.Body != http.NoBody:
+		return errors.New("a handshake has no body")
+	}
+	return nil
+}
+
 // target is the URL of the request.
 func (u *UpgradeClient) target(base *url.URL) (*url.URL, error) {
 	target := *base
+	if q := u.Request; q != nil {
+		if err := usable(q); err != nil {
+			return nil, err
+		}
+		if q.URL != nil {
+			target.Path, target.RawPath, target.RawQuery = q.URL.Path, q.URL.RawPath, q.URL.RawQuery
+		}
+	}
 	if u.Path != "" {
 		path, err := url.Parse(u.Path)
 		if err != nil {

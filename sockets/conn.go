@@ -36,6 +36,7 @@ type Conn struct {
 
 	mu        sync.Mutex
 	queue     []received     // handed over and not received yet
+	unread    int            // bytes in queue
 	work      []int          // marks of what was received and is not known to be worked through, oldest first
 	taken     int            // pieces that were received
 	keeping   bool           // who has received them says when they are worked through
@@ -171,7 +172,7 @@ func (c *Conn) abandon() (first bool) {
 		}
 		c.handle.WorkedThrough(r.marks)
 	}
-	c.queue = nil
+	c.queue, c.unread = nil, 0
 	c.release(len(c.work))
 	c.signal()
 	return first

@@ -115,6 +115,7 @@ func (c *Conn) take() received {
 	r := c.queue[0]
 	c.queue[0] = received{}
 	if r.frame != nil {
+		c.unread -= len(r.frame.Payload)
 		c.work = append(c.work, r.marks)
 		c.taken++
 	}
@@ -160,7 +161,8 @@ func (c *Conn) ReceiveText(ctx context.Context) (string, error) {
 }
 
 // ReceiveBinary is Receive for a connection that speaks binary: it returns a
-// *[MessageTypeError], which has the message, if that is text. The bytes are the caller's.
+// *[MessageTypeError], which has the message, if that is text. With Options.SkipOthers it
+// waits for the next one, as ReceiveText does then. The bytes are the caller's.
 func (c *Conn) ReceiveBinary(ctx context.Context) ([]byte, error) {
 	f, err := c.receive(ctx, frame.OpBinary)
 	if err != nil {
@@ -195,11 +197,16 @@ func (e *MessageTypeError) Error() string {
 }
 
 func (c *Conn) receive(ctx context.Context, want frame.Opcode) (*frame.Frame, error) {
-	f, err := c.Receive(ctx)
-	if err == nil && f.Opcode != want {
-		return nil, &MessageTypeError{want, f}
+	for {
+		f, err := c.Receive(ctx)
+		switch {
+		case err != nil || f.Opcode == want:
+			return f, err
+		case !c.terms.SkipOthers:
+			return nil, &MessageTypeError{want, f}
+		}
+		f.Release()
 	}
-	return f, err
 }
 
 // Messages iterates over what is received until the connection or ctx ends. An end that

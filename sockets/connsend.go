@@ -72,6 +72,10 @@ func (c *Conn) reserve(ctx context.Context, size int) error {
 	if c.handle.Reserve(size) {
 		return nil
 	}
+	if c.terms.WhenUnsent == Fail {
+		c.handle.Post(ErrUnsent)
+		return ErrUnsent
+	}
 	for {
 		space := c.handle.Space()
 		if c.handle.Reserve(size) {

@@ -35,6 +35,7 @@ func (t *connTop) Deliver(items []any) {
 				m.Release()
 			case !m.Opcode.Control():
 				c.queue = append(c.queue, received{frame: m})
+				c.unread += len(m.Payload)
 			}
 		case *RoundTripTime:
 			if reply, ok := c.pings[string(m.Payload)]; ok {
@@ -62,6 +63,9 @@ func (t *connTop) Deliver(items []any) {
 	}
 	if len(c.queue) > 0 {
 		c.signal()
+	}
+	if c.terms.WhenUnread == Fail && !c.discard && !c.ended && c.full() {
+		c.handle.Post(ErrUnread)
 	}
 }
 

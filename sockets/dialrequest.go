@@ -22,6 +22,9 @@ func DialActorRequest(system *actor.ActorSystem, r *http.Request, c *http.Client
 		return nil, &dialError{"dial", "", errors.New("no URL")}
 	}
 	address := r.URL.String()
+	if err := usable(r); err != nil {
+		return nil, &dialError{"dial", address, err}
+	}
 	v, err := u.like(r, c)
 	if err != nil {
 		return nil, &dialError{"dial", address, err}
@@ -29,28 +32,26 @@ func DialActorRequest(system *actor.ActorSystem, r *http.Request, c *http.Client
 	return DialActor(r.Context(), system, address, v)
 }
 
+// DialRequest is [Dial] on the terms of net/http, as [DialActorRequest] is DialActor: the same
+// request and the same client as for plain HTTP open a WebSocket. What o has besides counts.
+func DialRequest(r *http.Request, c *http.Client, o *DialOptions) (*Conn, error) {
+	conn := newConn()
+	if o == nil {
+		o = new(DialOptions)
+	}
+	if _, err := DialActorRequest(o.System, r, c, o.upgrade(conn)); err != nil {
+		return nil, err
+	}
+	return conn.whenOpen()
+}
+
 // like is u with what r and c say.
 func (u *UpgradeClient) like(r *http.Request, c *http.Client) (*UpgradeClient, error) {
 	if u == nil {
 		u = new(UpgradeClient)
 	}
-	switch {
-	case r.Method != "" && r.Method != http.MethodGet:
-		return nil, fmt.Errorf("method of a handshake is GET, not %q", r.Method)
-	case r.Body != nil && r.Body != http.NoBody:
-		return nil, errors.New("a handshake has no body")
-	}
 	v := *u
-	v.Header = u.Header.Clone()
-	if v.Header == nil {
-		v.Header = http.Header{}
-	}
-	for name, values := range r.Header {
-		v.Header[name] = values
-	}
-	if r.Host != "" && r.Host != r.URL.Host {
-		v.Header["Host"] = []string{r.Host}
-	}
+	v.Request = r
 	return &v, v.Dialer.like(c)
 }
 

@@ -50,6 +50,65 @@ func TestDialActorRequest(t *testing.T) {
 	})
 }
 
+// A request that plain HTTP could send, its client and all, opens a Conn.
+func TestDialRequestOfNetHTTP(t *testing.T) {
+	everywhere(t, func(w *world) {
+		addr := w.session(nil, func(ctx context.Context, c *Conn) error {
+			r := c.Request()
+			user, _, _ := r.BasicAuth()
+			return c.SendText(ctx, strings.Join([]string{user, r.Host, r.RequestURI, r.Header.Get("Cookie"), r.Header.Get("X")}, " "))
+		})
+		scheme := map[bool]string{true: "https", false: "http"}[w.tls]
+		jar, _ := cookiejar.New(nil)
+		jar.SetCookies(&url.URL{Scheme: scheme, Host: addr}, []*http.Cookie{{Name: "a", Value: "1"}})
+		client := &http.Client{Jar: jar, Timeout: testTimeout, Transport: &http.Transport{TLSClientConfig: clientTLS()}}
+		r, err := http.NewRequestWithContext(w.Context(), "GET", scheme+"://"+addr+"/chat?x", nil)
+		require.NoError(w, err)
+		r.SetBasicAuth("ann", "secret")
+		r.Header.Set("X", "mine")
+		c, err := DialRequest(r, client, &DialOptions{System: w.system, Options: &Options{Portable: w.portable}, Header: http.Header{"X": {"theirs"}}})
+		require.NoError(w, err)
+		w.Cleanup(c.Cut)
+		got, err := c.ReceiveText(w.within())
+		require.NoError(w, err)
+		assert.Equal(w, "ann "+addr+" /chat?x a=1 mine", got)
+		assert.Len(w, r.Header, 2, "it is not changed")
+	})
+	_, err := DialRequest(nil, nil, nil)
+	assert.ErrorContains(t, err, "no URL")
+}
+
+// An UpgradeClient takes a whole request, on a connection that spoke HTTP before too.
+func TestUpgradeClientTakesARequest(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.handler()
+		addr := w.websocket(&UpgradeServer{FrameHandler: h.pid})
+		r := w.get("http://elsewhere.example/path/of%2Fmine?q=1")
+		r.Host = "named.example"
+		r.Header = http.Header{"X": {"1", "2"}, "Authorization": {"Bearer t"}}
+		conn, err := Connect(w.Context(), w.system, map[bool]string{true: "https", false: "http"}[w.tls]+"://"+addr, &Dialer{TLS: clientTLS()})
+		require.NoError(w, err)
+		mine := w.handler()
+		answer, err := w.system.Root.RequestFuture(conn, &UpgradeClient{FrameHandler: mine.pid, Request: r, Options: &Options{Portable: w.portable}}, testTimeout).Result()
+		require.NoError(w, err)
+		require.IsType(w, &http.Response{}, answer, "%v", answer)
+		_, up := h.upgraded()
+		assert.Equal(w, "/path/of%2Fmine?q=1", up.Request.RequestURI)
+		assert.Equal(w, "named.example", up.Request.Host)
+		assert.Equal(w, []string{"1", "2"}, up.Request.Header["X"])
+		assert.Equal(w, "Bearer t", up.Request.Header.Get("Authorization"))
+		mine.upgraded()
+		w.ended(conn)
+		expect[*Closed](h)
+	})
+	w := newWorld(t, bare)
+	u := w.client(w.handler())
+	u.Request = w.get("ws://a.example/")
+	u.Request.Method = "PUT"
+	_, err := DialActor(t.Context(), w.system, "ws://127.0.0.1:1/", u)
+	assert.ErrorContains(t, err, `method of a handshake is GET, not "PUT"`)
+}
+
 func TestDialActorRequestMistakes(t *testing.T) {
 	w := newWorld(t, bare)
 	u := w.client(w.handler())

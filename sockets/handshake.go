@@ -3,6 +3,7 @@ package sockets
 import (
 	"crypto/sha1"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -111,6 +112,19 @@ func tokens(values []string) (list []string) {
 		}
 	}
 	return list
+}
+
+// subprotocol is what a server chooses for r, "" for none.
+func (o *Options) subprotocol(r *http.Request) (string, error) {
+	offered := Subprotocols(r)
+	if o.ChooseSubprotocol == nil {
+		return choose(o.Subprotocols, offered), nil
+	}
+	p, err := o.ChooseSubprotocol(r)
+	if err == nil && p != "" && !slices.Contains(offered, p) { // RFC 6455 4.2.2
+		err = fmt.Errorf("ChooseSubprotocol chose %q, which was not offered", p)
+	}
+	return p, err
 }
 
 // choose picks the first subprotocol of ours that the client offers, "" if none.

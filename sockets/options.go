@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/spindrift-go/spindrift/actors"
@@ -15,6 +16,7 @@ import (
 type Options struct {
 	// Of the handshake.
 	Subprotocols       []string              // served or offered, in order of preference
+	ChooseSubprotocol  ChooseSubprotocol     // server: chooses by the request, in place of Subprotocols; nil: those count
 	RequireSubprotocol bool                  // server: refuse who offers none of them with 400
 	AllowedOrigins     []string              // server: besides the same origin; see OriginAllowed
 	AllowedHosts       []string              // server: that a request may name, else 421; see HostAllowed; nil: any
@@ -30,6 +32,11 @@ type Options struct {
 	ControlRate  int           // control frames a second, sustained: 200; over it: 1008 (live)
 	Stream       bool          // hand over the pieces of messages as they arrive, instead of whole messages
 	StreamOver   int64         // bytes: a longer message comes as a *Message that can be read while it arrives; 0: none does. MaxMessage and MaxFrame bound it as ever
+
+	// Of a Conn.
+	SkipOthers bool  // ReceiveText and ReceiveBinary pass over messages of the other type, in place of a MessageTypeError
+	WhenUnread Bound // when CreditFrames messages or CreditBytes of them wait to be received: Wait, so does the peer; Fail: 1008 and ErrUnread
+	WhenUnsent Bound // when HighWater of output waits and more is to be sent: Wait, so does Send; Fail: 1008 and ErrUnsent. A Writer waits
 
 	// Of Pings and Pongs, and of silence.
 	NoAutoPong     bool          // leave it to the handler, or a stage, to answer Pings
@@ -62,6 +69,10 @@ type Options struct {
 	MaskGen  func() [4]byte // client: keys for its frames, for tests; nil: crypto/rand
 	Portable bool           // a goroutine for each connection instead of the system's poller
 }
+
+// ChooseSubprotocol returns the subprotocol of a connection, one of those that [Subprotocols]
+// lists of its request, or "". The error refuses the request, as that of Handler.New does.
+type ChooseSubprotocol = func(r *http.Request) (string, error)
 
 // extensions is what is negotiated.
 func (o *Options) extensions() pipeline.Extensions {

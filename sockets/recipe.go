@@ -15,7 +15,7 @@ type recipe struct {
 	Options                      // as they were at first use
 	top      pipeline.Part       // without extra stages
 	cores    [2][2]pipeline.Part // without extensions: of a server or a client; of a handler or a Conn
-	limits   *actors.Limits
+	limits   [2]*actors.Limits   // of a handler or a Conn
 	deflated pipeline.Shared
 }
 
@@ -23,7 +23,7 @@ type recipe struct {
 var nothing = new(pipeline.Agreed)
 
 func newRecipe(o *Options) *recipe {
-	r := &recipe{Options: *o, top: o.top(nil), limits: o.limits()}
+	r := &recipe{Options: *o, top: o.top(nil), limits: [2]*actors.Limits{o.limits(), o.connLimits()}}
 	r.Observers = nil // those of o count: one that knows o would keep it here for ever
 	for i := range r.cores {
 		r.cores[i][0] = o.core(i == 1, false, nothing, nil)

@@ -125,11 +125,15 @@ func Dial(ctx context.Context, address string, o *DialOptions) (*Conn, error) {
 		o = new(DialOptions)
 	}
 	c := newConn()
-	u := &UpgradeClient{Header: o.Header, Options: o.Options, Dialer: o.Dialer, receiver: c.top()}
-	if _, err := DialActor(ctx, o.System, address, u); err != nil {
+	if _, err := DialActor(ctx, o.System, address, o.upgrade(c)); err != nil {
 		return nil, err
 	}
 	return c.whenOpen()
+}
+
+// upgrade is how c becomes a connection.
+func (o *DialOptions) upgrade(c *Conn) *UpgradeClient {
+	return &UpgradeClient{Header: o.Header, Options: o.Options, Dialer: o.Dialer, receiver: c.top()}
 }
 
 // whenOpen waits for the turn in which the connection begins, which may be its last.

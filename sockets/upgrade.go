@@ -1,7 +1,6 @@
 package sockets
 
 import (
-	"cmp"
 	"fmt"
 	"net"
 	"net/http"
@@ -153,8 +152,16 @@ func (u *upgrade) judge() (key string, o *recipe, err error) {
 // negotiate plans the pipeline, if there is a place for it.
 func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 	r := u.request
-	protocol := cmp.Or(u.protocol, choose(o.Subprotocols, tokens(r.Header["Sec-Websocket-Protocol"])))
-	if protocol == "" && o.RequireSubprotocol {
+	protocol, err := u.protocol, error(nil)
+	if protocol == "" {
+		protocol, err = o.subprotocol(r)
+	}
+	switch {
+	case err != nil:
+		return err
+	case protocol == "" && o.RequireSubprotocol && o.ChooseSubprotocol != nil:
+		return refuse(http.StatusBadRequest, "none of the subprotocols is served here")
+	case protocol == "" && o.RequireSubprotocol:
 		return refuse(http.StatusBadRequest, "subprotocol must be one of: "+strings.Join(o.Subprotocols, ", "))
 	}
 	agreed, err := o.extensions().Accept(r.Header["Sec-Websocket-Extensions"])
@@ -183,7 +190,7 @@ func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 		Spawn:    u.terms.Spawn,
 		Receiver: receiverOn(u.receiver, o),
 		Hello:    &hello.Upgraded,
-		Limits:   o.limits,
+		Limits:   o.limits[index(u.receiver != nil)],
 		Changer:  o,
 		Portable: o.Portable,
 		Life:     tenant,

@@ -1,0 +1,148 @@
+package sockets
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A Conn that nobody receives from ends when as much waits as may, if it was told so, and not
+// before; what it had room for is received first. One that was not told waits.
+func TestWhenUnread(t *testing.T) {
+	for name, o := range map[string]*Options{
+		"by count": {WhenUnread: Fail, CreditFrames: 10},
+		"by bytes": {WhenUnread: Fail, CreditBytes: 10_000},
+	} {
+		everywhere(t, func(w *world) {
+			w.in(name, func(w *world) {
+				served, received := make(chan *Conn, 1), make(chan struct{})
+				defer close(received)
+				addr := w.session(o, func(ctx context.Context, c *Conn) error {
+					for range 7 { // some way into what the connection gives credit for
+						if _, err := c.Receive(ctx); err != nil {
+							return err
+						}
+					}
+					served <- c
+					<-received
+					return nil
+				})
+				c := w.open(addr, nil)
+				send := func(n int) {
+					for range n {
+						require.NoError(w, c.SendBinary(w.within(), make([]byte, 1000)))
+					}
+				}
+				send(7)
+				server := <-served
+				send(9)
+				require.True(w, until(func() bool {
+					server.mu.Lock()
+					defer server.mu.Unlock()
+					return len(server.queue) == 9
+				}))
+				_, err := c.Ping(w.within())
+				require.NoError(w, err, "there is room")
+				send(1)
+				_, err = c.Receive(w.within())
+				assert.Equal(w, frame.PolicyViolation, CloseCode(err))
+				<-server.Done()
+				for range 10 {
+					_, err := server.Receive(w.within())
+					require.NoError(w, err)
+				}
+				_, err = server.Receive(w.within())
+				assert.ErrorIs(w, err, ErrUnread)
+				assert.Equal(w, frame.PolicyViolation, CloseCode(err))
+			})
+		})
+	}
+}
+
+// A Conn whose peer takes nothing ends at once, if it was told so.
+func TestWhenUnsent(t *testing.T) {
+	everywhere(t, func(w *world) {
+		addr := w.session(nil, func(ctx context.Context, c *Conn) error { <-c.Done(); return nil })
+		c := w.open(addr, &Options{WhenUnsent: Fail, HighWater: 32 << 10, CloseTimeout: 100 * time.Millisecond})
+		var err error
+		sent := 0
+		for err == nil && sent < 64<<20 {
+			err = c.SendBinary(context.Background(), make([]byte, 16<<10))
+			sent += 16 << 10
+		}
+		assert.ErrorIs(w, err, ErrUnsent)
+		assert.Greater(w, sent, 32<<10)
+		<-c.Done()
+		assert.ErrorIs(w, c.Close(frame.Normal, ""), ErrUnsent)
+	})
+}
+
+// A message of the other type is an error that has it, and the next one is received; or it is
+// passed over.
+func TestSkipOthers(t *testing.T) {
+	everywhere(t, func(w *world) {
+		for name, o := range map[string]*Options{"told": {}, "skipped": {SkipOthers: true}} {
+			w.in(name, func(w *world) {
+				addr := w.session(nil, echoes)
+				c := w.open(addr, o)
+				require.NoError(w, c.SendBinary(w.within(), []byte("binary")))
+				require.NoError(w, c.SendText(w.within(), "text"))
+				text, err := c.ReceiveText(w.within())
+				if !o.SkipOthers {
+					var other *MessageTypeError
+					require.ErrorAs(w, err, &other)
+					assert.Equal(w, "binary", other.Message.String())
+					assert.EqualError(w, err, "sockets: received a binary message where text was expected")
+					text, err = c.ReceiveText(w.within())
+				}
+				require.NoError(w, err)
+				assert.Equal(w, "text", text)
+			})
+		}
+	})
+}
+
+// The subprotocol is chosen by the request, among those that it offers.
+func TestChooseSubprotocol(t *testing.T) {
+	w := newWorld(t, bare)
+	choose := func(r *http.Request) (string, error) {
+		switch r.URL.RawQuery {
+		case "last":
+			all := Subprotocols(r)
+			return all[len(all)-1], nil
+		case "refuse":
+			return "", &Refusal{Status: http.StatusForbidden, Reason: "not for you"}
+		case "invent":
+			return "c", nil
+		case "panic":
+			panic("on purpose")
+		}
+		return "", nil
+	}
+	addr := w.session(&Options{ChooseSubprotocol: choose, Subprotocols: []string{"a"}}, echoes)
+	strict := w.session(&Options{ChooseSubprotocol: choose, RequireSubprotocol: true}, echoes)
+	for _, test := range []struct {
+		addr, query, protocol string
+		status                int
+	}{
+		{addr, "last", "b", 101},
+		{addr, "none", "", 101},
+		{addr, "refuse", "", 403},
+		{addr, "invent", "", 500},
+		{addr, "panic", "", 500},
+		{strict, "none", "", 400},
+	} {
+		p := w.dial(test.addr)
+		p.send(strings.Replace(handshake(test.addr, "Sec-WebSocket-Protocol: a, b"), "/chat", "/chat?"+test.query, 1))
+		r := p.answer(http.MethodGet)
+		assert.Equal(t, test.status, r.StatusCode, "%+v", test)
+		assert.Equal(t, test.protocol, r.Header.Get("Sec-WebSocket-Protocol"), "%+v", test)
+		p.Close()
+	}
+}
