@@ -14,8 +14,8 @@ import (
 // Dispatcher runs actors' turns: at most GOMAXPROCS workers drain one queue of ready mailboxes. A goroutine for each burst would grow its
 // stack anew every time, and one for each ready actor would touch thousands of cold stacks; a few workers stay warm.
 //
-// A handler may block. It then delays the others once, for 2 to 3 ms: the watch replaces its worker and marks the mailbox, whose
-// later turns run on goroutines of their own until it has been quick for a while.
+// A handler may block. It then delays the others for 2 to 3 ms: the watch replaces its worker and marks the mailbox, whose next turns
+// run on goroutines of their own. One that blocks there, or again soon, has such turns until it has been quick for a while.
 type Dispatcher struct {
 	// OnPanic, if it is set before the first turn, is called within the panic of an actor that has panicked at a message, before
 	// its supervisor hears of it.
@@ -117,7 +117,7 @@ func (d *Dispatcher) Post(ms []*Mailbox) {
 
 // queue makes a turn wait for a worker, or gives it a goroutine of its own if its mailbox has blocked a worker lately.
 func (d *Dispatcher) queue(turn any) {
-	if m, ok := turn.(*Mailbox); ok && m.slowPenalty > 0 {
+	if m, ok := turn.(*Mailbox); ok && m.penalty.owed > 0 {
 		w := d.engage()
 		w.dedicated = m
 		w.wake()
@@ -184,6 +184,9 @@ func (d *Dispatcher) take(w *worker) bool {
 	if w.index >= 0 && len(d.active) <= d.maxActive {
 		if turn, ok := d.ready.pop(); ok {
 			w.turn = turn
+			if m, ok := turn.(*Mailbox); ok {
+				m.penalty.forget()
+			}
 			next := d.hire()
 			d.mu.Unlock()
 			next.wake()
@@ -263,13 +266,7 @@ func (w *worker) runDedicated() {
 func (d *Dispatcher) forgives(m *Mailbox, took time.Duration) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	switch {
-	case took >= tick:
-		m.slowPenalty = maxPenalty
-	case m.slowPenalty > 0:
-		m.slowPenalty--
-	}
-	return m.slowPenalty == 0
+	return m.penalty.judge(took)
 }
 
 // leave is the end of the goroutine. It was dismissed, or its turn has called runtime.Goexit: then the mailbox goes on elsewhere.

@@ -32,7 +32,14 @@ func box(d *Dispatcher, handle func(message any)) *Mailbox {
 func owes(m *Mailbox) int {
 	m.dispatcher.mu.Lock()
 	defer m.dispatcher.mu.Unlock()
-	return int(m.slowPenalty)
+	return int(m.penalty.owed)
+}
+
+// punish makes m one that has blocked.
+func punish(m *Mailbox, owed int) {
+	m.dispatcher.mu.Lock()
+	defer m.dispatcher.mu.Unlock()
+	m.penalty.owed = uint8(owed)
 }
 
 func TestDispatcherIsFair(t *testing.T) {
@@ -123,6 +130,7 @@ func TestBlockerIsDedicatedUntilForgiven(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, 3*tick, answer(), "the first time costs three looks")
 		time.Sleep(2 * time.Second)
+		require.Equal(t, trial, owes(blocker))
 
 		blocker.PostUserMessage(time.Second)
 		synctest.Wait()
@@ -142,11 +150,35 @@ func TestBlockerIsDedicatedUntilForgiven(t *testing.T) {
 	})
 }
 
+// A mailbox that blocks now and then is caught the second time, not at each: its trial is short, but it is remembered.
+func TestBlockerThatIsQuickBetween(t *testing.T) {
+	single(t)
+	bubble(t, func(t *testing.T, d *Dispatcher) {
+		m := box(d, func(message any) { time.Sleep(message.(time.Duration)) })
+		say := func(times int, d time.Duration) {
+			for range times {
+				m.PostUserMessage(d)
+				synctest.Wait()
+			}
+			time.Sleep(2 * d)
+		}
+		say(1, time.Second)
+		require.Equal(t, trial, owes(m))
+		say(2*trial, 0)
+		require.Zero(t, owes(m), "believed")
+		say(1, time.Second)
+		require.Equal(t, maxPenalty, owes(m), "once")
+		say(maxPenalty, 0)
+		say(1, time.Second)
+		require.Equal(t, trial, owes(m), "quick for long enough, the first time is forgotten")
+	})
+}
+
 func TestForgivenInTheMiddleOfItsMessages(t *testing.T) {
 	bubble(t, func(t *testing.T, d *Dispatcher) {
 		n := 0
 		m := box(d, func(any) { n++ })
-		m.slowPenalty = maxPenalty
+		punish(m, maxPenalty)
 		m.mu.Lock()
 		for range 3 * maxPenalty {
 			m.user.push(1)
@@ -174,7 +206,7 @@ func TestGoexitLosesNoWorker(t *testing.T) {
 		}
 		synctest.Wait()
 		require.Equal(t, 20, n)
-		m.slowPenalty = maxPenalty
+		punish(m, maxPenalty)
 		m.PostUserMessage("exit")
 		m.PostUserMessage("stay")
 		synctest.Wait()
@@ -192,7 +224,7 @@ func TestGoexitLosesNoWorker(t *testing.T) {
 // on one that it has set to work.
 func TestLabelsAreTakenBack(t *testing.T) {
 	single(t)
-	for _, penalty := range []uint8{0, maxPenalty} {
+	for _, penalty := range []int{0, maxPenalty} {
 		bubble(t, func(t *testing.T, d *Dispatcher) {
 			labels := func() string {
 				var b strings.Builder
@@ -223,9 +255,7 @@ func TestLabelsAreTakenBack(t *testing.T) {
 				pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("tenant", "secret")))
 				look.PostUserMessage(1)
 			})
-			d.mu.Lock()
-			m.slowPenalty = penalty
-			d.mu.Unlock()
+			punish(m, penalty)
 			m.PostUserMessage(1)
 			synctest.Wait()
 			d.Schedule(func() {
@@ -286,7 +316,7 @@ func TestKeep(t *testing.T) {
 		var asleep sync.WaitGroup
 		for range 10 { // turns that are many, blocked, or not those of mailboxes
 			m.PostUserMessage(1)
-			busy.slowPenalty = 1
+			punish(busy, 1)
 			busy.PostUserMessage(open)
 			asleep.Add(1)
 			d.Schedule(func() { defer asleep.Done(); time.Sleep(10 * tick) })
@@ -303,7 +333,7 @@ func TestPostAdmitsAll(t *testing.T) {
 		for i := range 128 {
 			m := d.Mailbox().(*Mailbox)
 			m.hooks = counter{&signals}
-			m.slowPenalty = uint8(i % 2) // every other has blocked
+			punish(m, i%2) // every other has blocked
 			m.Start()
 			if m.Mark(1) {
 				ready = append(ready, m)

@@ -34,8 +34,8 @@ type Mailbox struct {
 	signals        atomic.Uint32
 	yieldRequested atomic.Bool // the turn is to end after the present message
 
-	reserved    bool  // the owner runs the first turn, with RunFirst
-	slowPenalty uint8 // under the dispatcher's lock: how many quick turns it takes until a mailbox that has blocked runs among the others again
+	reserved bool // the owner runs the first turn, with RunFirst
+	penalty  penalty
 
 	mu        sync.Mutex // the producers' lock of both queues; what follows changes under it
 	started   bool       // nothing runs before: Started comes first

@@ -7,10 +7,9 @@ import (
 )
 
 const (
-	tick       = time.Millisecond       // between two looks while there is work
-	linger     = 200 * time.Millisecond // how long a parked worker waits for work
-	maxPenalty = 64                     // quick turns after which a mailbox that has blocked is forgiven
-	calm       = 8                      // looks that did not make it larger before maxActive shrinks
+	tick   = time.Millisecond       // between two looks while there is work
+	linger = 200 * time.Millisecond // how long a parked worker waits for work
+	calm   = 8                      // looks that did not make it larger before maxActive shrinks
 )
 
 // watch finds the workers that are stuck in a turn. It is a timer that runs only while the dispatcher has workers.
@@ -53,7 +52,7 @@ func (d *Dispatcher) look() {
 			stuck++
 			d.dismiss(w)
 			if m != nil {
-				m.slowPenalty = maxPenalty
+				m.penalty.accuse()
 			}
 		}
 	}
