@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	_ "expvar"
 	"flag"
 	"fmt"
 	"io"

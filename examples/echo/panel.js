@@ -1,10 +1,10 @@
-// The server, drawn from the snapshots that it sends every second.
+// The server, drawn from the snapshots of sockets.Counters that it sends every second.
 const $ = id => document.getElementById(id)
 const minute = [] // rates, newest last
 let last
 
 const short = n => n < 1000 ? String(Math.round(n)) : n < 1e6 ? (n / 1e3).toPrecision(3) + ' k' : (n / 1e6).toPrecision(3) + ' M'
-const micros = us => us < 1000 ? us + ' µs' : us < 1e6 ? +(us / 1000).toPrecision(2) + ' ms' : +(us / 1e6).toPrecision(2) + ' s'
+const millis = ms => ms < 1 ? +(ms * 1000).toPrecision(3) + ' µs' : ms < 1000 ? +ms.toPrecision(3) + ' ms' : +(ms / 1000).toPrecision(3) + ' s'
 
 function bars(place, rows) {
   if (rows.length === 0) return
@@ -26,18 +26,18 @@ function draw() {
 }
 
 function take(now, seconds) {
-  $('connections').textContent = now.connections
-  $('dropped').textContent = short(now.dropped)
-  bars($('codes'), Object.entries(now.codes))
-  const from = now.roundTrips.findIndex(n => n > 0), to = now.roundTrips.findLastIndex(n => n > 0)
-  if (from >= 0) bars($('trips'), now.roundTrips.slice(from, to + 1).map((n, i) => ['≤ ' + micros(2 ** (from + i)), n]))
+  $('connections').textContent = now.open
+  $('dropped').textContent = short(now.dropped_messages)
+  bars($('codes'), [...Object.entries(now.closed), ...Object.entries(now.refused).map(([status, n]) => [`refused ${status}`, n])])
+  const from = now.round_trips.findIndex(b => b.count > 0), to = now.round_trips.findLastIndex(b => b.count > 0)
+  if (from >= 0) bars($('trips'), now.round_trips.slice(from, to + 1).map(b => [b.max_ms ? '≤ ' + millis(b.max_ms) : 'longer', b.count]))
   if (last) {
     const rate = key => (now[key] - last[key]) / seconds
-    $('in').textContent = short(rate('framesIn'))
-    $('out').textContent = short(rate('framesOut'))
-    $('bytesin').textContent = short(rate('bytesIn'))
-    $('bytesout').textContent = short(rate('bytesOut'))
-    minute.push({ in: rate('framesIn'), out: rate('framesOut') })
+    $('in').textContent = short(rate('messages_in'))
+    $('out').textContent = short(rate('messages_out'))
+    $('bytesin').textContent = short(rate('bytes_in'))
+    $('bytesout').textContent = short(rate('bytes_out'))
+    minute.push({ in: rate('messages_in'), out: rate('messages_out') })
     if (minute.length > 60) minute.shift()
     draw()
   }

@@ -17,8 +17,8 @@ var page embed.FS
 // server is a sockets.Server with what its page shows.
 type server struct {
 	*sockets.Server
-	hub    hub
-	counts counts
+	hub      hub
+	counters sockets.Counters // of echoes: of the page's own two connections nothing is counted
 }
 
 func newServer(portable bool) *server {
@@ -27,10 +27,9 @@ func newServer(portable bool) *server {
 		Server: http.Server{ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: sockets.MaxHeaderBytes},
 	}}
 	s.hub.system = s.System
-	options := sockets.Options{Compression: &pipeline.Compression{}, Portable: portable, ReportRTT: true}
+	options := sockets.Options{Compression: &pipeline.Compression{}, Portable: portable, ReportRTT: true, Observers: []*sockets.Observer{s.counters.Observer()}}
 	usual := &sockets.UpgradeServer{
-		Spawn:   actor.PropsFromProducer(func() actor.Actor { return &echo{counts: &s.counts} }),
-		Stages:  []pipeline.Stage{s.counts.stage()},
+		Spawn:   actor.PropsFromProducer(func() actor.Actor { return &echo{} }),
 		Options: &options,
 	}
 	echoes := &sockets.Handler{System: s.System, New: func(r *http.Request) (*sockets.UpgradeServer, error) {
@@ -45,8 +44,8 @@ func newServer(portable bool) *server {
 		u := *usual
 		u.Options = &terms
 		if watcher != nil {
-			u.Spawn = actor.PropsFromProducer(func() actor.Actor { return &echo{counts: &s.counts, watcher: watcher} })
-			u.Stages = append([]pipeline.Stage{watcher.stage()}, usual.Stages...)
+			u.Spawn = actor.PropsFromProducer(func() actor.Actor { return &echo{watcher} })
+			u.Stages = []pipeline.Stage{watcher.stage()}
 		}
 		return &u, nil
 	}}
@@ -73,10 +72,7 @@ func newServer(portable bool) *server {
 }
 
 // echo is the handler of one connection.
-type echo struct {
-	counts  *counts
-	watcher *watcher // nil: nobody watches
-}
+type echo struct{ watcher *watcher } // nil: nobody watches
 
 // Receive sends every message back.
 func (e *echo) Receive(ctx actor.Context) {
@@ -90,15 +86,10 @@ func (e *echo) Receive(ctx actor.Context) {
 		}
 		ctx.Respond(m.Handover())
 	case *sockets.Upgraded:
-		e.counts.open.Add(1)
 		e.watcher.connected(ctx.Sender(), m)
 	case *sockets.RoundTripTime:
-		e.counts.roundTrip(m.Duration)
 		e.watcher.roundTrip(m)
-	case *sockets.Dropped:
-		e.counts.dropped.Add(int64(m.Messages))
 	case *sockets.Closed:
-		e.counts.closed(m)
 		e.watcher.closed(m)
 	}
 }
