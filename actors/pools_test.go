@@ -42,7 +42,11 @@ func TestPoolsGetAllBack(t *testing.T) {
 			before := rt.Outstanding()
 			stop := s.serve()
 			var all sync.WaitGroup
-			for range 3 {
+			rounds := 3
+			if testing.Short() {
+				rounds = 1
+			}
+			for range rounds {
 				for _, live := range lives {
 					all.Go(func() { live(&s) })
 				}
@@ -114,7 +118,7 @@ var lives = []func(s *stack){
 	func(s *stack) { // never reads
 		p := s.open("/echo")
 		for range 20 {
-			p.SetDeadline(time.Now().Add(time.Second))
+			p.SetDeadline(time.Now().Add(time.Second / 4))
 			if _, err := io.WriteString(p, masked(frame.Text(large))); err != nil {
 				break
 			}
@@ -123,7 +127,7 @@ var lives = []func(s *stack){
 	},
 	func(s *stack) { // floods a handler that is stuck
 		p := s.open("/stuck")
-		p.SetDeadline(time.Now().Add(time.Second))
+		p.SetDeadline(time.Now().Add(time.Second / 4))
 		io.WriteString(p, strings.Repeat(masked(frame.Text("small")), 100_000))
 		p.reset()
 	},

@@ -157,7 +157,11 @@ func TestBudgetIsMemory(t *testing.T) {
 		f.Release()
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 200 {
+	trials := 200
+	if testing.Short() {
+		trials = 40
+	}
+	for range trials {
 		b := new(Budget)
 		a := new(assembler)
 		bottom := &sinks{func(any) {}, func(any) {}}

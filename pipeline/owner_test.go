@@ -145,11 +145,15 @@ func TestPongIsNotThePing(t *testing.T) {
 // message after the other, and releases each when it has gone out, must not have the one
 // taken for another that lies where it did.
 func TestSharedKnowsFrames(t *testing.T) {
+	messages := 500
+	if testing.Short() {
+		messages = 100
+	}
 	for _, size := range []int{8, 64, 8 << 10} {
 		shared := new(Shared)
 		core := &Core{Deflate: &Deflate{Compression: Compression{Threshold: -1}, Shared: shared}, Codec: Codec{RSV: frame.RSV1}}
 		a, b := newRigOf(t, &KeepAlive{}, core), newRigOf(t, &KeepAlive{}, core)
-		for i := range 500 {
+		for i := range messages {
 			f := frame.New(frame.OpBinary, size)
 			f.Payload = append(f.Payload, prose(int64(i), size)...)
 			for _, r := range []*rig{a, b} {

@@ -92,10 +92,14 @@ func samples() map[string][]byte {
 // However the input is cut, the output is what went in.
 func TestPieces(t *testing.T) {
 	d := new(Decoder)
+	sizes := []int{1, 2, 3, 7, 15, 16, 17, 100, 1000, 4096, 1 << 20}
+	if testing.Short() {
+		sizes = []int{1, 7, 17, 1000}
+	}
 	for name, p := range samples() {
 		for _, level := range []int{kflate.HuffmanOnly, 0, 1, 5, 9} {
 			z := deflate(t, p, level)
-			for _, size := range []int{1, 2, 3, 7, 15, 16, 17, 100, 1000, 4096, 1 << 20} {
+			for _, size := range sizes {
 				d.Reset(nil)
 				got, used, err := inflate(d, z, size)
 				require.NoError(t, err, "%s, level %d, pieces of %d", name, level, size)
@@ -184,7 +188,11 @@ func compare(t *testing.T, z []byte, size int) {
 
 func TestRandomDamage(t *testing.T) {
 	random := rand.New(rand.NewSource(1))
-	for i := range 3000 {
+	trials := 3000
+	if testing.Short() {
+		trials = 300
+	}
+	for i := range trials {
 		p := prose(int64(i), random.Intn(2000))
 		z := deflate(t, p, i%10)
 		for range random.Intn(4) {
