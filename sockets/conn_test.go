@@ -330,31 +330,6 @@ func TestConnAfterTheEnd(t *testing.T) {
 	})
 }
 
-// Misuse is an error that names itself.
-func TestConnMisuse(t *testing.T) {
-	w := newWorld(t, bare)
-	c := w.open(w.session(nil, echoes), nil)
-	ctx := w.within()
-	var nobody context.Context
-	_, receive := c.Receive(nobody)
-	_, ping := c.Ping(nobody)
-	_, writer := c.Writer(nobody, frame.OpText)
-	for _, err := range []error{receive, ping, writer, c.SendText(nobody, ""), c.Flush(nobody)} {
-		assert.ErrorIs(w, err, ErrNilContext)
-	}
-	assert.ErrorIs(w, c.Send(ctx, nil), ErrNilFrame)
-	_, err := c.Writer(ctx, frame.OpClose)
-	assert.Error(w, err)
-	require.NoError(w, c.SendBinary(ctx, []byte("bytes")))
-	_, err = c.ReceiveText(ctx)
-	var other *MessageTypeError
-	require.ErrorAs(w, err, &other)
-	assert.Equal(w, "bytes", other.Message.String())
-	require.NoError(w, c.SendText(ctx, "{"), "the connection is as it was")
-	assert.Error(w, c.ReceiveJSON(ctx, new(int)))
-	require.NoError(w, c.Close(frame.Normal, ""))
-}
-
 // A peer that vanishes is an error, and its messages come first.
 func TestConnIsLost(t *testing.T) {
 	everywhere(t, func(w *world) {

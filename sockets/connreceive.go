@@ -234,8 +234,11 @@ func ordinary(err error) bool {
 
 // Incoming returns a channel of what is received, for those who select. It is closed when
 // the connection has ended, or ctx has, which may cost the message that was on its way; a
-// goroutine fills it.
+// goroutine fills it. A nil ctx is the connection's.
 func (c *Conn) Incoming(ctx context.Context) <-chan *frame.Frame {
+	if ctx == nil {
+		ctx = c.Context()
+	}
 	in := make(chan *frame.Frame)
 	go func() {
 		defer close(in)

@@ -84,23 +84,44 @@ func (c *Conn) reserve(ctx context.Context, size int) error {
 		select {
 		case <-space:
 		case <-ctx.Done():
-			return c.waited(ctx)
+			if err := c.waited(ctx); err != ctx.Err() || !c.writerOpen() {
+				return err
+			}
+			return fmt.Errorf("sockets: a Writer is open: %w", ctx.Err())
 		case <-c.done:
 			return c.closeError()
 		}
 	}
 }
 
+// writerOpen reports whether a Writer is.
+func (c *Conn) writerOpen() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.writing) > 0
+}
+
 // Outgoing returns a channel whose messages are sent as by Send, for those who select. It
 // is never closed by the connection: select with Done. Close it, or end ctx, when you have
-// done; a goroutine empties it.
+// done; a goroutine empties it. A nil ctx is the connection's. A nil frame, which Send would
+// refuse, ends the connection with 1011.
 func (c *Conn) Outgoing(ctx context.Context) chan<- *frame.Frame {
+	if ctx == nil {
+		ctx = c.Context()
+	}
 	out := make(chan *frame.Frame)
 	go func() {
 		for {
 			select {
 			case f, open := <-out:
-				if !open || c.Send(ctx, f) != nil {
+				if !open {
+					return
+				}
+				err := c.Send(ctx, f)
+				if err == ErrNilFrame {
+					c.handle.Post(frame.Failure(frame.InternalError, "nil frame in Outgoing"))
+				}
+				if err != nil {
 					return
 				}
 			case <-c.done:
@@ -179,11 +200,11 @@ func (c *Conn) SetOptions(change *SetOptions) {
 // Messages of others wait meanwhile. A second Writer waits until the first is closed, for
 // as long as its ctx lasts; so one that is left open keeps all others waiting.
 func (c *Conn) Writer(ctx context.Context, op frame.Opcode) (io.WriteCloser, error) {
-	switch {
-	case ctx == nil:
+	if ctx == nil {
 		return nil, ErrNilContext
-	case op != frame.OpText && op != frame.OpBinary:
-		return nil, fmt.Errorf("sockets: a message is text or binary, not %s", op)
+	}
+	if err := messageType(op); err != nil {
+		return nil, err
 	}
 	c.mu.Lock()
 	if c.writing == nil {

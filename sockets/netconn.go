@@ -31,6 +31,9 @@ type netConn struct {
 }
 
 func (n *netConn) Read(p []byte) (int, error) {
+	if err := messageType(n.op); err != nil {
+		return 0, err
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for len(n.rest) == 0 {
@@ -56,7 +59,10 @@ func (n *netConn) Read(p []byte) (int, error) {
 }
 
 func (n *netConn) Write(p []byte) (int, error) {
-	var err error
+	err := messageType(n.op)
+	if err != nil {
+		return 0, err
+	}
 	if n.op == frame.OpText {
 		err = n.SendText(n.write, string(p))
 	} else {

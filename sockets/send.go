@@ -67,8 +67,9 @@ func Writer(ctx context.Context, system *actor.ActorSystem, conn *actor.PID, op 
 		return nil, ErrNilContext
 	case conn == nil:
 		return nil, errNilConn
-	case op != frame.OpText && op != frame.OpBinary:
-		return nil, fmt.Errorf("sockets: a message is text or binary, not %s", op)
+	}
+	if err := messageType(op); err != nil {
+		return nil, err
 	}
 	return &messageWriter{to: connActor{orDefaultSystem(system), conn}, ctx: ctx, op: op}, nil
 }

@@ -14,6 +14,9 @@ const grace = 100 * time.Millisecond
 // whatever f still waits for: what it comes to then is given to late. A panic of f, which
 // calls code of the program's, is an error.
 func within[T any](ctx context.Context, limit time.Duration, f func(context.Context) (T, error), late func(T)) (v T, err error) {
+	if ctx == nil {
+		return v, ErrNilContext
+	}
 	if limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, limit)

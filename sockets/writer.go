@@ -3,6 +3,7 @@ package sockets
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/frame"
@@ -16,6 +17,14 @@ type offeree interface {
 	offer(context.Context, *actors.Offer) error // waits until the connection has taken it
 	fail(*frame.Error)                          // ends the connection
 	written()                                   // the Writer is closed
+}
+
+// messageType says what is wrong with the type of a message.
+func messageType(op frame.Opcode) error {
+	if op != frame.OpText && op != frame.OpBinary {
+		return fmt.Errorf("sockets: a message is text or binary, not %s", op)
+	}
+	return nil
 }
 
 // messageWriter writes one message.
