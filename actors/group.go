@@ -126,6 +126,40 @@ func (g *Group) cut() []*actor.PID {
 	return g.members()
 }
 
+// Member is a connection of a Group.
+type Member struct {
+	PID   *actor.PID
+	Value any // Plan.Value
+}
+
+// All are the connections.
+func (g *Group) All() []Member {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all := make([]Member, 0, g.size)
+	for s := g.first; s != nil; s = s.inGroup.next {
+		all = append(all, Member{s.ctx.Self(), s.origin.valueOf()})
+	}
+	return all
+}
+
+func (o *origin) valueOf() any {
+	if o == nil || o.value == nil {
+		return nil
+	}
+	return *o.value
+}
+
+// ValueOf returns the Plan.Value of the connection whose actor pid is, once that has told
+// somebody of itself. nil: it has none, or there is no such connection.
+func (rt *Runtime) ValueOf(pid *actor.PID) any {
+	c, err := rt.Find(pid)
+	if err != nil {
+		return nil
+	}
+	return c.conn.origin.valueOf()
+}
+
 func (g *Group) members() []*actor.PID {
 	g.mu.Lock()
 	defer g.mu.Unlock()

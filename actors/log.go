@@ -53,6 +53,7 @@ func (l *Log) Error(what string, args ...any) {
 type origin struct {
 	peer, path string
 	log        *Log
+	value      *any // Plan.Value; nil: there is none
 }
 
 // say writes a line that says where the connection came from. A nil origin is nowhere.

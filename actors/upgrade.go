@@ -48,6 +48,10 @@ func (ex *Exchange) greet(plan *Plan) (opening, bool) {
 		}
 		return opening{}, false
 	}
+	if plan.Value != nil {
+		value := plan.Value
+		o.origin.value = &value
+	}
 	if plan.Group != group { // the Greeter has found another
 		plan.Group.expect()
 		group.arrived()

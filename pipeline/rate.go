@@ -13,6 +13,11 @@ type bucket struct {
 }
 
 func (b *bucket) take(rate int, now time.Time, unread time.Duration) bool {
+	return b.spend(1, rate, now, unread)
+}
+
+// spend takes n tokens.
+func (b *bucket) spend(n, rate int, now time.Time, unread time.Duration) bool {
 	if b.last.IsZero() {
 		b.tokens = float64(2 * rate)
 	} else {
@@ -22,6 +27,6 @@ func (b *bucket) take(rate int, now time.Time, unread time.Duration) bool {
 		b.tokens = min(full, b.tokens+passed.Seconds()*float64(rate))
 	}
 	b.last, b.unread = now, unread
-	b.tokens--
+	b.tokens -= float64(n)
 	return b.tokens >= 0
 }

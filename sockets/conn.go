@@ -41,7 +41,8 @@ type Conn struct {
 	taken     int            // pieces that were received
 	keeping   bool           // who has received them says when they are worked through
 	ended     bool           // Closed was handed over: nothing more comes
-	discard   bool           // nobody receives any more
+	discard   bool           // nobody receives any more, and the end was asked for
+	dropping  bool           // nobody receives any more, see Discard
 	reading   bool           // a message is being received in pieces
 	suspended *messageReader // one that was, and goes on with the next call
 	pings     map[string]chan time.Duration
@@ -166,6 +167,21 @@ func (c *Conn) abandon() (first bool) {
 	defer c.mu.Unlock()
 	first = !c.discard
 	c.discard = true
+	c.drop()
+	return first
+}
+
+// Discard drops the messages that were received and all that will be: for a connection that
+// only sends. Pings are answered as ever. A Receive waits for the end of the connection.
+func (c *Conn) Discard() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dropping = true
+	c.drop()
+}
+
+// drop drops what was received. The lock must be held.
+func (c *Conn) drop() {
 	for _, r := range c.queue {
 		if r.frame != nil {
 			r.frame.Release()
@@ -173,7 +189,9 @@ func (c *Conn) abandon() (first bool) {
 		c.handle.WorkedThrough(r.marks)
 	}
 	c.queue, c.unread = nil, 0
+	if c.ended && !c.discard { // the last piece is what tells of the end
+		c.queue = append(c.queue, received{})
+	}
 	c.release(len(c.work))
 	c.signal()
-	return first
 }

@@ -31,7 +31,7 @@ func (t *connTop) Deliver(items []any) {
 		switch m := item.(type) {
 		case *frame.Frame:
 			switch {
-			case c.discard:
+			case c.discard || c.dropping:
 				m.Release()
 			case !m.Opcode.Control():
 				c.queue = append(c.queue, received{frame: m})
@@ -50,7 +50,7 @@ func (t *connTop) Deliver(items []any) {
 			c.queue = append(c.queue, received{})
 		case actors.Mark:
 			switch n, m := len(c.queue), len(c.work); {
-			case c.discard:
+			case c.discard || c.dropping:
 				c.handle.WorkedThrough(1)
 			case n > 0:
 				c.queue[n-1].marks++

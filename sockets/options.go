@@ -48,6 +48,8 @@ type Options struct {
 	ReportRTT      bool          // hand the handler the RoundTripTime of the library's Pings as well; it resets a SetReceiveTimeout. Of its own Pings a handler always hears
 	MessageTimeout time.Duration // without a message in either direction, Pings and Pongs aside; then 1001. 0: never (live)
 
+	MaxAge time.Duration // of a connection, or up to a quarter less, so that they do not end together; then 1012. 0: any
+
 	// Of back-pressure.
 	CreditFrames  int           // messages handed over and not worked through: 64; then the socket is not read (live)
 	CreditBytes   int           // bytes handed over and not worked through: 64 KiB; then the socket is not read (live)
@@ -160,6 +162,9 @@ func (o *Options) core(client, conn bool, agreed *pipeline.Agreed, shared *pipel
 	if o.StreamOver > 0 && !o.Stream && !conn {
 		core.Messages = inboxes(o.StreamOver, or(o.CreditBytes, defaultCreditBytes))
 	}
+	if o.MaxAge > 0 {
+		core.Messages = below(core.Messages, pipeline.MaxAge(o.MaxAge))
+	}
 	if o.WhenFull != CloseSlow {
 		core.Above = pipeline.Outbox{
 			Limit:  or(o.MaxOut, defaultMaxOut),
@@ -193,4 +198,12 @@ func (o *Options) limits() *actors.Limits {
 		l.Out = -1 // for good: the outbox has the limit
 	}
 	return l
+}
+
+// below puts a stage below others that stay when the top is replaced; nil: there are none.
+func below(others, s pipeline.Stage) pipeline.Stage {
+	if others == nil {
+		return s
+	}
+	return pipeline.Chain(others, s)
 }

@@ -19,7 +19,7 @@ import (
 // ServeHTTP costs what net/http's goroutine costs there, 11 to 14 KB; [Session] costs half.
 func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Conn, error) {
 	c := newConn()
-	if err := serve(nil, w, r, upgrade{terms: &UpgradeServer{Options: o}, receiver: c.top()}); err != nil {
+	if err := serve(nil, w, r, upgrade{terms: &UpgradeServer{Options: o, Value: c}, receiver: c.top()}); err != nil {
 		return nil, err
 	}
 	return c.whenOpen()

@@ -21,7 +21,7 @@ type UpgradeServer struct {
 	Stages       []pipeline.Stage // extra ones, from handler to wire, below AutoPong and AutoPing
 	Header       http.Header      // added to the 101
 	Options      *Options         // nil: the defaults. Not to be changed once in use
-	Value        any              // handed on in Upgraded, for who the request's user is, say
+	Value        any              // handed on in Upgraded, and found by ValueOf and Server.All: who the request's user is, say
 }
 
 // upgrade decides one request, in three steps: judge says whether it may be upgraded,
@@ -194,6 +194,7 @@ func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 		Changer:  o,
 		Portable: o.Portable,
 		Life:     tenant,
+		Value:    u.terms.Value,
 	}
 	if u.handler != nil {
 		u.plan.Again = introduce(&hello.Upgraded, hello.connContext)
