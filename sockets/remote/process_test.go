@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"testing"
 	"time"
@@ -94,8 +95,17 @@ func child(role string) {
 	r := &recorder{by: map[string][]any{}, do: echo}
 	_, err = system.Root.SpawnNamed(actor.PropsFromFunc(r.Receive, sockets.Dispatcher(system)), "echo")
 	fail(err)
+	peer := os.Getenv(childEnv + "_PEER")
+	if peer == "self" {
+		peer = node.Addr()
+	}
+	if os.Getenv(childEnv+"_BENCH") != "" { // no record is kept
+		system.Root.StopFuture(system.NewLocalPID("echo")).Wait()
+		_, err = system.Root.SpawnNamed(actor.PropsFromFunc(echo, sockets.Dispatcher(system)), "echo")
+		fail(err)
+	}
 	server := &sockets.Server{System: system, Server: http.Server{Handler: &sockets.Handler{
-		System: system, FrameHandler: actor.NewPID(os.Getenv(childEnv+"_PEER"), "echo"),
+		System: system, FrameHandler: actor.NewPID(peer, "echo"),
 	}}}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	fail(err)
@@ -118,11 +128,16 @@ func child(role string) {
 	}
 	for {
 		select {
-		case _, ok := <-lines:
-			if !ok {
+		case line, ok := <-lines:
+			switch {
+			case !ok:
 				return
+			case line == "settle":
+				debug.FreeOSMemory()
+				fmt.Println("settled")
+			default:
+				report()
 			}
-			report()
 		case <-term:
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			defer cancel()
@@ -138,7 +153,7 @@ func child(role string) {
 
 // process is a child.
 type process struct {
-	*testing.T
+	testing.TB
 	cmd       *exec.Cmd
 	in        interface{ Close() error }
 	say       func(string)
@@ -146,8 +161,8 @@ type process struct {
 	addr, url string
 }
 
-func spawn(t *testing.T, role, peer, addr string) *process {
-	p := &process{T: t, cmd: exec.Command(os.Args[0])}
+func spawn(t testing.TB, role, peer, addr string) *process {
+	p := &process{TB: t, cmd: exec.Command(os.Args[0])}
 	p.cmd.Env = append(os.Environ(), childEnv+"="+role, childEnv+"_PEER="+peer, childEnv+"_ADDR="+addr)
 	p.cmd.Stderr = os.Stderr
 	in, err := p.cmd.StdinPipe()

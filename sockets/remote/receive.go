@@ -90,7 +90,10 @@ func (l *link) receive(pack []byte) (err error) {
 		}
 	})
 	l.run.flush()
-	if err = errors.Join(err, bad); err != nil {
+	switch {
+	case bad != nil:
+		return bad
+	case err != nil:
 		return err
 	}
 	if ping > 0 && l.out.answer(ping, l.known) {

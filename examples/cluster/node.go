@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/sockets"
+	"github.com/spindrift-go/spindrift/sockets/remote"
+)
+
+const nodeEnv = "SPINDRIFT_CLUSTER_NODE" // a spec as JSON: this process is that node
+
+// spec is what a node is told when it starts.
+type spec struct {
+	Name    string
+	Addr    string   // where nodes reach it
+	HTTP    string   // where clients do; "": it is no gateway
+	Worker  bool     // it has handlers
+	Workers []string // the addresses of all that have
+}
+
+// runNode is a node's process. It ends with its standard input, so that it does not outlive the program.
+func runNode(text string) error {
+	var s spec
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		return err
+	}
+	// start README cluster
+	system := sockets.NewSystem()
+	node, err := remote.Start(system, remote.Config{
+		Addr:             s.Addr,
+		InsecureLoopback: true, // nodes of one machine; else TLS
+		Peers:            s.Workers,
+		Another:          s.another,
+	})
+	if err != nil {
+		return err
+	}
+	if s.Worker {
+		if _, err := system.Root.SpawnNamed(actor.PropsFromFunc(s.desk), "desk"); err != nil {
+			return err
+		}
+	}
+	var next atomic.Int64
+	server := &sockets.Server{System: system, Server: http.Server{Addr: s.HTTP, Handler: &sockets.Handler{
+		New: func(*http.Request) (*sockets.UpgradeServer, error) { // the workers in turn
+			worker := s.Workers[int(next.Add(1))%len(s.Workers)]
+			return &sockets.UpgradeServer{FrameHandler: actor.NewPID(worker, "desk")}, nil
+		},
+	}}}
+	// end README cluster
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	if s.HTTP != "" {
+		go func() { fmt.Fprintln(os.Stderr, server.ListenAndServe()) }()
+	}
+	fmt.Println("ready")
+	ended := make(chan struct{})
+	go func() {
+		for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		}
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-term:
+	}
+	// start README roll
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil { // the clients of this gateway: 1001
+		return err
+	}
+	return node.Shutdown(ctx) // those whose handlers are here: 1012
+	// end README roll
+}
+
+// another is the worker that takes a connection over whose own is lost.
+func (s spec) another(lost *actor.PID) *actor.PID {
+	for _, w := range s.Workers {
+		if w != lost.Address {
+			return actor.NewPID(w, "desk")
+		}
+	}
+	return nil
+}
+
+// desk is the frame handler of any number of connections. It does not know where they are.
+func (s spec) desk(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *sockets.Upgraded:
+		ctx.Respond(frame.Text(s.Name))
+	case *frame.Frame:
+		ctx.Respond(frame.Text(s.Name + " " + m.String()))
+	}
+}
