@@ -29,36 +29,58 @@ type spec struct {
 	Workers []string // the addresses of all that have
 }
 
+// start README cluster
+
+// start makes this process a node. Its server's connections have their handlers on the workers in turn.
+func (s spec) start() (*remote.Node, *sockets.Server, error) {
+	system := sockets.NewSystem()
+	node, err := remote.Start(system, remote.Config{
+		Addr:             s.Addr,
+		InsecureLoopback: true, // nodes of one machine; all others need TLS
+		Peers:            s.Workers,
+		Another:          s.another, // takes over when a worker is lost; nil: 1011
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if s.Worker {
+		if _, err := system.Root.SpawnNamed(actor.PropsFromFunc(s.desk), "desk"); err != nil {
+			return nil, nil, err
+		}
+	}
+	var next atomic.Int64
+	server := &sockets.Server{System: system, Server: http.Server{Addr: s.HTTP, Handler: &sockets.Handler{
+		New: func(*http.Request) (*sockets.UpgradeServer, error) {
+			worker := s.Workers[int(next.Add(1))%len(s.Workers)]
+			return &sockets.UpgradeServer{FrameHandler: actor.NewPID(worker, "desk")}, nil
+		},
+	}}}
+	return node, server, nil
+}
+
+// roll ends a node so that nobody is cut off: the clients of this gateway get 1001, those whose handlers
+// are here 1012.
+func roll(node *remote.Node, server *sockets.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		return err
+	}
+	return node.Shutdown(ctx)
+}
+
+// end README cluster
+
 // runNode is a node's process. It ends with its standard input, so that it does not outlive the program.
 func runNode(text string) error {
 	var s spec
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
 		return err
 	}
-	// start README cluster
-	system := sockets.NewSystem()
-	node, err := remote.Start(system, remote.Config{
-		Addr:             s.Addr,
-		InsecureLoopback: true, // nodes of one machine; else TLS
-		Peers:            s.Workers,
-		Another:          s.another,
-	})
+	node, server, err := s.start()
 	if err != nil {
 		return err
 	}
-	if s.Worker {
-		if _, err := system.Root.SpawnNamed(actor.PropsFromFunc(s.desk), "desk"); err != nil {
-			return err
-		}
-	}
-	var next atomic.Int64
-	server := &sockets.Server{System: system, Server: http.Server{Addr: s.HTTP, Handler: &sockets.Handler{
-		New: func(*http.Request) (*sockets.UpgradeServer, error) { // the workers in turn
-			worker := s.Workers[int(next.Add(1))%len(s.Workers)]
-			return &sockets.UpgradeServer{FrameHandler: actor.NewPID(worker, "desk")}, nil
-		},
-	}}}
-	// end README cluster
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
 	if s.HTTP != "" {
@@ -75,15 +97,8 @@ func runNode(text string) error {
 	case <-ended:
 		return nil
 	case <-term:
+		return roll(node, server)
 	}
-	// start README roll
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	if err := server.Shutdown(ctx); err != nil { // the clients of this gateway: 1001
-		return err
-	}
-	return node.Shutdown(ctx) // those whose handlers are here: 1012
-	// end README roll
 }
 
 // another is the worker that takes a connection over whose own is lost.
