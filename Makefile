@@ -101,8 +101,12 @@ mutate: ## change frame and pipeline in one place at a time, to see whether thei
 autobahn: ## all Autobahn cases, server and client: make autobahn CASES='6.*' ECHO=conn (or proxy)
 	@CASES='$(CASES)' ECHO='$(ECHO)' go run ./autobahn/judge
 
-bench: ## measure against the peers, side by side: make bench ROWS=echo64
+bench: ## measure against the peers, side by side: make bench ROWS=echo64; ROWS=cores: what another core brings
+ifeq ($(ROWS),cores)
+	go test -run '^$$' -bench Pairs -cpu 1,2,8 ./actors/dispatch
+else
 	cd examples/tools/bench && go run . $(if $(ROWS),-rows '$(ROWS)')
+endif
 
 idle: ## memory and goroutines of idle connections
 	go test -run '^$$' -bench Idle -benchtime 1x ./sockets

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -209,4 +210,72 @@ func BenchmarkUnlabel(b *testing.B) {
 	for b.Loop() {
 		unlabel()
 	}
+}
+
+// BenchmarkPairs has 64 pairs of actors play ping-pong at once, with so much work in each turn: one op is one turn. With -cpu 1,2,8 it
+// tells what another core brings (make bench ROWS=cores).
+func BenchmarkPairs(b *testing.B) {
+	for _, work := range []time.Duration{0, time.Microsecond} {
+		b.Run(work.String(), func(b *testing.B) {
+			kinds(b, func(b *testing.B, system *actor.ActorSystem, option actor.PropsOption) {
+				const pairs = 64
+				var wait sync.WaitGroup
+				loops := loopsFor(work)
+				type counted struct {
+					ball
+					left int
+					_    [128]byte // two pairs on two cores share nothing of the benchmark's
+				}
+				props := actor.PropsFromFunc(func(ctx actor.Context) {
+					if m, ok := ctx.Message().(*counted); ok {
+						spin(loops)
+						if m.left--; m.left <= 0 {
+							wait.Done()
+							return
+						}
+						m.to, m.from = m.from, m.to
+						ctx.Send(m.to, m)
+					}
+				}, option)
+				wait.Add(pairs)
+				balls := make([]*counted, pairs)
+				for i := range balls {
+					balls[i] = &counted{ball: ball{system.Root.Spawn(props), system.Root.Spawn(props)}, left: max(1, b.N/pairs)}
+				}
+				b.ResetTimer()
+				for _, m := range balls {
+					system.Root.Send(m.to, m)
+				}
+				wait.Wait()
+				b.StopTimer()
+				for _, m := range balls {
+					system.Root.Stop(m.to)
+					system.Root.Stop(m.from)
+				}
+			})
+		})
+	}
+}
+
+// loopsFor is how many loops of spin last d.
+func loopsFor(d time.Duration) int {
+	const many = 1 << 20
+	if d == 0 {
+		return 0
+	}
+	best := time.Hour
+	for range 5 {
+		began := time.Now()
+		spin(many)
+		best = min(best, time.Since(began))
+	}
+	return int(many * d / best)
+}
+
+//go:noinline
+func spin(loops int) (n uint32) {
+	for range loops {
+		n = n*1664525 + 1013904223
+	}
+	return n
 }
