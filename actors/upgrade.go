@@ -62,16 +62,25 @@ func (ex *Exchange) greet(plan *Plan) (opening, bool) {
 // open makes c, in its turn, the driver of the pipeline that was planned.
 func (c *conn) open(o opening) {
 	defer o.plan.Group.arrived()
-	defer c.sayUnmade(o.plan)
+	defer c.greeted(o)
 	c.origin = o.origin
 	c.become(o.plan, c.rt.poller.Open(o.nc, &c.mailbox, o.plan.Portable), o.first)
 }
 
-// sayUnmade gives a client its answer when the handler or the stages could not be made:
-// code of the program's has panicked, before the greeting.
-func (c *conn) sayUnmade(p *Plan) {
-	s, ok := c.side.(*stream)
-	if !ok || s.pipeline != nil || len(p.Greeting) == 0 {
+// greeted gives a client its answer: the greeting, or 500 when the handler or the stages could
+// not be made because code of the program's has panicked.
+func (c *conn) greeted(o opening) {
+	s, unmade := c.side.(*stream)
+	unmade = unmade && s.pipeline == nil
+	if t, ok := o.nc.(*Tunnel); ok {
+		if unmade {
+			t.refuse()
+		} else {
+			t.open()
+		}
+		return
+	}
+	if !unmade || len(o.plan.Greeting) == 0 {
 		return
 	}
 	r := plain(http.StatusInternalServerError, upgradeFailed)

@@ -54,6 +54,9 @@ func (u *upgrade) admit() (actors.Lifetime, error) {
 	if !u.set.capped() {
 		return u.life, nil
 	}
+	if u.stream != nil {
+		return u.count(u.addressOver(u.stream.remote))
+	}
 	ip, ok := parseIP(u.request.RemoteAddr)
 	if !ok && u.set.perIP > 0 {
 		u.late = true
@@ -92,7 +95,7 @@ func (u *upgrade) greetLate(w http.ResponseWriter) (nc net.Conn, first []byte, e
 	if !u.set.capped() {
 		return nc, first, nil
 	}
-	life, err := u.count(u.addressOver(nc))
+	life, err := u.count(u.addressOver(nc.RemoteAddr()))
 	if err != nil {
 		u.refused = err
 		u.watched.refused(err, logOf(u.request))
@@ -108,11 +111,11 @@ func (u *upgrade) greetLate(w http.ResponseWriter) (nc net.Conn, first []byte, e
 // middleware may have set to what a proxy says, or where that is none, the socket's own.
 // A socket that has none (of a proxy on this machine, say) counts for no address, unless
 // the request claims to have one.
-func (u *upgrade) addressOver(nc net.Conn) (ip netip.Addr, perIP int) {
+func (u *upgrade) addressOver(addr net.Addr) (ip netip.Addr, perIP int) {
 	perIP = u.set.perIP
 	ip, ok := parseIP(u.request.RemoteAddr)
 	if !ok {
-		own := nc.RemoteAddr().String()
+		own := addr.String()
 		if ip, ok = parseIP(own); !ok && u.request.RemoteAddr == own {
 			perIP = 0
 		}

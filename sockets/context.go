@@ -66,6 +66,9 @@ var cancelling = func() reflect.Type {
 // kept as long as the connection lives (make idle). What is below other middleware's
 // values stays as it is.
 func valuesOf(ctx context.Context) context.Context {
+	if c, ok := ctx.(*connectContext); ok { // as it is in a Server's handler
+		ctx = c.Context
+	}
 	for reflect.TypeOf(ctx) == cancelling {
 		parent := reflect.Indirect(reflect.ValueOf(ctx)).FieldByName("Context")
 		if !parent.IsValid() { // package context has changed: only the memory is lost

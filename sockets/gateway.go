@@ -110,6 +110,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	front, back := newCarriers(p.ping)
 	in := upgrade{terms: &UpgradeServer{Options: p.client}, receiver: front, request: r}
+	in.findStream(w, r)
 	if _, _, err := in.judge(); err != nil { // the backend is not troubled
 		serve(system, w, r, in)
 		return
@@ -123,10 +124,12 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	in.protocol = answer.protocol
 	in.terms.Header = answer.response.Header
 	removeHop(in.terms.Header)
-	if err := serve(system, w, r, in); err != nil {
+	stream, err := serve(system, w, r, in)
+	if err != nil {
 		answer.drop()
 		return
 	}
+	defer stream.stay()
 	if _, err := actors.RuntimeOf(system).Open(answer.conn, answer.rest, out.plan(system, answer)); err != nil {
 		back.abort()
 	}
@@ -173,7 +176,7 @@ func forwarded(header http.Header) http.Header {
 	h := header.Clone()
 	removeHop(h)
 	for name := range h {
-		if strings.HasPrefix(name, "Sec-Websocket-") && name != "Sec-Websocket-Protocol" {
+		if strings.HasPrefix(name, "Sec-Websocket-") && name != "Sec-Websocket-Protocol" || strings.HasPrefix(name, ":") {
 			h.Del(name)
 		}
 	}

@@ -27,6 +27,29 @@ func greeting(accept [acceptLen]byte, protocol, extension string, extra ...http.
 	return append(b, "\r\n"...)
 }
 
+// connectHeader is what goes with the 200 over HTTP/2, RFC 8441 5. A key is answered if there is one.
+func connectHeader(key, protocol, extension string, extra ...http.Header) http.Header {
+	h := http.Header{}
+	for _, header := range extra {
+		left := ours(header)
+		for name, values := range header {
+			if !left[name] {
+				h[name] = append(h[name], values...)
+			}
+		}
+	}
+	if key != "" {
+		h.Set("Sec-Websocket-Accept", AcceptKey(key))
+	}
+	if protocol != "" {
+		h.Set("Sec-Websocket-Protocol", protocol)
+	}
+	if extension != "" {
+		h.Set("Sec-Websocket-Extensions", extension)
+	}
+	return h
+}
+
 // ours are the names in header, as it spells them, that nobody else may set in a 101: of
 // the handshake, of a body that there is not, and of HTTP/1 only.
 func ours(header http.Header) (names map[string]bool) {

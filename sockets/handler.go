@@ -43,9 +43,11 @@ type Handler struct {
 }
 
 // ServeHTTP upgrades r or refuses it. It returns when that is decided; the
-// connection then lives on as an actor.
+// connection then lives on as an actor. Over HTTP/2 without [ExtendedConnect], which a
+// Server has, it returns when the connection has ended.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	serve(h.System, w, r, upgrade{of: h})
+	stream, _ := serve(h.System, w, r, upgrade{of: h})
+	stream.stay()
 }
 
 // terms is what New says, or the fields do, which go into own.
@@ -78,16 +80,19 @@ func (h *Handler) terms(r *http.Request, own *UpgradeServer) (*UpgradeServer, er
 // answers with the refusal. It is what an http.Handler calls that decides for
 // itself, request by request. It returns when that is done: nil if r was upgraded, and
 // else why not, which is a *Refusal where the peer was told. A nil system is that of the
-// Server which r came to, or DefaultSystem.
+// Server which r came to, or DefaultSystem. Over HTTP/2 without [ExtendedConnect], which a
+// Server has, it returns when the connection has ended.
 func Upgrade(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, u *UpgradeServer) error {
 	if u == nil {
 		u = new(UpgradeServer) // which has no handler
 	}
-	return serve(system, w, r, upgrade{terms: u})
+	stream, err := serve(system, w, r, upgrade{terms: u})
+	stream.stay()
+	return err
 }
 
-// serve has r decided by u.
-func serve(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, u upgrade) error {
+// serve has r decided by u. It returns the stream that nobody else stays for, if there is one.
+func serve(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, u upgrade) (*connectStream, error) {
 	if system == nil {
 		system = systemFor(r)
 	}
@@ -96,9 +101,13 @@ func serve(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, u 
 		upgrade
 	}{upgrade: u}
 	s.system = system
+	stays := s.findStream(w, r)
 	s.exchange.Request, s.exchange.Writer, s.exchange.Decided, s.exchange.Log = r, w, &s.upgrade, logOf(r)
 	actors.RuntimeOf(system).Serve(connection(r, &s.exchange), &s.exchange)
-	return s.refused
+	if s.refused != nil {
+		return nil, s.refused
+	}
+	return stays, nil
 }
 
 // connection is the actor of r's connection. Outside actor mode, or over HTTP/2,

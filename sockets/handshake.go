@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -26,11 +25,11 @@ func acceptKey(key string) (accept [acceptLen]byte) {
 
 // IsUpgrade reports whether r asks for a WebSocket, so that a route can have a page for
 // all others: websocket is one of the protocols in its Upgrade header, RFC 9110 7.8, or
-// it is an extended CONNECT to that protocol, RFC 8441. Whether the request is a valid
+// it is an extended CONNECT to that protocol, RFC 8441, which [ExtendedConnect] shows as a GET. Whether the request is a valid
 // handshake is Check's to say.
 func IsUpgrade(r *http.Request) bool {
 	if r.ProtoMajor >= 2 {
-		return r.Method == http.MethodConnect && slices.Equal(r.Header[":protocol"], []string{"websocket"})
+		return isWebSocket(r) && (r.Method == http.MethodConnect || r.Method == http.MethodGet)
 	}
 	return hasToken(r.Header["Upgrade"], "websocket")
 }
@@ -52,11 +51,10 @@ func Check(r *http.Request) error {
 // check judges an opening handshake. It returns the key, or the refusal.
 func check(r *http.Request) (key string, refused *Refusal) {
 	h := r.Header
+	if r.ProtoMajor >= 2 {
+		return checkHTTP2(r)
+	}
 	switch {
-	case r.ProtoMajor >= 2 && r.Method == http.MethodConnect:
-		return "", refuse(http.StatusNotImplemented, "CONNECT is not served here")
-	case r.ProtoMajor >= 2:
-		return "", refuse(http.StatusBadRequest, "this is a WebSocket endpoint: upgrade to websocket over HTTP/1.1")
 	case !IsUpgrade(r):
 		return "", refuse(http.StatusUpgradeRequired, "this is a WebSocket endpoint: upgrade to websocket", "Upgrade", "websocket")
 	case r.Method != http.MethodGet:
@@ -78,6 +76,29 @@ func check(r *http.Request) (key string, refused *Refusal) {
 		return "", refuse(http.StatusBadRequest, "Sec-WebSocket-Key must be there once and decode to 16 bytes")
 	}
 	return keys[0], nil
+}
+
+// checkHTTP2 judges an opening handshake over HTTP/2, RFC 8441 5. It has no key, but clients
+// that send one want it answered.
+func checkHTTP2(r *http.Request) (key string, refused *Refusal) {
+	h := r.Header
+	switch {
+	case IsUpgrade(r):
+	case r.Method == http.MethodConnect:
+		return "", refuse(http.StatusNotImplemented, "CONNECT is not served here")
+	default:
+		return "", refuse(http.StatusBadRequest, "this is a WebSocket endpoint: upgrade to websocket over HTTP/1.1")
+	}
+	if r.Host == "" {
+		return "", refuse(http.StatusBadRequest, "handshake names no host")
+	}
+	if v := h["Sec-Websocket-Version"]; len(v) != 1 || v[0] != "13" {
+		return "", refuse(http.StatusBadRequest, "Sec-WebSocket-Version must be 13", "Sec-WebSocket-Version", "13")
+	}
+	if keys := h["Sec-Websocket-Key"]; len(keys) == 1 && validKey(keys[0]) {
+		key = keys[0]
+	}
+	return key, nil
 }
 
 func validKey(key string) bool {

@@ -458,7 +458,10 @@ func TestIsUpgrade(t *testing.T) {
 		{"a POST", "POST", 1, valid, true, 400},
 		{"a GET over HTTP/2", "GET", 2, valid, false, 400},
 		{"a CONNECT over HTTP/2", "CONNECT", 2, http.Header{}, false, 501},
-		{"an extended CONNECT", "CONNECT", 2, http.Header{":protocol": {"websocket"}}, true, 501},
+		{"an extended CONNECT", "CONNECT", 2, http.Header{":protocol": {"websocket"}, "Sec-Websocket-Version": {"13"}}, true, 0},
+		{"as ExtendedConnect shows it", "GET", 2, http.Header{":protocol": {"websocket"}, "Sec-Websocket-Version": {"13"}}, true, 0},
+		{"an extended CONNECT without a version", "CONNECT", 2, http.Header{":protocol": {"websocket"}}, true, 400},
+		{"a POST with a protocol", "POST", 2, http.Header{":protocol": {"websocket"}, "Sec-Websocket-Version": {"13"}}, false, 400},
 		{"an extended CONNECT to something else", "CONNECT", 2, http.Header{":protocol": {"connect-udp"}}, false, 501},
 	} {
 		r := &http.Request{Method: tt.method, ProtoMajor: tt.proto, ProtoMinor: 1, Host: "a.example", Header: tt.header, URL: new(url.URL)}
@@ -476,6 +479,7 @@ func TestIsUpgrade(t *testing.T) {
 		assert.Equal(t, tt.status, rec.Code, tt.name)
 		assert.Equal(t, refusal.Reason+"\n", rec.Body.String(), tt.name)
 		if tt.proto == 2 {
+			rec.Header().Del("Sec-WebSocket-Version")
 			assert.Equal(t, []string{"Content-Type", "X-Content-Type-Options"}, slices.Sorted(maps.Keys(rec.Header())), tt.name)
 		}
 	}

@@ -31,6 +31,10 @@ import (
 // WriteTimeout stays 0: it would end an event stream; AnswerStall takes its place.
 //
 // Upgraded connections are part of Shutdown and Close.
+//
+// Where the program imports package sockets/http2, WebSockets over HTTP/2 are served too, see
+// [ExtendedConnect]. HTTP2.MaxReceiveBufferPerStream is then 64 KiB and HTTP2.WriteByteTimeout
+// 30 s, unless they are set.
 type Server struct {
 	http.Server
 	System        *actor.ActorSystem // nil: DefaultSystem
@@ -72,17 +76,21 @@ func (s *Server) setup() {
 				return base(l)
 			}
 		}
+		here := &connInfo{upgraded: &s.upgraded, log: &s.log, system: s.System, options: s.Options}
 		if s.Listener != nil {
 			s.actorMode()
-			return
+		} else {
+			s.dropIn(here)
 		}
-		s.dropIn()
+		if connectOffered {
+			s.offerConnect(here)
+		}
 	})
 }
 
 // dropIn has upgrades find the server: each brings its actor. That is said once for
 // all connections, unless the program gives them contexts of its own.
-func (s *Server) dropIn() {
+func (s *Server) dropIn(here *connInfo) {
 	connState := s.ConnState
 	s.ConnState = func(c net.Conn, state http.ConnState) {
 		if state == http.StateHijacked {
@@ -92,7 +100,6 @@ func (s *Server) dropIn() {
 			connState(c, state)
 		}
 	}
-	here := &connInfo{upgraded: &s.upgraded, log: &s.log, system: s.System, options: s.Options}
 	if connContext := s.ConnContext; connContext != nil {
 		s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 			ctx = connContext(ctx, c)

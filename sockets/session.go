@@ -17,10 +17,17 @@ import (
 // The connection is a Server's, and part of its Shutdown and its caps, if it came in by one.
 // It lives on when the handler returns: close it, usually by defer. A handler that waits in
 // ServeHTTP costs what net/http's goroutine costs there, 11 to 14 KB; [Session] costs half.
+//
+// Over HTTP/2 the handler needs a Server, or [ExtendedConnect] around it: the stream must not end
+// before the connection does.
 func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Conn, error) {
 	c := newConn()
-	if err := serve(nil, w, r, upgrade{terms: &UpgradeServer{Options: o, Value: c}, receiver: c.top()}); err != nil {
+	u := upgrade{terms: &UpgradeServer{Options: o, Value: c}, receiver: c.top(), leaves: true}
+	if _, err := serve(nil, w, r, u); err != nil {
 		return nil, err
+	}
+	if r.ProtoMajor >= 2 {
+		go streamOf(w, r).stay() // the handler's goroutine is the program's until it returns
 	}
 	return c.whenOpen()
 }
@@ -43,10 +50,16 @@ func Session(serve func(ctx context.Context, c *Conn) error) *SessionHandler {
 	return &SessionHandler{Serve: serve}
 }
 
-// ServeHTTP upgrades r or refuses it, and returns.
+// ServeHTTP upgrades r or refuses it, and returns. Over HTTP/2 without [ExtendedConnect], which
+// a Server has, it returns when the connection has ended.
 func (h *SessionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c, err := Accept(w, r, h.Options)
+	c := newConn()
+	stream, err := serve(nil, w, r, upgrade{terms: &UpgradeServer{Options: h.Options, Value: c}, receiver: c.top()})
+	defer stream.stay()
 	if err != nil {
+		return
+	}
+	if c, err = c.whenOpen(); err != nil {
 		return
 	}
 	log, peer := logOf(r), r.RemoteAddr

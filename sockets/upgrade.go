@@ -37,10 +37,13 @@ type upgrade struct {
 	handler  *actor.PID      // by which the connection reaches the FrameHandler; nil: there is none
 
 	plan    actors.Plan
-	life    *life // of the connection, which keeps nothing else of this
+	header  http.Header // of the greeting, over HTTP/2
+	life    *life       // of the connection, which keeps nothing else of this
 	request *http.Request
-	set     *connSet // to join; nil: none
-	late    bool     // set, or a place in it, is to be found when the connection is there
+	stream  *connectStream // that the request came by, over HTTP/2; nil: it did not
+	leaves  bool           // whoever asks returns while the connection lives
+	set     *connSet       // to join; nil: none
+	late    bool           // set, or a place in it, is to be found when the connection is there
 	refused error
 	watched *watched // nil: nobody observes
 }
@@ -48,6 +51,9 @@ type upgrade struct {
 // Upgrade makes upgrade an actors.Upgrader.
 func (u *upgrade) Upgrade(ex *actors.Exchange) (*actors.Plan, *http.Response) {
 	u.request = ex.Request
+	if u.stream == nil && u.request.ProtoMajor >= 2 {
+		u.stream = streamOf(ex.Writer, u.request)
+	}
 	u.find()
 	if err := u.decide(ex); err != nil {
 		u.refused = err
@@ -83,11 +89,18 @@ func (e *panicked) Error() string { return fmt.Sprintf("panic: %v", e.reason) }
 
 // find finds the set that the connection will join, and who is to be told what becomes of it.
 func (u *upgrade) find() {
-	if p, ok := u.request.Context().Value(connInfoKey{}).(*connInfo); ok {
+	p, ok := u.request.Context().Value(connInfoKey{}).(*connInfo)
+	if !ok && u.stream != nil && u.stream.info != nil {
+		p, ok = u.stream.info, true
+	}
+	switch {
+	case ok:
 		u.set = p.upgraded
 		u.observedBy(u.set.observers)
-	} else { // another server's, or middleware has replaced the request's context
+	case u.stream == nil: // another server's, or middleware has replaced the request's context
 		u.late = true
+	case u.of != nil:
+		u.set = &u.of.upgraded
 	}
 	if u.of != nil {
 		u.observedOn(u.of.Options)
@@ -122,6 +135,11 @@ func (u *upgrade) judge() (key string, o *recipe, err error) {
 	key, refused := check(u.request)
 	if refused != nil {
 		return "", nil, refused
+	}
+	if u.request.ProtoMajor >= 2 {
+		if refused := u.checkStream(); refused != nil {
+			return "", nil, refused
+		}
 	}
 	if u.of != nil {
 		if u.terms, err = u.of.terms(u.request, &u.own); err != nil {
@@ -183,7 +201,6 @@ func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 	hello.Request = r.WithContext(&hello.connContext)
 	u.plan = actors.Plan{
 		Greeter:  u,
-		Greeting: greeting(acceptKey(key), protocol, strings.Join(agreed.List, ", "), ex.Writer.Header(), u.terms.Header),
 		Top:      o.topOf(u.terms.Stages),
 		Core:     o.coreOf(false, u.receiver != nil, &agreed),
 		Handler:  u.handler,
@@ -196,6 +213,12 @@ func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 		Life:     tenant,
 		Value:    u.terms.Value,
 	}
+	extensions := strings.Join(agreed.List, ", ")
+	if u.stream == nil {
+		u.plan.Greeting = greeting(acceptKey(key), protocol, extensions, ex.Writer.Header(), u.terms.Header)
+	} else {
+		u.header = connectHeader(key, protocol, extensions, ex.Writer.Header(), u.terms.Header)
+	}
 	if u.handler != nil {
 		u.plan.Again = introduce(&hello.Upgraded, hello.connContext)
 	}
@@ -206,11 +229,14 @@ func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 	return nil
 }
 
-// Greet makes upgrade an actors.Greeter, over HTTP/1: the Greeting of the plan is the 101.
+// Greet makes upgrade an actors.Greeter. Over HTTP/1 the Greeting of the plan is the 101.
 func (u *upgrade) Greet(w http.ResponseWriter) (nc net.Conn, first []byte, err error) {
-	if u.late {
+	switch {
+	case u.stream != nil:
+		nc, err = u.stream.take(u.header)
+	case u.late:
 		nc, first, err = u.greetLate(w)
-	} else {
+	default:
 		nc, first, err = actors.Hijack(w)
 	}
 	if err != nil && u.refused == nil {

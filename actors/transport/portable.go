@@ -24,11 +24,12 @@ type portable struct {
 	maxWrite int // bytes that are written at once
 
 	mu      sync.Mutex
-	mayRead sync.Cond // for the reader: readOn was set, or the transport closed
-	readOn  bool      // it is to read on
-	reading bool      // it is about to read, or does
-	in      []byte    // read and not yet taken by the actor
-	more    bool      // the last read was a full one: the socket may have more
+	mayRead sync.Cond   // for the reader: readOn was set, or the transport closed
+	readOn  bool        // it is to read on
+	reading bool        // it is about to read, or does
+	in      []byte      // read and not yet taken by the actor
+	lent    *ReadBuffer // that in lies in, if the connection is a Lender's; nil: nothing waits
+	more    bool        // the last read was a full one: the socket may have more
 	readErr error
 	closed  bool
 	gone    atomic.Bool // the connection is closed, or about to be
@@ -52,7 +53,12 @@ func newPortable(nc net.Conn, m *dispatch.Mailbox) *portable {
 		}
 	}
 	p.mayRead.L = &p.mu
-	go p.reader()
+	if l, ok := nc.(Lender); ok {
+		p.maxWrite = maxLentWrite
+		l.Lend(p.lentReader)
+	} else {
+		go p.reader()
+	}
 	return p
 }
 
@@ -105,6 +111,7 @@ func (p *portable) Read(buf []byte) (int, error) {
 	if p.in = p.in[n:]; len(p.in) > 0 {
 		return n, nil
 	}
+	p.freeLent()
 	if p.more && n < len(buf) && p.readErr == nil { // the reader waits
 		k, err := readNow(p.raw, buf[n:])
 		n += k
@@ -164,14 +171,16 @@ func (p *portable) Written() int64 {
 }
 
 // InterruptWrite ends the write by a deadline. TLS does not forgive one, so it is set on the connection below; TLS over anything else
-// writes small pieces and counts those.
+// writes small pieces and counts those, and so does a Lender.
 func (p *portable) InterruptWrite() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch _, secure := p.nc.(*tls.Conn); {
+	_, secure := p.nc.(*tls.Conn)
+	_, lent := p.nc.(Lender)
+	switch {
 	case p.below != nil:
 		p.below.interruptWrite()
-	case secure:
+	case secure, lent:
 		return false
 	case p.interrupted: // the deadline of the last time has not been met yet
 	default:
@@ -209,6 +218,7 @@ func (p *portable) Writev(head, body []byte) (int, error) {
 const (
 	maxWrite      = 16 << 10
 	maxBlindWrite = 4 << 10
+	maxLentWrite  = 3 << 10 // the peer's window is full without any that the kernel has: of a peer that takes 400 B/s one is taken in 8 s
 )
 
 func (p *portable) writer() {
@@ -259,6 +269,7 @@ func (p *portable) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
+	p.freeLent()
 	p.mayRead.Signal()
 	if p.busy {
 		p.late = time.AfterFunc(farewell, p.shut)
