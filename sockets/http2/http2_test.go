@@ -3,6 +3,8 @@ package http2_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"testing"
@@ -265,5 +267,26 @@ func TestOtherServers(t *testing.T) {
 		status, _, err := s.Answer()
 		require.NoError(t, err)
 		assert.Equal(t, "501", status)
+	})
+}
+
+// A Proxy carries a stream to a backend that speaks HTTP/1.1.
+func TestProxy(t *testing.T) {
+	everywhere(t, func(t *testing.T, secure bool) {
+		ended := make(closed, 2)
+		warm(t)
+		backend := httptest.NewServer(&sockets.Handler{System: theSystem(), Spawn: ended.echo(), Options: &sockets.Options{Subprotocols: []string{"chat"}}})
+		defer backend.Close()
+		to, err := url.Parse(backend.URL)
+		require.NoError(t, err)
+		c := serve(t, &sockets.Server{Server: http.Server{Handler: sockets.NewProxy(to)}}, secure)
+		p := open(t, c, "/", "sec-websocket-protocol", "chat")
+		_, header, err := p.Answer()
+		require.NoError(t, err)
+		assert.Equal(t, "chat", header.Get("Sec-WebSocket-Protocol"))
+		p.echoes("hello")
+		p.send(frame.Close(frame.Normal, ""))
+		p.closes(frame.Normal)
+		ended.expect(t, frame.Normal)
 	})
 }
