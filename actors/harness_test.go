@@ -8,9 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"runtime"
-	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +18,7 @@ import (
 	"github.com/spindrift-go/spindrift/actors/dispatch"
 	"github.com/spindrift-go/spindrift/actors/transport"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/internal/harness"
 	"github.com/spindrift-go/spindrift/internal/pool"
 	"github.com/spindrift-go/spindrift/internal/testcert"
 	"github.com/spindrift-go/spindrift/pipeline"
@@ -110,10 +108,13 @@ func newWorld(t *testing.T, s setting) *world {
 }
 
 // census is what a leak would add to.
-type census struct{ goroutines, descriptors, actors, readBuffers, writeBuffers, segments, turnStates int }
+type census struct {
+	harness.Census
+	readBuffers, writeBuffers, segments, turnStates int
+}
 
 func (c census) more(than census) bool {
-	return c.goroutines > than.goroutines || c.descriptors > than.descriptors || c.actors > than.actors ||
+	return c.Census.More(than.Census) ||
 		c.readBuffers > than.readBuffers || c.writeBuffers > than.writeBuffers || c.turnStates > than.turnStates || c.segments > than.segments
 }
 
@@ -125,18 +126,13 @@ func (w *world) census() (c census) {
 		for _, p := range w.peers {
 			for _, id := range []string{p.pid.Id, p.pid.Id + handlerName} {
 				if _, alive := w.system.ProcessRegistry.GetLocal(id); alive {
-					c.actors++
+					c.Actors++
 				}
 			}
 		}
 		return c
 	}
-	for _, bucket := range w.system.ProcessRegistry.LocalPIDs.LocalPIDs {
-		c.actors += bucket.Count()
-	}
-	c.goroutines = runtime.NumGoroutine() - w.rt.dispatcher.Workers() // those leave by themselves
-	entries, _ := os.ReadDir("/proc/self/fd")
-	c.descriptors = len(entries)
+	c.Census = harness.Count(w.system, w.rt.dispatcher.Workers())
 	return c
 }
 
@@ -153,12 +149,8 @@ func await(t *testing.T, done <-chan struct{}, what string) {
 // eventually waits for done, which is looked at now and then.
 func (w *world) eventually(done func() bool, what ...any) {
 	w.Helper()
-	late := time.Now().Add(testTimeout)
-	for pause := 100 * time.Microsecond; !done(); pause = min(2*pause, 20*time.Millisecond) {
-		if time.Now().After(late) {
-			require.Fail(w, "did not happen", what...)
-		}
-		time.Sleep(pause)
+	if !harness.Until(testTimeout, done) {
+		require.Fail(w, "did not happen", what...)
 	}
 }
 
@@ -177,14 +169,10 @@ func (w *world) over() {
 		w.eventually(p.ended, "a connection has not ended")
 	}
 	w.drained()
-	for now, late := w.census(), time.Now().Add(testTimeout); now.more(w.before); now = w.census() {
-		if time.Now().After(late) {
-			var b strings.Builder
-			pprof.Lookup("goroutine").WriteTo(&b, 1)
-			w.Errorf("left behind: %+v before, %+v after\n%s", w.before, now, &b)
-			return
-		}
-		time.Sleep(time.Millisecond)
+	var now census
+	if !harness.Until(testTimeout, func() bool { now = w.census(); return !now.more(w.before) }) {
+		w.Errorf("left behind: %+v before, %+v after\n%s", w.before, now, harness.Left(w.system))
+		return
 	}
 	for _, h := range w.handlers {
 		h.judge()

@@ -23,11 +23,13 @@ import (
 const module = "github.com/spindrift-go/spindrift/"
 
 // rooms are the packages that each room may import of this module. A room is a directory with what is below it, apart from rooms of
-// their own: frame <- pipeline <- actors <- sockets <- autobahn, examples. Package internal/pool is open to all but frame.
+// their own: frame <- pipeline <- actors <- sockets <- autobahn, examples. internal is open to all but frame
+// and pipeline, internal/harness to tests and to what stands on top only.
 var rooms = map[string][]string{
 	"frame":            {},
 	"pipeline":         {"frame"},
 	"internal":         {},
+	"internal/harness": {},                                                              // of tests and tools: no package lists it
 	"actors/dispatch":  {"internal"},                                                    // it knows nothing of connections
 	"actors/transport": {"actors/dispatch", "internal"},                                 // it signals mailboxes, and does not know what for
 	"actors":           {"actors/dispatch", "actors/transport", "pipeline", "internal"}, // not frame: it moves any item, and could run any protocol

@@ -88,7 +88,7 @@ func TestDialGivenUp(t *testing.T) {
 		cancel()
 	}
 	// The handlers outlive the connections, so that they are told of every end.
-	require.True(t, until(func() bool { return !w.count().more(before) }))
+	require.True(t, until(func() bool { return !w.count().More(before) }))
 }
 
 // RFC 6455 5.3: every frame has a mask, a fresh one.

@@ -9,7 +9,6 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -17,9 +16,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"runtime"
-	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +24,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/internal/harness"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -115,7 +112,7 @@ type world struct {
 	system   *actor.ActorSystem
 	handlers *[]*handler
 	pairs    *pairs
-	before   census
+	before   harness.Census
 }
 
 func newWorld(t *testing.T, s setting) *world {
@@ -135,48 +132,15 @@ func (w *world) in(name string, test func(w *world)) {
 	})
 }
 
-// until looks until what is true, for as long as a test is patient. Unlike
-// assert.Eventually it starts no goroutine, which some tests count.
+// until looks until what is true, for as long as a test is patient.
 func until(what func() bool) bool {
-	late := time.Now().Add(testTimeout)
-	for pause := time.Millisecond; !what(); pause = min(2*pause, 100*time.Millisecond) {
-		if time.Now().After(late) {
-			return false
-		}
-		time.Sleep(pause)
-	}
-	return true
+	return harness.Until(testTimeout, what)
 }
 
-// census is what a leak would add to. What comes from pools is counted where they
-// are: TestLentComesBack, in actors, stands on top of this package.
-type census struct{ goroutines, descriptors, actors int }
-
-func (c census) more(than census) bool {
-	return c.goroutines > than.goroutines || c.descriptors > than.descriptors || c.actors > than.actors
-}
-
-func (w *world) count() (c census) {
-	c.actors = w.actors()
-	// Workers of the dispatcher leave by themselves when there is nothing to do.
-	c.goroutines = runtime.NumGoroutine() - actors.RuntimeOf(w.system).Dispatcher().Workers()
-	c.descriptors = descriptors()
-	return c
-}
-
-func (w *world) actors() (n int) {
-	for _, bucket := range w.system.ProcessRegistry.LocalPIDs.LocalPIDs {
-		n += bucket.Count()
-	}
-	return n
-}
-
-func descriptors() int {
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return 0
-	}
-	return len(entries)
+// count is what a leak would add to. What comes from pools is counted where they are:
+// TestPoolsGetAllBack, in actors, stands on top of this package.
+func (w *world) count() harness.Census {
+	return harness.Count(w.system, actors.RuntimeOf(w.system).Dispatcher().Workers())
 }
 
 // over runs when everything that the test has started was stopped.
@@ -184,16 +148,9 @@ func (w *world) over() {
 	if w.Failed() {
 		return
 	}
-	var now census
-	if !until(func() bool { now = w.count(); return !now.more(w.before) }) {
-		var b strings.Builder
-		pprof.Lookup("goroutine").WriteTo(&b, 1)
-		for _, bucket := range w.system.ProcessRegistry.LocalPIDs.LocalPIDs {
-			for _, id := range bucket.Keys() {
-				fmt.Fprintln(&b, "actor", id)
-			}
-		}
-		w.Errorf("left behind: %+v before, %+v after\n%s", w.before, now, &b)
+	var now harness.Census
+	if !until(func() bool { now = w.count(); return !now.More(w.before) }) {
+		w.Errorf("left behind: %+v before, %+v after\n%s", w.before, now, harness.Left(w.system))
 		return
 	}
 	for _, h := range *w.handlers {

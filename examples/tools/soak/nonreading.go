@@ -98,9 +98,9 @@ func nonReading(c config, peers startPeers) error {
 		faults = append(faults, fmt.Errorf("%d bytes each, more than %d", each, most))
 	}
 	faults = append(faults, stop())
-	before.actors--      // the handler
-	before.descriptors++ // the poller's, and its goroutine: the first connection has brought it, and the server keeps it
-	before.goroutines++
+	before.Actors--      // the handler
+	before.Descriptors++ // the poller's, and its goroutine: the first connection has brought it, and the server keeps it
+	before.Goroutines++
 	after, err := s.settled(before, grace)
 	fmt.Fprintf(c.out, "%8s  %s\n", "after", after)
 	if err := errors.Join(append(faults, err)...); err != nil {

@@ -6,12 +6,12 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"os"
 	"runtime"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/internal/harness"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/spindrift-go/spindrift/sockets"
 )
@@ -60,24 +60,19 @@ func echo(ctx actor.Context) {
 
 // census is what a leak would add to.
 type census struct {
-	conns, actors, goroutines, descriptors int
-	heap                                   uint64 // bytes
+	harness.Census
+	conns int
+	heap  uint64 // bytes
 }
 
 func (c census) String() string {
 	return fmt.Sprintf("conns %5d  heap %6.1f MiB  descriptors %5d  goroutines %5d  actors %5d",
-		c.conns, float64(c.heap)/(1<<20), c.descriptors, c.goroutines, c.actors)
+		c.conns, float64(c.heap)/(1<<20), c.Descriptors, c.Goroutines, c.Actors)
 }
 
 func (s *server) census() (c census) {
 	c.conns = s.Connections()
-	for _, bucket := range s.system.ProcessRegistry.LocalPIDs.LocalPIDs {
-		c.actors += bucket.Count()
-	}
-	c.goroutines = runtime.NumGoroutine()
-	if entries, err := os.ReadDir("/proc/self/fd"); err == nil {
-		c.descriptors = len(entries)
-	}
+	c.Census = harness.Count(s.system, 0)
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	c.heap = m.HeapAlloc + m.StackInuse
@@ -112,12 +107,12 @@ func (c census) over(before census, keeps uint64) error {
 		return fmt.Errorf("%d connections are left", c.conns)
 	case before == census{}:
 		return nil
-	case c.actors > before.actors:
-		return fmt.Errorf("%d actors are left, there were %d", c.actors, before.actors)
-	case c.descriptors > before.descriptors:
-		return fmt.Errorf("%d descriptors are left, there were %d", c.descriptors, before.descriptors)
-	case c.goroutines > before.goroutines:
-		return fmt.Errorf("%d goroutines are left, there were %d", c.goroutines, before.goroutines)
+	case c.Actors > before.Actors:
+		return fmt.Errorf("%d actors are left, there were %d", c.Actors, before.Actors)
+	case c.Descriptors > before.Descriptors:
+		return fmt.Errorf("%d descriptors are left, there were %d", c.Descriptors, before.Descriptors)
+	case c.Goroutines > before.Goroutines:
+		return fmt.Errorf("%d goroutines are left, there were %d", c.Goroutines, before.Goroutines)
 	case c.heap > before.heap+keeps:
 		return fmt.Errorf("%d bytes of memory are left, there were %d", c.heap, before.heap)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spindrift-go/spindrift/internal/harness"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -37,10 +38,10 @@ func TestNonReading(t *testing.T) {
 
 // Whatever is left over is found.
 func TestCensus(t *testing.T) {
-	before := census{actors: 1, goroutines: 2, descriptors: 3, heap: 4}
+	before := census{Census: harness.Census{Actors: 1, Goroutines: 2, Descriptors: 3}, heap: 4}
 	assert.NoError(t, before.over(before, 9))
 	assert.NoError(t, census{heap: 4 + 9}.over(before, 9))
-	for _, more := range []census{{conns: 1}, {actors: 2}, {goroutines: 3}, {descriptors: 4}, {heap: 4 + 10}} {
+	for _, more := range []census{{conns: 1}, {Census: harness.Census{Actors: 2}}, {Census: harness.Census{Goroutines: 3}}, {Census: harness.Census{Descriptors: 4}}, {heap: 4 + 10}} {
 		assert.Error(t, more.over(before, 9), "%+v", more)
 	}
 }
