@@ -114,6 +114,9 @@ idle: ## memory and goroutines of idle connections
 soak: ## 9,000 connections with churn and random kills, back to the baseline: make soak SOAK='-time 10m'
 	go run ./examples/tools/soak $(SOAK)
 
+autobahn-remote: ## the Autobahn cases for the server, with the handler on another node
+	@program=$$(mktemp -d)/autobahn; (cd sockets/remote && go build -o $$program ./autobahn) && CASES='$(CASES)' go run ./autobahn/judge -roles server -server $$program
+
 cluster: ## three nodes to kill, roll and freeze on a page: make cluster ADDR=127.0.0.1:9000
 	@echo "building: the first time it fetches modules and compiles them, later it is a second"
 	@cd examples/cluster && go run . $(if $(filter-out :8080,$(ADDR)),-addr $(ADDR))
@@ -124,4 +127,4 @@ cluster-test: ## sockets/remote with 100 clients and the race detector: nodes ki
 interop: ## our server and client against other implementations: make interop PEERS=node CASES=text,tls
 	@cd examples/tools/interop && ./install.sh && go run . $(if $(PEERS),-peers '$(PEERS)') $(if $(CASES),-cases '$(CASES)')
 
-.PHONY: help run chat apidiff release mutate test check checks $(CHECKS) autobahn bench idle soak interop cluster cluster-test
+.PHONY: help run chat apidiff release mutate test check checks $(CHECKS) autobahn bench idle soak interop autobahn-remote cluster cluster-test

@@ -72,6 +72,7 @@ type told struct {
 type recorder struct {
 	mu    sync.Mutex
 	by    map[string][]any
+	conns []*actor.PID
 	calls chan told
 	do    func(ctx actor.Context)
 }
@@ -85,6 +86,9 @@ func (r *recorder) Receive(ctx actor.Context) {
 			return
 		}
 		r.mu.Lock()
+		if len(r.by[ctx.Sender().String()]) == 0 {
+			r.conns = append(r.conns, ctx.Sender())
+		}
 		r.by[ctx.Sender().String()] = append(r.by[ctx.Sender().String()], m)
 		r.mu.Unlock()
 		if r.do != nil {

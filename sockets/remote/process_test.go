@@ -12,6 +12,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime/debug"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -135,6 +137,13 @@ func child(role string) {
 			case line == "settle":
 				debug.FreeOSMemory()
 				fmt.Println("settled")
+			case line == "shout":
+				r.mu.Lock()
+				for _, conn := range r.conns {
+					system.Root.Send(conn, frame.Text("shouted"))
+				}
+				r.mu.Unlock()
+				fmt.Println("shouted")
 			default:
 				report()
 			}
@@ -370,6 +379,89 @@ func TestNodesAreFrozen(t *testing.T) {
 			assert.Equal(t, n+1, c.Frames, "nothing that was sent during the frost")
 		})
 	}
+}
+
+// A gateway that restarts at its address may use PIDs again: what a worker sends to those of its
+// predecessor reaches nobody.
+func TestGatewayRestartsAtItsAddress(t *testing.T) {
+	worker := spawn(t, "worker", "", "")
+	gateway := spawn(t, "gateway", worker.addr, "")
+	alice := crowd(t, 1, gateway.url)
+	for range 3 {
+		gateway.signal(syscall.SIGKILL)
+		gateway.cmd.Wait()
+		ends(t, alice, time.Second+bySlow, frame.Abnormal)
+		gateway = spawn(t, "gateway", worker.addr, gateway.addr)
+		var bob []*sockets.Conn
+		eventually(t, "a link", func() bool {
+			c, err := sockets.Dial(t.Context(), gateway.url, nil)
+			bob = append(bob[:0], c)
+			return err == nil
+		})
+		says(t, bob[0], "mine")
+		worker.say("shout") // to all connections that its handler was ever told of
+		worker.line()
+		f, err := bob[0].Receive(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, "shouted", f.String(), "to him, once")
+		says(t, bob[0], "mine again")
+		alice = bob
+	}
+	assert.Empty(t, worker.report().Wrong)
+}
+
+// A worker restarts at its address under traffic: every echo is one's own, and no connection that was made
+// to the new one ends.
+func TestWorkerRestartsUnderTraffic(t *testing.T) {
+	worker := spawn(t, "worker", "", "")
+	gateway := spawn(t, "gateway", worker.addr, "")
+	const clients = 10
+	var rounds, ended, wrong atomic.Int64
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	for i := range clients {
+		all.Go(func() {
+			for n := 0; ctx.Err() == nil; {
+				c, err := sockets.Dial(ctx, gateway.url, nil)
+				for err == nil {
+					n++
+					text := fmt.Sprint(i, " ", n)
+					if err = c.SendText(ctx, text); err == nil {
+						var got string
+						if got, err = c.ReceiveText(ctx); err == nil {
+							rounds.Add(1)
+							if got != text {
+								wrong.Add(1)
+							}
+						}
+					}
+					if err != nil {
+						ended.Add(1)
+					}
+				}
+			}
+		})
+	}
+	more := func() {
+		t.Helper()
+		was := rounds.Load()
+		eventually(t, "echoes", func() bool { return rounds.Load() > was+50*clients })
+	}
+	more()
+	for range 3 {
+		before := ended.Load()
+		worker.signal(syscall.SIGKILL)
+		worker.cmd.Wait()
+		worker = spawn(t, "worker", "", worker.addr)
+		eventually(t, "the ends", func() bool { return ended.Load() == before+clients })
+		more()
+		more()
+		require.Equal(t, before+clients, ended.Load(), "a connection to the new one has ended")
+	}
+	assert.Zero(t, wrong.Load())
+	assert.Empty(t, worker.report().Wrong)
 }
 
 // Echo through three processes: order, with many at once.
