@@ -160,3 +160,13 @@ func TestStatsOfCounters(t *testing.T) {
 		{"max_ms":5,"count":1},{"max_ms":10,"count":0},{"max_ms":25,"count":0},{"max_ms":50,"count":0},{"max_ms":100,"count":0},{"max_ms":250,"count":0},
 		{"max_ms":500,"count":0},{"max_ms":1000,"count":0},{"max_ms":2500,"count":0},{"max_ms":5000,"count":0},{"max_ms":0,"count":1}]}`, string(text))
 }
+
+// BenchmarkCounters is what the end of a burst costs a connection that is counted.
+func BenchmarkCounters(b *testing.B) {
+	w := watching(Handshake{}, []*Observer{new(Counters).Observer()})
+	all := Traffic{}
+	for b.Loop() {
+		all.MessagesIn++
+		w.Traffic(all, Traffic{MessagesIn: 1, BytesIn: 64})
+	}
+}
