@@ -30,8 +30,7 @@ type stream struct {
 
 	group   *Group
 	inGroup links[stream]
-	life    Lifetime // nil: nobody hears of the end
-	watch   *watch   // nil: nobody looks on
+	life    Lifetime // nil: nobody hears of the end; a *watch where somebody looks on, see watch
 
 	top       top
 	handler   *dispatch.Mailbox // of the actor on top; nil: there is none, or its mailbox is not ours
@@ -132,15 +131,17 @@ func (c *conn) become(p *Plan, t transport.Transport, first []byte) {
 	s := &stream{conn: c, transport: t, top: nobody{}, limits: cmp.Or(p.Limits, &unlimited), life: p.Life, changer: p.Changer, lastRead: c.rt.now()}
 	s.beginTurn()
 	s.timers.deadline.Init(&c.mailbox)
-	s.watch = newWatch(p, c.origin)
+	if p.Watcher != nil {
+		s.life = &watch{Watcher: p.Watcher, life: p.Life, from: c.origin}
+	}
 	c.side = s
 	s.attach(p)
 	s.group = cmp.Or(p.Group, &c.rt.defaultGroup)
 	s.group.join(s)
 	s.hello = p.Hello
-	s.pipeline = pipeline.NewMetered(s, p.Top, p.Core, s.watch.count())
+	s.pipeline = pipeline.NewMetered(s, p.Top, p.Core, s.watch().count())
 	s.out.add(p.Greeting)
-	s.watch.open()
+	s.watch().open()
 	s.pipeline.Up(&pipeline.Start{})
 	if p.Hello != nil { // through the stages, which may see and change it
 		s.pipeline.Up(p.Hello)
@@ -235,7 +236,7 @@ func (s *stream) burstEnded() {
 	if s.out.waiting() == 0 && !s.out.blocked {
 		s.answerFlushes(nil)
 	}
-	s.watch.burst()
+	s.watch().burst()
 	if l, ok := s.top.(*local); s.pipeline != nil && (ok || s.subscriptions != nil) {
 		var kept pipeline.Kept
 		s.pipeline.Down(&kept)

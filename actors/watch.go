@@ -31,8 +31,12 @@ type Watcher interface {
 
 // watch is a connection's Watcher and what it has to tell. All is for a nil watch as well,
 // and in that costs nothing.
+//
+// It takes the place of the connection's Lifetime, which it passes on to: an idle connection
+// that nobody observes has no word for it.
 type watch struct {
 	Watcher
+	life   Lifetime // nil: there is no other
 	meter  pipeline.Meter
 	told   pipeline.Traffic
 	opened bool
@@ -40,11 +44,24 @@ type watch struct {
 	from   *origin // for the log
 }
 
-func newWatch(p *Plan, from *origin) *watch {
-	if p.Watcher == nil {
-		return nil
+// watch is who looks on; nil: nobody does.
+func (s *stream) watch() *watch {
+	w, _ := s.life.(*watch)
+	return w
+}
+
+// Ended makes watch a Lifetime.
+func (w *watch) Ended() {
+	if w.life != nil {
+		w.life.Ended()
 	}
-	return &watch{Watcher: p.Watcher, from: from}
+}
+
+// Settled makes watch a Lifetime.
+func (w *watch) Settled() {
+	if w.life != nil {
+		w.life.Settled()
+	}
 }
 
 // count is the meter for the pipeline.
@@ -137,7 +154,7 @@ func rescueWatcher(reason any, from *origin) {
 // watched is what is told of c at present; nil: nobody is.
 func (c *conn) watched() *watch {
 	if s, ok := c.side.(*stream); ok {
-		return s.watch
+		return s.watch()
 	}
 	return nil
 }
