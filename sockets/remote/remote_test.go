@@ -69,6 +69,8 @@ func TestHandlerDoesNotKnow(t *testing.T) {
 	assert.Equal(t, &sockets.Flushed{}, answer)
 
 	root.Send(conn, &sockets.SetOptions{MaxMessage: 10})
+	_, err = root.RequestFuture(conn, &sockets.Flush{}, 5*time.Second).Result() // it is in force
+	require.NoError(t, err)
 	require.NoError(t, c.Send(t.Context(), frame.Text("0123456789")))
 	f, _ = next[*frame.Frame](t, h)
 	assert.Equal(t, "0123456789", f.String())
