@@ -65,6 +65,7 @@ func TestReply(t *testing.T) {
 
 // A conversation that fails says why, and the connection ends with it.
 func TestConversationFails(t *testing.T) {
+	var nobody context.Context
 	broken := errors.New("broken")
 	yields := func(f *frame.Frame, err error) iter.Seq2[*frame.Frame, error] {
 		return func(yield func(*frame.Frame, error) bool) { yield(f, err) }
@@ -114,9 +115,9 @@ func TestConversationFails(t *testing.T) {
 		"pipe": {func(ctx context.Context, c *Conn) error {
 			return c.Pipe(ctx, func(iter.Seq2[*frame.Frame, error]) iter.Seq2[*frame.Frame, error] { return yields(nil, broken) })
 		}, frame.InternalError, broken},
-		"no context, reply":  {func(_ context.Context, c *Conn) error { return c.Reply(nil, 1, nil) }, frame.InternalError, ErrNilContext},   //nolint:staticcheck
-		"no context, serve":  {func(_ context.Context, c *Conn) error { return c.Serve(nil, nil, nil) }, frame.InternalError, ErrNilContext}, //nolint:staticcheck
-		"no context, pipe":   {func(_ context.Context, c *Conn) error { return c.Pipe(nil, nil) }, frame.InternalError, ErrNilContext},       //nolint:staticcheck
+		"no context, reply":  {func(_ context.Context, c *Conn) error { return c.Reply(nobody, 1, nil) }, frame.InternalError, ErrNilContext},
+		"no context, serve":  {func(_ context.Context, c *Conn) error { return c.Serve(nobody, nil, nil) }, frame.InternalError, ErrNilContext},
+		"no context, pipe":   {func(_ context.Context, c *Conn) error { return c.Pipe(nobody, nil) }, frame.InternalError, ErrNilContext},
 		"no function, reply": {func(ctx context.Context, c *Conn) error { return c.Reply(ctx, 1, nil) }, frame.InternalError, errNilFunc},
 		"no function, pipe":  {func(ctx context.Context, c *Conn) error { return c.Pipe(ctx, nil) }, frame.InternalError, errNilFunc},
 	} {

@@ -105,7 +105,7 @@ func TestEnds(t *testing.T) {
 	closing := func(code frame.Code) string {
 		return server(t, func(ctx context.Context, c *sockets.Conn) error { return frame.Failure(code, "bye") }, nil)
 	}
-	refuse := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Error(w, "who are you?", 401) }))
+	refuse := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Error(w, "who are you?", http.StatusUnauthorized) }))
 	t.Cleanup(refuse.Close)
 	breaking := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, rw, _ := http.NewResponseController(w).Hijack()
