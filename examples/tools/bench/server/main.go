@@ -36,7 +36,7 @@ type setup struct {
 func contenders() []contender {
 	var all []contender
 	for _, some := range [][]contender{
-		rawContenders(), gorillaContenders(), coderContenders(), gobwasContenders(), gwsContenders(), httpContenders(), spindriftContenders(),
+		rawContenders(), gorillaContenders(), coderContenders(), gobwasContenders(), gwsContenders(), nbioContenders(), httpContenders(), spindriftContenders(),
 	} {
 		all = append(all, some...)
 	}
