@@ -24,3 +24,6 @@ type job struct {
 	dir   string   // where index.json and the pages go; it exists and is empty but for logs
 	cases []string // ids; nil is the whole suite
 }
+
+// serves reports whether the program under test is a server.
+func (j job) serves() bool { return j.role != "client" }

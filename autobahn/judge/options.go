@@ -24,8 +24,8 @@ type options struct {
 
 const usage = `usage: go run ./autobahn/judge [flags]
 
-Runs the Autobahn cases against ./autobahn/server and ./autobahn/client and compares the verdicts
-with the expectation files. CASES, AUTOBAHN and AUTOBAHN_THIN in the environment stand for -cases,
+Runs the Autobahn cases against ./autobahn/server, ./autobahn/client and ./autobahn/http2 and compares
+the verdicts with the expectation files. CASES, AUTOBAHN and AUTOBAHN_THIN in the environment stand for -cases,
 -docker and -thin.
 
 `
@@ -49,7 +49,7 @@ func parseOptions(args []string, getenv func(string) string, out io.Writer) (*op
 	flags := flag.NewFlagSet("judge", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	cases := flags.String("cases", getenv("CASES"), "run only these `cases`: ids, groups or globs, as in '6.* 7.1.6'")
-	roles := flags.String("roles", "server,client", "judge these `roles`")
+	roles := flags.String("roles", "server,client,http2", "judge these `roles`: http2 is the server, over HTTP/2")
 	server := flags.String("server", "", "judge the program at this `path` as the server")
 	client := flags.String("client", "", "judge the program at this `path` as the client")
 	flags.BoolVar(&o.selection.thin, "thin", thin, "leave out most of 12.* and 13.*, for a run of a minute or two")
@@ -78,15 +78,15 @@ func parseOptions(args []string, getenv func(string) string, out io.Writer) (*op
 	separator := func(r rune) bool { return r == ',' || r == ' ' }
 	o.selection.patterns = strings.FieldsFunc(*cases, separator)
 	for _, role := range strings.FieldsFunc(*roles, separator) {
-		if role != "server" && role != "client" {
-			return nil, fmt.Errorf("-roles has %q: it may have server and client", role)
+		if role != "server" && role != "client" && role != "http2" {
+			return nil, fmt.Errorf("-roles has %q: it may have server, client and http2", role)
 		}
 		if !slices.Contains(o.roles, role) {
 			o.roles = append(o.roles, role)
 		}
 	}
 	if len(o.roles) == 0 {
-		return nil, fmt.Errorf("-roles is empty: it may have server and client")
+		return nil, fmt.Errorf("-roles is empty: it may have server, client and http2")
 	}
 	if *server != "" {
 		o.programs["server"] = *server

@@ -26,7 +26,7 @@ func parse(line string, environment ...string) (*options, error) {
 func TestParseOptions(t *testing.T) {
 	o, err := parse("")
 	require.NoError(t, err)
-	assert.Equal(t, []string{"server", "client"}, o.roles)
+	assert.Equal(t, []string{"server", "client", "http2"}, o.roles)
 	assert.True(t, o.selection.whole())
 	assert.False(t, o.docker)
 
@@ -55,8 +55,8 @@ func TestParseOptionsRefuses(t *testing.T) {
 	for line, want := range map[string]string{
 		"-nonsense":     "flag provided but not defined: -nonsense",
 		"6.*":           `"6.*" is not a flag (a part of the suite is -cases '6.*')`,
-		"-roles proxy":  `-roles has "proxy": it may have server and client`,
-		"-roles=":       "-roles is empty: it may have server and client",
+		"-roles proxy":  `-roles has "proxy": it may have server, client and http2`,
+		"-roles=":       "-roles is empty: it may have server, client and http2",
 		"-parallel 0":   "-parallel is 0: it must be 1 or more",
 		"-timeout -1s":  "-timeout is -1s: it must be more than 0",
 		"-timeout soon": `invalid value "soon" for flag -timeout: parse error`,

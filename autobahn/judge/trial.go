@@ -93,7 +93,7 @@ func (t *trial) start(ctx context.Context, engineLog, programLog io.Writer) (eng
 			fmt.Fprintln(engineLog, line)
 		}
 	}}
-	if t.job.role == "server" {
+	if t.job.serves() {
 		program, err = start(exec.CommandContext(ctx, t.program, "-addr", t.job.addr), programLog)
 		if err != nil {
 			return nil, nil, p, err
@@ -142,7 +142,7 @@ func (t *trial) watch(ctx context.Context, engine, program *child, p *progress) 
 			return problems
 		case <-programExited:
 			programExited = nil
-			if reportBy.IsZero() && (t.job.role == "server" || program.err != nil) {
+			if reportBy.IsZero() && (t.job.serves() || program.err != nil) {
 				problem("the program ended by itself (%s): %s, see %s",
 					ending(program.err), lastLine(t.log("program")), shown(t.log("program")))
 			}

@@ -29,8 +29,9 @@ type Conn struct {
 	changed  sync.Cond
 	streams  map[uint32]*Stream
 	next     uint32
-	window   int64 // that may be sent
-	initial  int64 // window of a new stream
+	window   int64  // that may be sent
+	initial  int64  // window of a new stream
+	taken    uint32 // of the connection's window, and not given back
 	settled  bool
 	extended bool
 	goAway   *http2.ErrCode
@@ -56,6 +57,9 @@ func Dial(address string, config *tls.Config, timeout time.Duration) (*Conn, err
 	return c, err
 }
 
+// connWindow is more than all streams of a test may have sent and not been asked for.
+const connWindow = 1 << 30
+
 // New begins HTTP/2 on nc, and waits for the server's settings.
 func New(nc net.Conn, timeout time.Duration) (*Conn, error) {
 	c := &Conn{nc: nc, framer: http2.NewFramer(nc, nc), timeout: timeout, streams: map[uint32]*Stream{}, next: 1, window: 65535, initial: 65535}
@@ -69,7 +73,7 @@ func New(nc net.Conn, timeout time.Duration) (*Conn, error) {
 		if err := c.framer.WriteSettings(); err != nil {
 			return err
 		}
-		return c.framer.WriteWindowUpdate(0, 1<<30) // each stream has its own
+		return c.framer.WriteWindowUpdate(0, connWindow) // each stream has its own
 	})
 	if err != nil {
 		return nil, err
@@ -204,6 +208,18 @@ func (c *Conn) frame(f http2.Frame) (answer func() error) {
 		if s != nil {
 			s.frame(f)
 		}
+		if d, ok := f.(*http2.DataFrame); ok {
+			return c.took(d.Length)
+		}
 	}
 	return nil
+}
+
+// took gives the connection's window back, whoever reads the stream.
+func (c *Conn) took(n uint32) (answer func() error) {
+	if c.taken += n; c.taken < connWindow/4 {
+		return nil
+	}
+	n, c.taken = c.taken, 0
+	return func() error { return c.framer.WriteWindowUpdate(0, n) }
 }
