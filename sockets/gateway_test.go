@@ -241,7 +241,7 @@ func TestGatewayIsFlat(t *testing.T) {
 		}
 	}
 	require.Equal(w, want.Sum(nil), got.Sum(nil))
-	assert.Less(w, most, before+8<<20)
+	assert.Less(w, most, before+12<<20) // of 16 MiB at least; what lies with two connections and the test depends on how busy the machine is
 	p.Close()
 	_, err = c.Receive(ctx)
 	assert.Equal(w, frame.GoingAway, CloseCode(err))
