@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -182,13 +181,7 @@ func TestGatewayIsFlat(t *testing.T) {
 	for range size / len(piece) {
 		want.Write(piece)
 	}
-	heap := func() uint64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	before, most := heap(), uint64(0)
+	before, most := heap(), 0
 
 	// Up: nothing is read behind for a while, so that the client has to wait.
 	sent := make(chan int, size/len(piece))
@@ -241,7 +234,7 @@ func TestGatewayIsFlat(t *testing.T) {
 		}
 	}
 	require.Equal(w, want.Sum(nil), got.Sum(nil))
-	assert.Less(w, most, before+12<<20) // of 16 MiB at least; what lies with two connections and the test depends on how busy the machine is
+	assert.Less(w, most, before+8<<20)
 	p.Close()
 	_, err = c.Receive(ctx)
 	assert.Equal(w, frame.GoingAway, CloseCode(err))

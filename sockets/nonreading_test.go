@@ -3,6 +3,7 @@ package sockets
 import (
 	"context"
 	"io"
+	"math"
 	"net"
 	"runtime"
 	"testing"
@@ -155,11 +156,16 @@ func lastWords(w *world, nc net.Conn) frame.Code {
 	}
 }
 
-// heap is what memory is in use.
+// heap is how many bytes are in use. What is allocated while they are counted counts as well, more of it the busier the machine is: the
+// least of three counts has the least of that.
 func heap() int {
-	runtime.GC()
-	runtime.GC() // what pools keep goes with the second
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int(m.HeapAlloc + m.StackInuse)
+	least := math.MaxInt
+	for range 3 {
+		runtime.GC()
+		runtime.GC() // what pools keep goes with the second
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		least = min(least, int(m.HeapAlloc+m.StackInuse))
+	}
+	return least
 }
