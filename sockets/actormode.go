@@ -51,7 +51,7 @@ func (s *Server) actorMode() {
 		}
 		pid := rt.Spawn()
 		s.conns.Store(c, pid)
-		return context.WithValue(ctx, connInfoKey{}, &connInfo{pid: pid, conn: c, upgraded: &s.upgraded, log: &s.log, system: s.System, options: s.Options})
+		return context.WithValue(ctx, connInfoKey{}, &connInfo{pid: pid, conn: c, upgraded: &s.upgraded, log: &s.log, system: s.System})
 	}
 }
 
@@ -67,7 +67,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
 		Stall:    or(s.AnswerStall, defaultAnswerStall),
 		Log:      &s.log,
 	}
-	if p, ok := r.Context().Value(connInfoKey{}).(*connInfo); ok {
+	if p := infoOf(r.Context()); p != nil {
 		ex.Conn = p.conn
 	}
 	if refusal := s.takeBody(w, r); refusal != nil {

@@ -1,6 +1,8 @@
 package sockets
 
 import (
+	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -19,16 +21,23 @@ type connInfo struct {
 	asked    bool        // a listener, in the name of pid
 	log      *actors.Log // of its server
 	system   *actor.ActorSystem
-	options  *Options // of its server; nil: the defaults
 }
 
 type connInfoKey struct{}
+
+// infoOf is what the Server says of a request with ctx; nil: it came by another one, or
+// middleware has replaced its context.
+func infoOf(ctx context.Context) *connInfo {
+	p, _ := ctx.Value(connInfoKey{}).(*connInfo)
+	return p
+}
 
 // connSet is the upgraded connections of one server, or of a handler under other servers,
 // and how many there may be.
 type connSet struct {
 	group        actors.Group
-	total, perIP int // 0: no cap
+	total, perIP int      // 0: no cap
+	options      *Options // of its server, for all; nil: the defaults
 	observers    []*Observer
 }
 
@@ -73,12 +82,16 @@ func (u *upgrade) count(ip netip.Addr, perIP int) (actors.Lifetime, error) {
 	return &tenancy{u.life, leave}, nil
 }
 
+// errStrayOptions: the request was judged as if the Server had no Options.
+var errStrayOptions = errors.New("Server.Options cannot be found, for middleware has replaced the request's context: derive it from the request's")
+
 // greetLate takes the connection first, and then looks whether it may come in.
 func (u *upgrade) greetLate(w http.ResponseWriter) (nc net.Conn, first []byte, err error) {
-	if u.set != nil {
-		nc, first, err = actors.Hijack(w)
-	} else {
+	stray := u.set == nil
+	if stray {
 		nc, first, u.set, err = strays.hijack(w)
+	} else {
+		nc, first, err = actors.Hijack(w)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -92,18 +105,22 @@ func (u *upgrade) greetLate(w http.ResponseWriter) (nc net.Conn, first []byte, e
 	u.plan.Group = &u.set.group
 	u.observedBy(u.set.observers)
 	u.watched.plan(&u.plan)
-	if !u.set.capped() {
-		return nc, first, nil
+	switch {
+	case stray && u.set.options != nil:
+		err = errStrayOptions
+	case u.set.capped():
+		var life actors.Lifetime
+		if life, err = u.count(u.addressOver(nc.RemoteAddr())); err == nil {
+			u.plan.Life = life
+		}
 	}
-	life, err := u.count(u.addressOver(nc.RemoteAddr()))
 	if err != nil {
 		u.refused = err
 		u.watched.refused(err, logOf(u.request))
 		u.plan.Watcher = nil // it is told
-		u.turnAway(nc)
+		u.turnAway(nc, u.refusal(err))
 		return nil, nil, actors.ErrRefused
 	}
-	u.plan.Life = life
 	return nc, first, nil
 }
 
@@ -133,9 +150,9 @@ func parseIP(s string) (netip.Addr, bool) {
 }
 
 // turnAway answers over a connection that net/http no longer has.
-func (u *upgrade) turnAway(nc net.Conn) {
+func (u *upgrade) turnAway(nc net.Conn, why *Refusal) {
 	nc.SetDeadline(time.Now().Add(time.Second))
-	errFull.response(u.request).Write(nc)
+	why.response(u.request).Write(nc)
 	if half, ok := nc.(interface{ CloseWrite() error }); ok { // what it has sent besides must not reset the answer
 		half.CloseWrite()
 		time.AfterFunc(turnAwayTime, func() { nc.Close() })

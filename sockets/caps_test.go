@@ -175,6 +175,20 @@ func TestMaxConnsPerIPOfMiddleware(t *testing.T) {
 	}
 }
 
+// The options of a server that such a request does not bring are not left out without a word: it is refused.
+func TestOptionsWithoutTheContext(t *testing.T) {
+	everywhere(t, func(w *world) {
+		terms := w.terms(&UpgradeServer{Spawn: w.handler().props})
+		s := &Server{System: w.system, Options: &Options{AllowedHosts: []string{"a.example"}}, Server: quiet(http.HandlerFunc(
+			func(rw http.ResponseWriter, r *http.Request) {
+				assert.ErrorContains(w, Upgrade(w.system, rw, r.WithContext(context.Background()), terms), "Server.Options")
+			}))}
+		_, status := w.knock(w.run(s))
+		assert.Equal(w, http.StatusInternalServerError, status)
+		assert.True(w, until(func() bool { return s.upgraded.group.Len() == 0 }))
+	})
+}
+
 // A connection is its server's though middleware has put another context into its
 // request: it counts, it is in the drain, and it is not taken for another server's.
 func TestRequestWithoutItsContext(t *testing.T) {

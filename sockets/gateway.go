@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
@@ -35,7 +36,7 @@ type Proxy struct {
 	// name the backend: ws, wss, http or https.
 	Rewrite func(*httputil.ProxyRequest)
 
-	Options *Options           // of the client's side: origins, compression, intervals, limits; nil: the defaults. Messages and frames have no limit unless it sets one: the backend has its own. Subprotocols are the backend's affair
+	Options *Options           // of the client's side: origins, compression, intervals, limits; nil: the defaults, or what is installed. Messages and frames have no limit unless it sets one: the backend has its own. Subprotocols are the backend's affair
 	Backend *Options           // of the backend's side, likewise. Compression there may make of a client's message what the backend takes for a bomb
 	Dialer  Dialer             // how to connect to the backend; no Proxy of the environment's is asked
 	System  *actor.ActorSystem // nil: that of the Server, or DefaultSystem under another server
@@ -44,10 +45,14 @@ type Proxy struct {
 	// backend, say. nil: they are refused with 426.
 	Plain http.Handler
 
-	once            sync.Once
-	client, backend *Options
-	ping            string // payload of Pings of our own, whose Pongs are not the other side's
+	once    sync.Once
+	client  atomic.Pointer[proxySide] // of the latest request
+	backend *Options
+	ping    string // payload of Pings of our own, whose Pongs are not the other side's
 }
+
+// proxySide is the options of one side.
+type proxySide struct{ given, own *Options }
 
 // NewProxy makes a Proxy to target, a ws, wss, http or https URL whose path is put before the
 // request's. The backend sees the Host that the client has named, so that its check of the
@@ -67,13 +72,25 @@ func (p *Proxy) setup() {
 	var nonce [12]byte
 	rand.Read(nonce[:])
 	p.ping = "hop " + string(nonce[:])
-	p.client, p.backend = p.options(p.Options), p.options(p.Backend)
+	p.backend = p.options(p.Backend)
 	if p.Dialer.Proxy == nil {
 		p.Dialer.Proxy = NoProxy
 	}
 }
 
-// options are those of one side.
+// clientOptions are those of the client's side. They refine what is installed outside, but for
+// what would be the backend's affair, or make something else of what is carried over.
+func (p *Proxy) clientOptions(u *upgrade) *Options {
+	given := p.Options.over(installed(u.request.Context(), u.info()))
+	if side := p.client.Load(); side != nil && side.given == given {
+		return side.own
+	}
+	side := &proxySide{given, p.options(given)}
+	p.client.Store(side)
+	return side.own
+}
+
+// options are those of one side, which was given o.
 func (p *Proxy) options(o *Options) *Options {
 	own := Options{}
 	if o != nil {
@@ -93,7 +110,7 @@ func (p *Proxy) options(o *Options) *Options {
 	own.Stream, own.StreamOver = false, carriedWhole
 	own.NoAutoPong, own.ShowControl = true, true
 	own.PingPayload = func() []byte { return []byte(p.ping) }
-	own.Subprotocols, own.RequireSubprotocol = nil, false
+	own.Subprotocols, own.ChooseSubprotocol, own.RequireSubprotocol = nil, nil, false
 	return &own
 }
 
@@ -109,8 +126,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		system = systemFor(r)
 	}
 	front, back := newCarriers(p.ping)
-	in := upgrade{terms: &UpgradeServer{Options: p.client}, receiver: front, request: r}
+	in := upgrade{receiver: front, request: r, settled: true}
 	in.findStream(w, r)
+	in.terms = &UpgradeServer{Options: p.clientOptions(&in)}
 	if _, _, err := in.judge(); err != nil { // the backend is not troubled
 		serve(system, w, r, in)
 		return

@@ -77,6 +77,51 @@ func TestGateway(t *testing.T) {
 	})
 }
 
+// What a server or a mux has installed counts for a Proxy's clients as well, but for what is the backend's affair, and what would
+// make of a message something else than what is carried over.
+func TestGatewayUnderInstalledOptions(t *testing.T) {
+	h := newWorld(t, bare).handler(echo)
+	w := h.world
+	choose := func(*http.Request) (string, error) { return "one", nil }
+	backend := w.websocket(&UpgradeServer{FrameHandler: h.pid, Options: &Options{Subprotocols: []string{"two"}, AllowedOrigins: []string{"https://a.example"}}})
+	target := &url.URL{Scheme: "ws", Host: backend}
+	for name, o := range map[string]*Options{
+		"of the mux": {Subprotocols: []string{"one"}, RequireSubprotocol: true, ChooseSubprotocol: choose, Stream: true, StreamOver: 1},
+		"its own":    nil,
+	} {
+		p := NewProxy(target)
+		p.System, p.Dialer.TLS = w.system, clientTLS()
+		if o == nil {
+			p.Options = &Options{ChooseSubprotocol: choose, RequireSubprotocol: true}
+		}
+		addr := w.dropIn(WithOptions(o, WithOptions(&Options{AllowedOrigins: []string{"https://a.example"}, MaxMessage: 1000}, p)))
+		for _, offer := range []string{"", "Sec-WebSocket-Protocol: one, two"} {
+			c := w.dial(addr)
+			lines := []string{"Origin: https://a.example"}
+			want := ""
+			if offer != "" {
+				lines, want = append(lines, offer), "two"
+			}
+			c.send(handshake(addr, lines...))
+			r := c.answer("GET")
+			require.Equal(t, 101, r.StatusCode, name)
+			require.Equal(t, want, r.Header.Get("Sec-WebSocket-Protocol"), name)
+			h.upgraded()
+			c.send(masked(frame.Fragment(frame.OpText, false, []byte("a"))), masked(frame.Fragment(frame.OpContinuation, true, []byte("b"))))
+			require.Equal(t, "text ab", opcodeAnd(c.frame()))
+			h.text("ab")
+			c.send(masked(frame.Text(strings.Repeat("x", 1001))))
+			c.closes(frame.TooBig)
+			c.Close()
+			expect[*Closed](h)
+		}
+		c := w.dial(addr)
+		c.send(handshake(addr, "Origin: https://b.example"))
+		require.Equal(t, 403, c.answer("GET").StatusCode, name)
+		c.Close()
+	}
+}
+
 func opcodeAnd(f *frame.Frame) string { return f.Opcode.String() + " " + f.String() }
 
 // Either side's end is the other's, with its code.

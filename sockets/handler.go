@@ -115,8 +115,8 @@ func serve(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, u 
 // its own. So does every further request that a listener is asked, whose earlier
 // answers nobody could otherwise tell from the one that is due.
 func connection(r *http.Request, ex *actors.Exchange) *actor.PID {
-	p, ok := r.Context().Value(connInfoKey{}).(*connInfo)
-	if !ok || p.pid == nil || p.asked || r.ProtoMajor >= 2 {
+	p := infoOf(r.Context())
+	if p == nil || p.pid == nil || p.asked || r.ProtoMajor >= 2 {
 		return nil
 	}
 	p.asked = ex.Listener != nil

@@ -11,7 +11,7 @@ import (
 // logOf is where the program hears of mistakes of its own: the log of the server that r
 // came to; nil: slog.Default.
 func logOf(r *http.Request) *actors.Log {
-	if p, ok := r.Context().Value(connInfoKey{}).(*connInfo); ok {
+	if p := infoOf(r.Context()); p != nil {
 		return p.log
 	}
 	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && s.ErrorLog != nil {

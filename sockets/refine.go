@@ -16,20 +16,21 @@ import (
 // outside is not false inside.
 func WithOptions(o *Options, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := context.WithValue(r.Context(), optionsKey{}, o.over(installed(r)))
-		h.ServeHTTP(w, r.WithContext(ctx))
+		ctx := r.Context()
+		h.ServeHTTP(w, r.WithContext(context.WithValue(ctx, optionsKey{}, o.over(installed(ctx, infoOf(ctx))))))
 	})
 }
 
 type optionsKey struct{}
 
-// installed is what routes of r's refine; nil: the defaults.
-func installed(r *http.Request) *Options {
-	if o, ok := r.Context().Value(optionsKey{}).(*Options); ok {
+// installed is what the route of a request with ctx refines, by a connection of p's; nil: the
+// defaults.
+func installed(ctx context.Context, p *connInfo) *Options {
+	if o, ok := ctx.Value(optionsKey{}).(*Options); ok {
 		return o
 	}
-	if p, ok := r.Context().Value(connInfoKey{}).(*connInfo); ok {
-		return p.options
+	if p != nil {
+		return p.upgraded.options
 	}
 	return nil
 }

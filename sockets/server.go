@@ -63,7 +63,7 @@ func (s *Server) setup() {
 		s.System = orDefaultSystem(s.System)
 		s.log.Logger = s.ErrorLog
 		s.upgraded.total, s.upgraded.perIP = s.MaxConns, s.MaxConnsPerIP
-		s.upgraded.observers = s.Observers
+		s.upgraded.options, s.upgraded.observers = s.Options, s.Observers
 		if s.Listener != nil && s.Handler != nil {
 			s.misuse = errors.New("sockets: Server has a Listener and a Handler: set one of them")
 			return
@@ -76,7 +76,7 @@ func (s *Server) setup() {
 				return base(l)
 			}
 		}
-		here := &connInfo{upgraded: &s.upgraded, log: &s.log, system: s.System, options: s.Options}
+		here := &connInfo{upgraded: &s.upgraded, log: &s.log, system: s.System}
 		if s.Listener != nil {
 			s.actorMode()
 		} else {

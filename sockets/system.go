@@ -25,8 +25,8 @@ var defaultSystem = sync.OnceValue(func() *actor.ActorSystem { return NewSystem(
 // systemFor is the actor system for the upgrade of r where none is named: that of the
 // Server that r came to, or else the default.
 func systemFor(r *http.Request) *actor.ActorSystem {
-	if info, ok := r.Context().Value(connInfoKey{}).(*connInfo); ok {
-		return orDefaultSystem(info.system)
+	if p := infoOf(r.Context()); p != nil {
+		return orDefaultSystem(p.system)
 	}
 	return DefaultSystem()
 }

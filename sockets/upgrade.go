@@ -34,6 +34,8 @@ type upgrade struct {
 	protocol string          // that was agreed on elsewhere; "": none was
 	of       *Handler        // nil: terms count
 	own      UpgradeServer   // the handler's terms are made here
+	base     *Options        // what the terms' Options refine; nil: the defaults
+	settled  bool            // they refine nothing
 	handler  *actor.PID      // by which the connection reaches the FrameHandler; nil: there is none
 
 	plan    actors.Plan
@@ -87,14 +89,15 @@ type panicked struct {
 
 func (e *panicked) Error() string { return fmt.Sprintf("panic: %v", e.reason) }
 
-// find finds the set that the connection will join, and who is to be told what becomes of it.
+// find finds the set that the connection will join, what its options refine, and who is to be
+// told what becomes of it.
 func (u *upgrade) find() {
-	p, ok := u.request.Context().Value(connInfoKey{}).(*connInfo)
-	if !ok && u.stream != nil && u.stream.info != nil {
-		p, ok = u.stream.info, true
+	p := u.info()
+	if !u.settled {
+		u.base = installed(u.request.Context(), p)
 	}
 	switch {
-	case ok:
+	case p != nil:
 		u.set = p.upgraded
 		u.observedBy(u.set.observers)
 	case u.stream == nil: // another server's, or middleware has replaced the request's context
@@ -109,9 +112,18 @@ func (u *upgrade) find() {
 	}
 }
 
+// info is infoOf the request, or of the stream that it came by.
+func (u *upgrade) info() *connInfo {
+	p := infoOf(u.request.Context())
+	if p == nil && u.stream != nil {
+		return u.stream.info
+	}
+	return p
+}
+
 // observedOn has those told who are to be by the options o of a route.
 func (u *upgrade) observedOn(o *Options) {
-	if o = o.over(installed(u.request)); o != nil {
+	if o = o.over(u.base); o != nil {
 		u.observedBy(o.Observers)
 	}
 }
@@ -149,7 +161,7 @@ func (u *upgrade) judge() (key string, o *recipe, err error) {
 			u.observedOn(u.terms.Options)
 		}
 	}
-	o = u.terms.Options.over(installed(u.request)).recipe()
+	o = u.terms.Options.over(u.base).recipe()
 	if u.receiver == nil {
 		if err := checkHandler(u.terms.FrameHandler, u.terms.Spawn); err != nil {
 			return "", nil, err
