@@ -9,7 +9,8 @@ import (
 
 // Callbacks are functions that are called with what a connection says, one at a time and in
 // order: OnOpen first, OnMessage for each message, OnError if the end was not an ordinary
-// one, OnClose last of all. Each may be nil. A peer waits while they are busy.
+// one, OnClose last of all. Each may be nil. A peer waits while they are busy. One that panics
+// ends the connection with 1011, which the others are told; the panic is logged.
 //
 // As an http.Handler, Callbacks accept every WebSocket; Dial opens one. Use them by pointer.
 type Callbacks struct {
@@ -29,26 +30,40 @@ func (b *Callbacks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (b *Callbacks) Dial(ctx context.Context, address string, o *DialOptions) (*Conn, error) {
 	c, err := Dial(ctx, address, o)
 	if err == nil {
-		go b.serve(context.Background(), c)
+		go c.run(b.serve, nil, c.Request().URL.Host)
 	}
 	return c, err
 }
 
 func (b *Callbacks) serve(_ context.Context, c *Conn) error {
+	defer func() { // also if a callback calls runtime.Goexit
+		c.end1011()
+		if b.OnClose != nil {
+			b.OnClose(c, *c.Closed())
+		}
+	}()
+	failed := guarded(func() error { b.hear(c); return nil })
+	c.end1011()
+	if err := c.closeError(); b.OnError != nil && !ordinary(err) {
+		b.OnError(c, err)
+	}
+	return failed
+}
+
+// hear calls the callbacks until the connection ends.
+func (b *Callbacks) hear(c *Conn) {
 	if b.OnOpen != nil {
 		b.OnOpen(c)
 	}
-	for f, err := range c.Messages(context.Background()) { // until the connection ends
-		switch {
-		case err != nil && b.OnError != nil:
-			b.OnError(c, err)
-		case err == nil && b.OnMessage != nil:
-			b.OnMessage(c, f)
+	for m, err := range c.Messages(context.Background()) {
+		if err == nil && b.OnMessage != nil {
+			b.OnMessage(c, m)
 		}
 	}
+}
+
+// end1011 ends c, if it has not ended, because of its callbacks.
+func (c *Conn) end1011() {
+	c.Close(frame.InternalError, "")
 	<-c.Done()
-	if b.OnClose != nil {
-		b.OnClose(c, *c.Closed())
-	}
-	return nil
 }

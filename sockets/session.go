@@ -62,22 +62,24 @@ func (h *SessionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c, err = c.whenOpen(); err != nil {
 		return
 	}
-	log, peer := logOf(r), r.RemoteAddr
-	go func() {
-		ended := errGoexit
-		defer func() { // also if Serve calls runtime.Goexit
-			code, reason, known := closeOf(ended)
-			if !known {
-				code = frame.InternalError
-				if p := (*panicked)(nil); errors.As(ended, &p) {
-					c.handle.Panicked(p.reason)
-				}
-				sayFailed(log, ended, "peer", peer, "path", c.Request().URL.Path)
+	go c.run(h.Serve, logOf(r), r.RemoteAddr)
+}
+
+// run is a goroutine in which serve has c, and closes it.
+func (c *Conn) run(serve func(ctx context.Context, c *Conn) error, log *actors.Log, peer string) {
+	ended := errGoexit
+	defer func() { // also if serve calls runtime.Goexit
+		code, reason, known := closeOf(ended)
+		if !known {
+			code = frame.InternalError
+			if p := (*panicked)(nil); errors.As(ended, &p) {
+				c.handle.Panicked(p.reason)
 			}
-			c.Close(code, reason)
-		}()
-		ended = guarded(func() error { return h.Serve(c.Context(), c) })
+			sayFailed(log, ended, "peer", peer, "path", c.Request().URL.Path)
+		}
+		c.Close(code, reason)
 	}()
+	ended = guarded(func() error { return serve(c.Context(), c) })
 }
 
 // sayFailed logs why a session has failed.
