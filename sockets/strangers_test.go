@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -101,9 +104,11 @@ var manners = []struct {
 	}},
 }
 
-// strangers is a server of handlers with all manners, on all terms, and its clients.
+// strangers is a server of handlers with all manners, on all terms, and its clients, some of
+// which come by a Proxy. All are in one room.
 type strangers struct {
 	*world
+	room *LocalRoom
 	many int
 	last time.Duration
 
@@ -135,16 +140,24 @@ func (s *strangers) run() {
 			mux.Handle(fmt.Sprintf("/%d/%d", m, c), s.handling(m, c))
 		}
 	}
+	s.room = NewRoom(&RoomOptions{System: s.system, MaxOut: -1})
 	addr := s.dropIn(mux)
-	scheme := "ws://"
+	scheme := "ws"
 	if s.tls {
-		scheme = "wss://"
+		scheme = "wss"
+	}
+	for c := range compressions {
+		mux.Handle(fmt.Sprintf("/by/%d/", c), s.proxy(scheme, addr, c))
 	}
 	ctx, cancel := context.WithCancel(s.Context())
 	var all sync.WaitGroup
 	for owner := 1; owner <= s.many; owner++ {
 		m, c := owner%len(manners), owner/2%len(compressions)
-		url := fmt.Sprintf("%s%s/%d/%d?owner=%d", scheme, addr, m, c, owner)
+		by := ""
+		if owner%3 == 0 {
+			by = fmt.Sprintf("/by/%d", c)
+		}
+		url := fmt.Sprintf("%s://%s%s/%d/%d?owner=%d", scheme, addr, by, m, c, owner)
 		all.Go(func() {
 			for ctx.Err() == nil {
 				s.client(ctx, owner, m, c, url)
@@ -162,6 +175,19 @@ func (s *strangers) run() {
 	s.Logf("%d answers", s.answers.Load())
 }
 
+// proxy carries clients on terms c to the routes of the same server.
+func (s *strangers) proxy(scheme, addr string, c int) http.Handler {
+	p := NewProxy(&url.URL{Scheme: scheme, Host: addr})
+	rewrite := p.Rewrite
+	p.Rewrite = func(r *httputil.ProxyRequest) {
+		rewrite(r)
+		r.Out.URL.Path = strings.TrimPrefix(r.Out.URL.Path, fmt.Sprintf("/by/%d", c))
+	}
+	p.System, p.Options, p.Backend = s.system, s.options(c), s.options(0)
+	p.Dialer = Dialer{TLS: clientTLS(), Timeout: -1}
+	return p
+}
+
 // handling is a route whose handlers have manner m, on terms c.
 func (s *strangers) handling(m, c int) http.Handler {
 	return &Handler{
@@ -174,6 +200,7 @@ func (s *strangers) handling(m, c int) http.Handler {
 				case *Upgraded:
 					owner, _ = strconv.Atoi(msg.Request.URL.Query().Get("owner"))
 					s.members.Store(ctx.Sender(), nil)
+					s.room.Join(ctx.Sender(), "") // the error of one that has ended meanwhile
 				case *frame.Frame:
 					s.look(msg, owner)
 					manners[m].do(ctx, msg)
@@ -295,8 +322,13 @@ func (s *strangers) broadcast(ctx context.Context) {
 	for i := 0; ctx.Err() == nil; i++ {
 		f := frame.Text(string(ownedBy(0, tagSize<<(i%12))))
 		var written []*actor.Future
+		if i%2 == 0 {
+			s.room.Send(f)
+		}
 		s.members.Range(func(conn, _ any) bool {
-			s.system.Root.Send(conn.(*actor.PID), f)
+			if i%2 == 1 {
+				s.system.Root.Send(conn.(*actor.PID), f)
+			}
 			written = append(written, s.system.Root.RequestFuture(conn.(*actor.PID), &Flush{}, testTimeout))
 			return true
 		})
