@@ -15,7 +15,7 @@
 // Delivery is at most once. Messages of one sender arrive in order; who is connected to a node
 // that lives misses none of them when another is killed, joins or freezes. What was on its way
 // to or from a node that dies is lost, and so is what a node has missed while it was cut off for
-// longer than NATS keeps it (10 s of writing, 64 MB). The history of a room is that of its node.
+// longer than NATS keeps it (it gives up a write after 10 s, and a peer for whom 64 MB wait). The history of a room is that of its node.
 //
 // The package has no store, no queue and no acknowledgements: for these use NATS itself.
 package rooms

@@ -72,8 +72,8 @@ func TestRoom(t *testing.T) {
 	assert.ErrorIs(t, err, ErrClosed)
 }
 
-// Members on nodes that live have every message of a sender, in order, while a node is killed, one
-// comes and one comes again.
+// Members on nodes that live have every message of a sender, in order, while a node's server is
+// gone of a sudden, one comes and one comes again.
 func TestSurvivors(t *testing.T) {
 	const last = 1500
 	nodes := cluster(t, 3, Config{})
