@@ -111,8 +111,7 @@ func TestDiscard(t *testing.T) {
 	})
 }
 
-// Options.MaxAge ends connections, SetStages does not make them younger, and RateLimit is a
-// stage as any other.
+// Options.MaxAge ends connections, and RateLimit is a stage as any other.
 func TestMaxAgeAndRate(t *testing.T) {
 	w := newWorld(t, bare)
 	h := w.handler()

@@ -8,7 +8,7 @@ const (
 )
 
 // penalty is what a mailbox has to bear for turns that lasted too long. A worker that the kernel holds up looks to the watch like a
-// handler that blocks, 60 to 280 times a second under ordinary load, but hardly ever twice within a few turns of one mailbox.
+// handler that blocks, again and again under ordinary load, but hardly ever twice within a few turns of one mailbox.
 //
 // It is under the dispatcher's lock.
 type penalty struct {
