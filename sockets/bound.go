@@ -25,7 +25,7 @@ var (
 
 // full reports whether as much waits to be received as may. The lock must be held.
 func (c *Conn) full() bool {
-	frames, bytes := or(c.terms.CreditFrames, defaultCreditFrames), or(c.terms.CreditBytes, defaultCreditBytes)
+	frames, bytes := c.terms.CreditFrames, c.terms.CreditBytes
 	return frames > 0 && len(c.queue) >= frames || bytes > 0 && c.unread >= bytes
 }
 

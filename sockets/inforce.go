@@ -1,6 +1,30 @@
 package sockets
 
-import "cmp"
+import (
+	"cmp"
+	"time"
+)
+
+// The defaults, which are put in here and nowhere else.
+const (
+	defaultMaxFrame      = 1 << 20
+	defaultMaxMessage    = 1 << 20
+	defaultMaxFragments  = 4096
+	defaultMessageTime   = 60 * time.Second
+	defaultControlRate   = 200
+	defaultPingInterval  = 30 * time.Second
+	defaultPingTimeout   = 20 * time.Second
+	defaultCreditFrames  = 64
+	defaultCreditBytes   = 64 << 10
+	defaultCreditTimeout = 2 * time.Minute
+	defaultMaxOut        = 1 << 20
+	defaultSlowAfter     = 5 * time.Second
+	defaultMaxBurst      = 64 << 20
+	defaultHighWater     = 64 << 10
+	defaultLowWater      = 16 << 10
+	defaultWriteStall    = 10 * time.Second
+	defaultCloseTimeout  = 5 * time.Second
+)
 
 // GetOptions, sent to a connection, is answered with the *Options that are in force: with what
 // SetOptions has changed, and with the defaults in the place of zeros. A negative number is no
@@ -40,7 +64,7 @@ func (c *Conn) Options() Options {
 	case o := <-ask.answer:
 		return *o
 	case <-c.done:
-		return *c.terms.inForce()
+		return c.terms.Options
 	}
 }
 

@@ -35,7 +35,7 @@ type Options struct {
 
 	// Of a Conn.
 	SkipOthers bool  // ReceiveText and ReceiveBinary pass over messages of the other type, in place of a MessageTypeError
-	WhenUnread Bound // when CreditFrames messages or CreditBytes of them wait to be received: Wait, so does the peer; Fail: 1008 and ErrUnread
+	WhenUnread Bound // when CreditFrames messages or CreditBytes of them, as they were at the beginning, wait to be received: Wait, so does the peer; Fail: 1008 and ErrUnread
 	WhenUnsent Bound // when HighWater of output waits and more is to be sent: Wait, so does Send; Fail: 1008 and ErrUnsent. A Writer waits
 
 	// Of Pings and Pongs, and of silence.
@@ -81,8 +81,10 @@ func (o *Options) extensions() pipeline.Extensions {
 	return pipeline.Extensions{Compression: o.Compression, Own: o.Extensions}
 }
 
-// or returns v, def in place of 0 and 0, which the layers below read as "no
-// limit", in place of a negative number.
+// What follows is for Options with their defaults, see inForce: what is negative is 0 for the
+// layers below, which read that as "no limit".
+
+// or returns v, def in place of 0 and 0 in place of a negative number.
 func or[T ~int | ~int64](v, def T) T {
 	switch {
 	case v == 0:
@@ -93,32 +95,11 @@ func or[T ~int | ~int64](v, def T) T {
 	return v
 }
 
-// The defaults.
-const (
-	defaultMaxFrame      = 1 << 20
-	defaultMaxMessage    = 1 << 20
-	defaultMaxFragments  = 4096
-	defaultMessageTime   = 60 * time.Second
-	defaultControlRate   = 200
-	defaultPingInterval  = 30 * time.Second
-	defaultPingTimeout   = 20 * time.Second
-	defaultCreditFrames  = 64
-	defaultCreditBytes   = 64 << 10
-	defaultCreditTimeout = 2 * time.Minute
-	defaultMaxOut        = 1 << 20
-	defaultSlowAfter     = 5 * time.Second
-	defaultMaxBurst      = 64 << 20
-	defaultHighWater     = 64 << 10
-	defaultLowWater      = 16 << 10
-	defaultWriteStall    = 10 * time.Second
-	defaultCloseTimeout  = 5 * time.Second
-)
-
 // top is the stages that may be replaced while a connection lives.
 func (o *Options) top(extra []pipeline.Stage) pipeline.Part {
 	alive := &pipeline.KeepAlive{AutoPing: pipeline.AutoPing{
-		Interval: or(o.PingInterval, defaultPingInterval),
-		Timeout:  or(o.PingTimeout, defaultPingTimeout),
+		Interval: max(o.PingInterval, 0),
+		Timeout:  max(o.PingTimeout, 0),
 		Payload:  o.PingPayload,
 		OneWay:   o.OneWayPing,
 		Quiet:    !o.ReportRTT,
@@ -139,35 +120,35 @@ func (o *Options) top(extra []pipeline.Stage) pipeline.Part {
 func (o *Options) core(client, conn bool, agreed *pipeline.Agreed, shared *pipeline.Shared) pipeline.Part {
 	core := &pipeline.Core{
 		Sequence: pipeline.Sequence{
-			Limit:  or(o.MaxOut, defaultMaxOut),
-			High:   or(o.HighWater, defaultHighWater),
+			Limit:  max(o.MaxOut, 0),
+			High:   max(o.HighWater, 0),
 			Policy: o.WhenFull,
 		},
 		Stream:     o.Stream,
 		StreamOver: max(o.StreamOver, 0),
 		Budget:     o.Budget,
 		Limit: pipeline.Limit{
-			Message:     or(o.MaxMessage, defaultMaxMessage),
-			Time:        or(o.MessageTime, defaultMessageTime),
-			ControlRate: or(o.ControlRate, defaultControlRate),
+			Message:     max(o.MaxMessage, 0),
+			Time:        max(o.MessageTime, 0),
+			ControlRate: max(o.ControlRate, 0),
 		},
-		Closing: pipeline.Closing{Client: client, Timeout: or(o.CloseTimeout, defaultCloseTimeout), MessageTimeout: max(o.MessageTimeout, 0)},
+		Closing: pipeline.Closing{Client: client, Timeout: max(o.CloseTimeout, 0), MessageTimeout: max(o.MessageTimeout, 0)},
 		Codec: pipeline.Codec{
 			Client:    client,
-			MaxFrame:  or(o.MaxFrame, defaultMaxFrame),
-			Fragments: or(o.MaxFragments, defaultMaxFragments),
+			MaxFrame:  max(o.MaxFrame, 0),
+			Fragments: max(o.MaxFragments, 0),
 			MaskGen:   o.MaskGen,
 		},
 	}
 	if o.StreamOver > 0 && !o.Stream && !conn {
-		core.Messages = inboxes(o.StreamOver, or(o.CreditBytes, defaultCreditBytes))
+		core.Messages = inboxes(o.StreamOver, max(o.CreditBytes, 0))
 	}
 	if o.MaxAge > 0 {
 		core.Messages = below(core.Messages, pipeline.MaxAge(o.MaxAge))
 	}
 	if o.WhenFull != CloseSlow {
 		core.Above = pipeline.Outbox{
-			Limit:  or(o.MaxOut, defaultMaxOut),
+			Limit:  max(o.MaxOut, 0),
 			High:   or(max(o.HighWater, 0), defaultHighWater), // there is always one: a negative one only keeps the handler in peace
 			Policy: o.WhenFull,
 		}
@@ -182,17 +163,17 @@ func (o *Options) core(client, conn bool, agreed *pipeline.Agreed, shared *pipel
 // limits is what the driver of the pipeline holds at most.
 func (o *Options) limits() *actors.Limits {
 	l := &actors.Limits{
-		CreditFrames:  or(o.CreditFrames, defaultCreditFrames),
-		CreditBytes:   or(o.CreditBytes, defaultCreditBytes),
-		CreditTimeout: or(o.CreditTimeout, defaultCreditTimeout),
+		CreditFrames:  max(o.CreditFrames, 0),
+		CreditBytes:   max(o.CreditBytes, 0),
+		CreditTimeout: max(o.CreditTimeout, 0),
 		EndOnRestart:  o.EndOnRestart,
-		Out:           or(o.MaxOut, defaultMaxOut),
-		SlowAfter:     or(o.SlowAfter, defaultSlowAfter),
-		Burst:         or(o.MaxBurst, defaultMaxBurst),
-		High:          or(o.HighWater, defaultHighWater),
-		Low:           or(o.LowWater, defaultLowWater),
-		Stall:         or(o.WriteStall, defaultWriteStall),
-		Linger:        or(o.CloseTimeout, defaultCloseTimeout),
+		Out:           max(o.MaxOut, 0),
+		SlowAfter:     max(o.SlowAfter, 0),
+		Burst:         max(o.MaxBurst, 0),
+		High:          max(o.HighWater, 0),
+		Low:           max(o.LowWater, 0),
+		Stall:         max(o.WriteStall, 0),
+		Linger:        max(o.CloseTimeout, 0),
 	}
 	if o.WhenFull != CloseSlow {
 		l.Out = -1 // for good: the outbox has the limit

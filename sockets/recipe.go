@@ -12,7 +12,7 @@ import (
 // recipe is what the connections of one Options have in common: the stages' recipes,
 // the limits, and the message that all of them were sent last, compressed.
 type recipe struct {
-	Options                      // as they were at first use
+	Options                      // as they were at first use, with the defaults
 	top      pipeline.Part       // without extra stages
 	cores    [2][2]pipeline.Part // without extensions: of a server or a client; of a handler or a Conn
 	limits   [2]*actors.Limits   // of a handler or a Conn
@@ -23,6 +23,7 @@ type recipe struct {
 var nothing = new(pipeline.Agreed)
 
 func newRecipe(o *Options) *recipe {
+	o = o.inForce()
 	r := &recipe{Options: *o, top: o.top(nil), limits: [2]*actors.Limits{o.limits(), o.connLimits()}}
 	r.Observers = nil // those of o count: one that knows o would keep it here for ever
 	for i := range r.cores {
