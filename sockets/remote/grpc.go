@@ -148,12 +148,12 @@ func (s *streamIn) RecvMsg(m any) error {
 		for _, e := range b.Envelopes {
 			if e.TypeId < 0 || int(e.TypeId) >= len(b.TypeNames) || b.TypeNames[e.TypeId] != packType {
 				s.link.node.counts.refused.Add(1)
-				s.link.node.complain("a message of another node was refused: only Packs are sent between nodes", "node", s.link.remote)
+				s.link.node.complain("a message of another node was refused: only Packs are sent between nodes", "node", s.link.peer.host)
 				continue
 			}
 			if err := s.link.receive(e.MessageData); err != nil {
 				if !errors.Is(err, ErrLinkLost) && err != errBye && err != errSilent {
-					s.link.node.complain("a link is ended: its other node sends what cannot be read", "error", err, "node", s.link.remote)
+					s.link.node.complain("a link is ended: its other node sends what cannot be read", "error", err, "node", s.link.peer.host)
 				}
 				s.link.sever(err)
 				return status.Error(codes.Aborted, err.Error())
@@ -299,12 +299,13 @@ func (n *Node) hello(s grpc.ServerStream) error {
 	n.mu.Lock()
 	leaving := n.leaving
 	n.mu.Unlock()
+	l.know(m.From, m.Leaving) // before it hears that it may send
 	err = s.SendMsg(&wire.Welcome{Node: n.address, Leaving: leaving})
 	n.work.Go(func() {
 		if err != nil {
 			l.sever(err)
 		} else {
-			l.open(m.From, m.Leaving)
+			l.ping(nil)
 		}
 		p.await(l)
 	})

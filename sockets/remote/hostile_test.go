@@ -113,6 +113,19 @@ func TestHostileMessages(t *testing.T) {
 	says(t, good, "after")
 }
 
+// A node that is asked for a link, and sends by it before it has answered who it is, is not heard: who
+// would be the sender?
+func TestNothingIsHeardBeforeTheWelcome(t *testing.T) {
+	m := start(t, Config{})
+	h := m.handler("echo", echo)
+	l, ok := m.node.newLink(m.node.peer("127.0.0.1:1"), newLinkName())
+	require.True(t, ok)
+	upgraded := &wire.Item{Target: []byte("echo"), Sender: []byte("$1"), Up: true, Body: &wire.Item_Upgraded{Upgraded: &wire.Upgraded{}}}
+	require.ErrorIs(t, l.receive(pack(upgraded)), errEarly)
+	assert.Zero(t, m.node.Stats().Handled)
+	assert.Empty(t, h.calls)
+}
+
 // authority makes certificates.
 type authority struct {
 	cert *x509.Certificate

@@ -25,7 +25,7 @@ type link struct {
 	ready   chan struct{} // closed when it works both ways
 	readied sync.Once
 
-	// Who is at the other end, set before anything is sent.
+	// Who is at the other end, set before anything is sent, or handed over.
 	remote  string // its address
 	address string // and that of the link there
 	writer  actor.Process
@@ -63,6 +63,7 @@ type waiter struct {
 var (
 	errSilent  = errors.New("it does not answer")
 	errFull    = errors.New("it does not take what it is sent: Config.MaxQueue")
+	errEarly   = errors.New("it sends before it has answered who it is")
 	errBye     = errors.New("it has left")
 	errStopped = errors.New("this node has stopped")
 )
@@ -82,15 +83,14 @@ func (n *Node) newLink(p *peer, name string) (*link, bool) {
 	return l, true
 }
 
-// open opens the stream to the node at address.
-func (l *link) open(address string, leaving bool) {
+// know sets who is at the other end: from now on the link can be sent to.
+func (l *link) know(address string, leaving bool) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.remote, l.known, l.leaving = address, true, leaving
 	l.address = address + separator + l.name
 	l.inLink = actor.NewPID(l.address, "spindrift")
 	l.writer, _ = l.node.carrier(l.inLink)
-	l.mu.Unlock()
-	l.ping(nil)
 }
 
 // call has the writer come for what waits.
@@ -214,7 +214,7 @@ func (l *link) sever(why error) {
 	n := l.node
 	n.forget(l)
 	l.peer.severed(l)
-	lost := &lostError{hostPort(l.remote), why}
+	lost := &lostError{l.peer.host, why}
 	for _, e := range books {
 		e.end(&sockets.Closed{Code: frame.Abnormal, By: pipeline.Nobody, Err: lost})
 		n.left(e)

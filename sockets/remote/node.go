@@ -58,7 +58,9 @@ type Node struct {
 }
 
 // Start makes system a node of Config.Addr. It must be called before anything is spawned
-// there: a PID has the address of its time. A nil system is sockets.DefaultSystem.
+// there: a PID has the address of its time. A nil system is sockets.DefaultSystem. proto.actor's
+// remote silences grpc's logger, which all of the process has in common: who wants it sets it again
+// behind Start.
 func Start(system *actor.ActorSystem, c Config) (*Node, error) {
 	if system == nil {
 		system = sockets.DefaultSystem()

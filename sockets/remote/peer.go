@@ -102,7 +102,8 @@ func (p *peer) dial(a *attempt) {
 		p.made(nil, err)
 		return
 	}
-	l.open(welcome.Node, welcome.Leaving)
+	l.know(welcome.Node, welcome.Leaving)
+	l.ping(nil)
 	p.await(l)
 }
 

@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 		child(role)
 		os.Exit(0)
 	}
+	suppress()
 	os.Exit(m.Run())
 }
 

@@ -2,4 +2,4 @@
 
 package remote
 
-const racing = false
+func suppress() {}

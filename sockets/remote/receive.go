@@ -82,7 +82,11 @@ func (l *link) receive(pack []byte) (err error) {
 			l.pong(v)
 		}
 	}, func(n protowire.Number, b []byte) {
-		if n != packItems || bad != nil {
+		switch {
+		case n != packItems || bad != nil:
+			return
+		case !l.known:
+			bad = errEarly
 			return
 		}
 		if bad = it.parse(b); bad == nil {

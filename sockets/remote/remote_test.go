@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/spindrift-go/spindrift/sockets"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/grpclog"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
@@ -325,4 +327,15 @@ func TestRestartAtTheSameAddress(t *testing.T) {
 	says(t, dial(t, url), "again")
 	_, conn := next[*sockets.Upgraded](t, h)
 	assert.True(t, strings.HasPrefix(conn.Address, gateway.node.Addr()))
+}
+
+// What Start's documentation says of grpc's logger, and why the race detector is told to look away from it.
+func TestStartSilencesGRPC(t *testing.T) {
+	var said logged
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, &said))
+	grpclog.Error("before")
+	start(t, Config{})
+	grpclog.Error("behind")
+	assert.Contains(t, said.String(), "before")
+	assert.NotContains(t, said.String(), "behind", "proto.actor leaves grpc's logger alone: take it out of testdata/race.suppressions")
 }
