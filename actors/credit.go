@@ -168,10 +168,12 @@ func (s *stream) forgive() {
 
 // settleHandler asks the handler whether it has worked through everything. A stage that asks
 // with an event of its own may do so for what costs no credit.
-func (s *stream) settleHandler(event any) {
+func (s *stream) settleHandler(m *pipeline.Settle) {
 	switch {
-	case event != nil:
-		s.touch(event)
+	case m.Event != nil:
+		s.touch(m.Event)
+	case s.hearsLastWord(m):
+		s.touch(&pipeline.Settled{})
 	case s.credit.frames == 0:
 		s.pipeline.Up(&pipeline.Settled{})
 	default:

@@ -42,7 +42,7 @@ func (s *stream) Emit(item any) {
 	case *pipeline.After:
 		s.await(m)
 	case *pipeline.Settle:
-		s.settleHandler(m.Event)
+		s.settleHandler(m)
 	case *pipeline.Hangup:
 		s.hangUp(m)
 	case *pipeline.Kept: // the stages have answered

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/pipeline"
 )
 
 // Receiver is who is on top of a connection where that is no actor. It is called in turns
@@ -17,6 +18,30 @@ type Receiver interface {
 	Deliver(items []any)
 	// Ended is called once, behind Closed, when the socket is closed.
 	Ended()
+}
+
+// LastWordReceiver is a Receiver that has what it was delivered answered elsewhere, and wants
+// to know when the peer says no more.
+type LastWordReceiver interface {
+	Receiver
+	// LastWord is called behind the items before the peer's Close, mistake or end. The Mark
+	// that is delivered next asks for all that answers those; when that is worked through, or
+	// its time is over, the connection sends its own last word.
+	LastWord(m *pipeline.Settle)
+}
+
+// hearsLastWord tells the top of the peer's last word, if it is one that wants to know.
+func (s *stream) hearsLastWord(m *pipeline.Settle) bool {
+	l, ok := s.top.(*local)
+	if !ok {
+		return false
+	}
+	r, ok := l.receiver.(LastWordReceiver)
+	if ok {
+		l.flush(s)
+		r.LastWord(m)
+	}
+	return ok
 }
 
 // Mark asks a Receiver to call WorkedThrough when what was delivered before it has been

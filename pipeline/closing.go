@@ -214,13 +214,19 @@ func (c *closer) peerEnds() {
 // settle waits for the handler to work through what came before the peer's last word.
 func (c *closer) settle() {
 	c.phase = settling
-	if c.mistake != nil {
+	last := &Settle{Code: frame.Abnormal}
+	switch {
+	case c.mistake != nil:
+		last.Code, last.Reason = c.mistake.Code.Sendable(), c.mistake.Reason
 		c.unfinished(c.mistake)
-	} else {
+	default:
+		if c.outcome != nil {
+			last.Code, last.Reason = c.outcome.Code, c.outcome.Reason
+		}
 		c.unfinished(nil)
 	}
 	c.expect(c.Timeout)
-	c.down(&Settle{})
+	c.down(last)
 }
 
 // unfinished says that the rest of a message will not come. Who waits for it, in the handler's

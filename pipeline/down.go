@@ -56,8 +56,14 @@ type (
 
 	// Settle asks for a Settled, when the handler has worked through all that it
 	// was given until now and what it answered has come down. Event comes up in place of
-	// Settled, if there is one: a stage above Closing must ask so.
-	Settle struct{ Event any }
+	// Settled, if there is one: a stage above Closing must ask so. Closing says why it asks:
+	// the peer's last word, with the Code that Closed will have, which is Abnormal if it has
+	// just ended.
+	Settle struct {
+		Event  any
+		Code   frame.Code
+		Reason string
+	}
 
 	// Throttle says whether a stage holds more for the handler than it should: the driver does
 	// not read while it does. A driver whose handler is gone sets Gone: what the stage holds

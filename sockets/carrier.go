@@ -5,10 +5,13 @@ import (
 
 	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// carrier is one side of a Proxy's connection, an actors.Receiver: what it is delivered goes to
-// the other side, and is worked through when that side has written it.
+// carrier is one side of a Proxy's connection, an actors.LastWordReceiver: what it is delivered
+// goes to the other side, and is worked through when that side has written it. When its peer has
+// said its last word the other side is closed, and what comes from there until that has ended
+// goes out before the answer.
 type carrier struct {
 	pair  *carriers
 	other *carrier
@@ -19,6 +22,7 @@ type carrier struct {
 	ended   bool
 	pending []any // for the other side, until it is there
 	owed    int   // marks that the other side has not reached
+	said    bool  // the peer's last word, or this side's end, was carried over
 }
 
 // carriers are the two sides.
@@ -63,11 +67,23 @@ func (c *carrier) Deliver(items []any) {
 		default: // nothing of the other side's
 			continue
 		}
-		if c.other.handle == nil && !c.other.ended {
-			c.pending = append(c.pending, item)
-		} else {
-			c.carry(item)
-		}
+		c.carryOrKeep(item)
+	}
+}
+
+// LastWord makes carrier an actors.LastWordReceiver.
+func (c *carrier) LastWord(m *pipeline.Settle) {
+	c.pair.mu.Lock()
+	defer c.pair.mu.Unlock()
+	c.carryOrKeep(m)
+}
+
+// carryOrKeep keeps an item if the other side is not there yet. The lock must be held.
+func (c *carrier) carryOrKeep(item any) {
+	if c.other.handle == nil && !c.other.ended {
+		c.pending = append(c.pending, item)
+	} else {
+		c.carry(item)
 	}
 }
 
@@ -82,22 +98,33 @@ func (c *carrier) carry(item any) {
 			to.handle.Post(m.Handover())
 		}
 	case actors.Mark:
-		if to.ended {
+		switch {
+		case to.ended:
 			c.handle.WorkedThrough(1)
-		} else {
+		case c.said: // paid back by the other side's end
+			c.owed++
+		default:
 			c.owed++
 			to.handle.Flush(c.written)
 		}
+	case *pipeline.Settle:
+		c.close(m.Code, m.Reason)
 	case *Closed:
-		if to.ended {
-			return
-		}
-		code, reason := m.Code, m.Reason
-		if code == frame.Abnormal {
-			code, reason = c.lost, "connection lost"
-		}
-		to.handle.Post(frame.Close(code, reason))
+		c.close(m.Code, m.Reason)
 	}
+}
+
+// close tells the other side of this one's last word, unless it was the first to have one: it
+// answers that itself then. The lock must be held.
+func (c *carrier) close(code frame.Code, reason string) {
+	if c.said || c.other.said || c.other.ended {
+		return
+	}
+	c.said = true
+	if code == frame.Abnormal {
+		code, reason = c.lost, "connection lost"
+	}
+	c.other.handle.Post(frame.Close(code, reason))
 }
 
 // written: the other side has written what came before a mark, or has ended.

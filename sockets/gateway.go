@@ -23,7 +23,9 @@ import (
 //
 // Messages, Pings, Pongs and the codes of Closes are carried over in order. Each side waits for
 // the other: what one has sent and the other has not taken is bounded by Options.CreditBytes. A
-// message of more than 64 KiB is carried over in fragments while it arrives. A client that is
+// message of more than 64 KiB is carried over in fragments while it arrives. The last word of
+// one side, its Close or a mistake of its, closes the other at once, and is answered when that
+// has answered, behind all that it still had to say: within Options.CloseTimeout. A client that is
 // lost without a Close is a Close of 1001 for the backend, a lost backend one of 1014 for the
 // client. permessage-deflate is agreed on with each side by itself. A connection costs no
 // goroutine, and as much as two connections.

@@ -160,6 +160,60 @@ func TestGatewayEnds(t *testing.T) {
 	}
 }
 
+// What is on its way when either side says its last word arrives before the answer to that.
+func TestGatewayAnswersFirst(t *testing.T) {
+	const bad = "\x8f\x80\x00\x00\x00\x00"
+	for name, last := range map[string]struct {
+		word string // the client's
+		code frame.Code
+	}{
+		"close":   {masked(frame.Close(4001, "bye")), 4001},
+		"mistake": {bad, frame.ProtocolError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			everywhere(t, func(w *world) {
+				h := w.handler(echo)
+				p := w.upgrade(w.proxied(w.websocket(&UpgradeServer{FrameHandler: h.pid})))
+				p.send(masked(frame.Text("one")) + masked(frame.Text("two")) + last.word)
+				require.Equal(w, "one", p.frame().String())
+				require.Equal(w, "two", p.frame().String())
+				p.closes(last.code)
+				p.Close()
+				h.upgraded()
+				h.text("one")
+				h.text("two")
+				require.Equal(w, last.code, expect[*Closed](h).Code)
+			})
+		})
+	}
+	t.Run("backend", func(t *testing.T) {
+		everywhere(t, func(w *world) {
+			h := w.handler()
+			p := w.upgrade(w.proxied(w.websocket(&UpgradeServer{FrameHandler: h.pid})))
+			conn, _ := h.upgraded()
+			w.system.Root.Send(conn, frame.Text("question"))
+			w.system.Root.Send(conn, frame.Close(4002, ""))
+			require.Equal(w, "question", p.frame().String())
+			p.closes(4002)
+			p.send(masked(frame.Text("answer")), masked(frame.Close(4002, "")))
+			p.Close()
+			h.text("answer")
+			require.Equal(w, frame.Code(4002), expect[*Closed](h).Code)
+		})
+	})
+	t.Run("half", func(t *testing.T) {
+		w := newWorld(t, bare)
+		h := w.handler(echo)
+		p := w.upgrade(w.proxied(w.websocket(&UpgradeServer{FrameHandler: h.pid})))
+		p.send(masked(frame.Text("last")))
+		p.half()
+		require.Equal(w, "last", p.frame().String())
+		h.upgraded()
+		h.text("last")
+		require.Equal(w, frame.GoingAway, expect[*Closed](h).Code)
+	})
+}
+
 func TestGatewayRefusals(t *testing.T) {
 	w := newWorld(t, bare)
 	asked := 0

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/signal"
@@ -24,7 +26,10 @@ func main() {
 	agent := flag.String("agent", "spindrift", "`NAME` in the reports")
 	portable := flag.Bool("portable", false, "a goroutine for each connection instead of the poller")
 	conn := flag.Bool("conn", os.Getenv("ECHO") == "conn", "echo by ordinary code on a Conn in place of an actor")
-	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: client [-url URL] [-agent NAME] [-portable] [-conn]") }
+	proxy := flag.Bool("proxy", os.Getenv("ECHO") == "proxy", "reach the engine through a Proxy")
+	flag.Usage = func() {
+		fmt.Fprintln(os.Stderr, "usage: client [-url URL] [-agent NAME] [-portable] [-conn] [-proxy]")
+	}
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "client: unexpected argument %q\n", flag.Arg(0))
@@ -34,6 +39,12 @@ func main() {
 	defer stop()
 	e := &engine{base: strings.TrimSuffix(*base, "/"), agent: url.QueryEscape(*agent), options: options(*portable), conn: *conn}
 	e.system = sockets.NewSystem()
+	if *proxy {
+		if err := e.through(); err != nil {
+			fmt.Fprintln(os.Stderr, "client:", err)
+			os.Exit(1)
+		}
+	}
 	if err := e.runAll(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "client:", err)
 		os.Exit(1)
@@ -56,6 +67,24 @@ type engine struct {
 	base, agent string
 	options     *sockets.Options
 	conn        bool // ordinary code in place of actors
+}
+
+// through puts a Proxy in front of the engine, which then sees the Proxy's client side.
+func (e *engine) through() error {
+	target, err := url.Parse(e.base)
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	p := sockets.NewProxy(target)
+	p.System, p.Backend = e.system, e.options
+	p.Options = &sockets.Options{Portable: e.options.Portable, MaxOut: -1}
+	go http.Serve(l, p)
+	e.base = "ws://" + l.Addr().String()
+	return nil
 }
 
 func (e *engine) runAll(ctx context.Context) error {
