@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +24,8 @@ type Exchange struct {
 	Conn     net.Conn                  // that the request came by, to see whether the client has reset it; nil: unknown
 	Log      *Log                      // of mistakes of the program; nil: slog.Default
 
-	last     bool // the connection actor has no further use if this does not upgrade it
+	asking   sync.Mutex // held while the Listener is asked, or the exchange is given up
+	last     bool       // the connection actor has no further use if this does not upgrade it
 	claimed  atomic.Bool
 	done     chan struct{}
 	response *http.Response // nil: upgraded
@@ -108,7 +110,7 @@ func (ex *Exchange) wait(conn *actor.PID) {
 		if !reset && (ex.Timeout <= 0 || time.Since(began) < ex.Timeout) {
 			continue
 		}
-		if !ex.claim() {
+		if !ex.giveUp() {
 			<-ex.done
 			return
 		}
@@ -149,6 +151,23 @@ func (ex *Exchange) origin() *origin {
 
 // claim decides who ends the exchange: the first who asks.
 func (ex *Exchange) claim() bool { return ex.claimed.CompareAndSwap(false, true) }
+
+// giveUp claims ex for its goroutine. The Listener is not asked about it any more.
+func (ex *Exchange) giveUp() bool {
+	ex.asking.Lock()
+	defer ex.asking.Unlock()
+	return ex.claim()
+}
+
+// ask has the Listener asked, unless ex was given up: then nobody would hear the answer, and
+// the Listener may have been told that this was the last of its client's requests.
+func (ex *Exchange) ask(tell func(to *actor.PID, message any)) {
+	ex.asking.Lock()
+	defer ex.asking.Unlock()
+	if !ex.claimed.Load() {
+		tell(ex.Listener, ex.Request)
+	}
+}
 
 // answer gives the waiting goroutine what it is to write.
 func (ex *Exchange) answer(r *http.Response) {

@@ -26,7 +26,7 @@ func (s *server) receive(ctx actor.Context) {
 			s.upgrade(m.Decided)
 		} else {
 			s.watch(m.Listener)
-			s.tell(m.Listener, m.Request)
+			m.ask(s.tell)
 		}
 	case *http.Response:
 		if m == nil {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/actors/transport"
 )
@@ -31,12 +30,14 @@ func (s *Server) actorMode() {
 		case http.StateIdle:
 			c.SetWriteDeadline(time.Time{}) // the last answer's
 		case http.StateClosed:
-			if pid, ok := s.conns.LoadAndDelete(c); ok {
-				s.System.Root.Stop(pid.(*actor.PID))
+			if p, ok := s.conns.LoadAndDelete(c); ok {
+				s.System.Root.Stop(p.(*connInfo).pid)
+				p.(*connInfo).listener.release()
 			}
 		case http.StateHijacked:
-			if pid, ok := s.conns.LoadAndDelete(c); ok {
-				rt.Hijacked(pid.(*actor.PID))
+			if p, ok := s.conns.LoadAndDelete(c); ok {
+				rt.Hijacked(p.(*connInfo).pid)
+				p.(*connInfo).listener.release()
 			}
 		}
 		if connState != nil {
@@ -49,9 +50,12 @@ func (s *Server) actorMode() {
 			ctx = connContext(ctx, c)
 			transport.SetNonblocking(c) // the program may have called Fd
 		}
-		pid := rt.Spawn()
-		s.conns.Store(c, pid)
-		return context.WithValue(ctx, connInfoKey{}, &connInfo{pid: pid, conn: c, upgraded: &s.upgraded, log: &s.log, system: s.System})
+		p := &connInfo{pid: rt.Spawn(), conn: c, upgraded: &s.upgraded, log: &s.log, system: s.System}
+		if s.ListenerFor != nil {
+			p.listener = newConnListener(s.System)
+		}
+		s.conns.Store(c, p)
+		return context.WithValue(ctx, connInfoKey{}, p)
 	}
 }
 
@@ -62,25 +66,34 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
 		Request:  r,
 		Writer:   w,
 		Listener: s.Listener,
-		Upgrade:  s.upgrade,
 		Timeout:  or(s.AnswerTimeout, defaultAnswerTimeout),
 		Stall:    or(s.AnswerStall, defaultAnswerStall),
 		Log:      &s.log,
 	}
+	var own *connListener
 	if p := infoOf(r.Context()); p != nil {
-		ex.Conn = p.conn
+		ex.Conn, own = p.conn, p.listener
 	}
+	ex.Upgrade = func(answer any) actors.Upgrader { return s.upgrade(answer, own) }
 	if refusal := s.takeBody(w, r); refusal != nil {
 		rt.Answer(ex, refusal)
 		return
 	}
+	if s.ListenerFor != nil {
+		own.acquire()
+		defer own.release()
+		if ex.Listener = own.of(ex.Conn, r, s.ListenerFor); ex.Listener == nil {
+			rt.Answer(ex, errNoListener.response(r))
+			return
+		}
+	}
 	rt.Serve(connection(r, ex), ex)
 }
 
-// upgrade is what an answer of the listener's asks for.
-func (s *Server) upgrade(answer any) actors.Upgrader {
+// upgrade is what an answer of the listener's asks for, who is own if it is of one connection.
+func (s *Server) upgrade(answer any, own *connListener) actors.Upgrader {
 	if u, ok := answer.(*UpgradeServer); ok && u != nil {
-		return &upgrade{system: s.System, terms: u}
+		return &upgrade{system: s.System, terms: u, listener: own}
 	}
 	return nil
 }

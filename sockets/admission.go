@@ -21,6 +21,7 @@ type connInfo struct {
 	asked    bool        // a listener, in the name of pid
 	log      *actors.Log // of its server
 	system   *actor.ActorSystem
+	listener *connListener // by ListenerFor; nil: that of all connections
 }
 
 type connInfoKey struct{}
@@ -111,7 +112,7 @@ func (u *upgrade) greetLate(w http.ResponseWriter) (nc net.Conn, first []byte, e
 	case u.set.capped():
 		var life actors.Lifetime
 		if life, err = u.count(u.addressOver(nc.RemoteAddr())); err == nil {
-			u.plan.Life = life
+			u.plan.Life = u.outlived(life)
 		}
 	}
 	if err != nil {

@@ -3,6 +3,7 @@ package sockets_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -88,6 +89,45 @@ func ExampleServer_actors() {
 	c.SendText(ctx, "hello")
 	fmt.Println(c.ReceiveText(ctx))
 	// Output: HELLO <nil>
+}
+
+// A listener for each connection, which remembers what its client has asked before.
+func ExampleServer_listenerFor() {
+	system := sockets.NewSystem()
+	ended := make(chan string)
+	listener := func() actor.Actor {
+		requests := 0
+		return actor.ReceiveFunc(func(ctx actor.Context) {
+			switch m := ctx.Message().(type) {
+			case *sockets.Connected: // first: m.RemoteAddr, m.TLS
+			case *http.Request:
+				requests++
+				ctx.Respond(&http.Response{Body: io.NopCloser(strings.NewReader(fmt.Sprint(m.URL.Path, ", request ", requests)))})
+			case *sockets.ConnectionClosed: // last
+				ended <- fmt.Sprint("gone after ", requests)
+				ctx.Stop(ctx.Self())
+			}
+		})
+	}
+	server := &sockets.Server{System: system, ListenerFor: func(net.Conn) *actor.PID {
+		return system.Root.Spawn(actor.PropsFromProducer(listener))
+	}}
+	defer server.Close()
+	l := must(net.Listen("tcp", "localhost:0"))
+	go server.Serve(l)
+
+	client := &http.Client{Transport: new(http.Transport)}
+	for _, path := range []string{"/a", "/b"} {
+		r := must(client.Get("http://" + l.Addr().String() + path))
+		fmt.Println(string(must(io.ReadAll(r.Body))))
+		r.Body.Close()
+	}
+	client.CloseIdleConnections()
+	fmt.Println(<-ended)
+	// Output:
+	// /a, request 1
+	// /b, request 2
+	// gone after 2
 }
 
 // What is decided request by request: who it is, which handler, which refusal.

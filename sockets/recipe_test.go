@@ -27,7 +27,7 @@ func TestRecipeIsShared(t *testing.T) {
 		return core.Deflate.Shared
 	}
 	server := func(o *Options) *actors.Plan {
-		plan, refused := (&Server{System: w.system}).upgrade(&UpgradeServer{FrameHandler: h.pid, Options: o}).Upgrade(&actors.Exchange{
+		plan, refused := (&Server{System: w.system}).upgrade(&UpgradeServer{FrameHandler: h.pid, Options: o}, nil).Upgrade(&actors.Exchange{
 			Request: w.request("Sec-WebSocket-Extensions: permessage-deflate"),
 			Writer:  httptest.NewRecorder(),
 		})

@@ -30,6 +30,12 @@ import (
 // set, ReadHeaderTimeout is then 10 s, IdleTimeout 60 s and MaxHeaderBytes 16 KiB.
 // WriteTimeout stays 0: it would end an event stream; AnswerStall takes its place.
 //
+// With ListenerFor in place of Listener, each connection has a listener of its own, which may
+// keep what it knows of its client from request to request. It is told [Connected] first and
+// [ConnectionClosed] last, and then stops itself: the Server stops nobody. When it stops before
+// that, its requests, and those that still come by its connection, are answered with 503, and
+// over HTTP/1 that is the last answer. One that was restarted is not told Connected again.
+//
 // Upgraded connections are part of Shutdown and Close.
 //
 // Where the program imports package sockets/http2, WebSockets over HTTP/2 are served too, see
@@ -37,17 +43,18 @@ import (
 // 30 s, unless they are set.
 type Server struct {
 	http.Server
-	System        *actor.ActorSystem // nil: DefaultSystem
-	Options       *Options           // of all its WebSockets, where those of a route leave a field at its zero value; nil: the defaults
-	Listener      *actor.PID         // actor mode: who is asked
-	AnswerTimeout time.Duration      // actor mode: for the Listener's answer, then 503; 0: 30 s, negative: none
-	MaxBody       int64              // actor mode: bytes of a request's body, which is read before the Listener is asked; over it: 413. 0: 1 MiB; negative: the Listener reads the body as it comes
-	BodyTimeout   time.Duration      // actor mode: for all of a request's body, then 408, or an error to a Listener that reads it; 0: 30 s, or ReadTimeout's affair if that is set; negative: none
-	AnswerStall   time.Duration      // actor mode: in which the client takes nothing of an answer, then the connection is closed; 0: 10 s, negative: none. However long all of it takes
-	Drain         DrainOptions       // how Shutdown treats upgraded connections
-	MaxConns      int                // upgraded connections at a time, one more gets 503; 0: any
-	MaxConnsPerIP int                // likewise from one IPv4 address or IPv6 /64: a proxy has one; 0: any
-	Observers     []*Observer        // are told what becomes of all WebSockets that come in here, besides those of Options; see Observer
+	System        *actor.ActorSystem        // nil: DefaultSystem
+	Options       *Options                  // of all its WebSockets, where those of a route leave a field at its zero value; nil: the defaults
+	Listener      *actor.PID                // actor mode: who is asked
+	ListenerFor   func(net.Conn) *actor.PID // actor mode: or who is, by one connection. Called in its own goroutine when its first request is there, of which nil refuses all, with 503. The net.Conn, under TLS a *tls.Conn, is to be looked at only
+	AnswerTimeout time.Duration             // actor mode: for the Listener's answer, then 503; 0: 30 s, negative: none
+	MaxBody       int64                     // actor mode: bytes of a request's body, which is read before the Listener is asked; over it: 413. 0: 1 MiB; negative: the Listener reads the body as it comes
+	BodyTimeout   time.Duration             // actor mode: for all of a request's body, then 408, or an error to a Listener that reads it; 0: 30 s, or ReadTimeout's affair if that is set; negative: none
+	AnswerStall   time.Duration             // actor mode: in which the client takes nothing of an answer, then the connection is closed; 0: 10 s, negative: none. However long all of it takes
+	Drain         DrainOptions              // how Shutdown treats upgraded connections
+	MaxConns      int                       // upgraded connections at a time, one more gets 503; 0: any
+	MaxConnsPerIP int                       // likewise from one IPv4 address or IPv6 /64: a proxy has one; 0: any
+	Observers     []*Observer               // are told what becomes of all WebSockets that come in here, besides those of Options; see Observer
 
 	once     sync.Once
 	misuse   error       // what Serve returns
@@ -64,8 +71,7 @@ func (s *Server) setup() {
 		s.log.Logger = s.ErrorLog
 		s.upgraded.total, s.upgraded.perIP = s.MaxConns, s.MaxConnsPerIP
 		s.upgraded.options, s.upgraded.observers = s.Options, s.Observers
-		if s.Listener != nil && s.Handler != nil {
-			s.misuse = errors.New("sockets: Server has a Listener and a Handler: set one of them")
+		if s.misuse = s.twoWays(); s.misuse != nil {
 			return
 		}
 		if base := s.BaseContext; base != nil { // it is given the program's own listener
@@ -77,7 +83,7 @@ func (s *Server) setup() {
 			}
 		}
 		here := &connInfo{upgraded: &s.upgraded, log: &s.log, system: s.System}
-		if s.Listener != nil {
+		if s.Listener != nil || s.ListenerFor != nil {
 			s.actorMode()
 		} else {
 			s.dropIn(here)
@@ -86,6 +92,17 @@ func (s *Server) setup() {
 			s.offerConnect(here)
 		}
 	})
+}
+
+// twoWays says that more than one is asked about requests.
+func (s *Server) twoWays() error {
+	switch {
+	case s.ListenerFor != nil && (s.Listener != nil || s.Handler != nil):
+		return errors.New("sockets: Server has a ListenerFor besides a Listener or a Handler: set one of them")
+	case s.Listener != nil && s.Handler != nil:
+		return errors.New("sockets: Server has a Listener and a Handler: set one of them")
+	}
+	return nil
 }
 
 // dropIn has upgrades find the server: each brings its actor. That is said once for

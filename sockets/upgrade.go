@@ -48,6 +48,8 @@ type upgrade struct {
 	late    bool           // set, or a place in it, is to be found when the connection is there
 	refused error
 	watched *watched // nil: nobody observes
+
+	listener *connListener // of its connection only; nil: none
 }
 
 // Upgrade makes upgrade an actors.Upgrader.
@@ -222,7 +224,7 @@ func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 		Limits:   o.limits[index(u.receiver != nil)],
 		Changer:  o,
 		Portable: o.Portable,
-		Life:     tenant,
+		Life:     u.outlived(tenant),
 		Value:    u.terms.Value,
 	}
 	extensions := strings.Join(agreed.List, ", ")
@@ -237,6 +239,7 @@ func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 	if u.set != nil {
 		u.plan.Group = &u.set.group
 	}
+	u.listener.acquire()
 	u.watched.plan(&u.plan)
 	return nil
 }
