@@ -279,3 +279,42 @@ func spin(loops int) (n uint32) {
 	}
 	return n
 }
+
+// BenchmarkLanesSideBySide has two workers use a lane each, made one after the other, with the padding of a lane and without. On two
+// cores the padding keeps the one from waiting for the cache line of the other.
+func BenchmarkLanesSideBySide(b *testing.B) {
+	type bare struct {
+		mu    sync.Mutex
+		ready queue
+	}
+	type padded struct {
+		_ cacheLine
+		bare
+		_ cacheLine
+	}
+	both := func(b *testing.B, one, other *bare) {
+		var wait sync.WaitGroup
+		for _, l := range []*bare{one, other} {
+			wait.Go(func() {
+				m := new(Mailbox)
+				for range b.N {
+					l.mu.Lock()
+					l.ready.push(m)
+					l.mu.Unlock()
+					l.mu.Lock()
+					l.ready.pop()
+					l.mu.Unlock()
+				}
+			})
+		}
+		wait.Wait()
+	}
+	b.Run("padded", func(b *testing.B) {
+		lanes := new([2]padded)
+		both(b, &lanes[0].bare, &lanes[1].bare)
+	})
+	b.Run("bare", func(b *testing.B) {
+		lanes := new([2]bare)
+		both(b, &lanes[0], &lanes[1])
+	})
+}

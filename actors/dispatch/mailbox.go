@@ -26,22 +26,21 @@ type Hooks interface {
 // Mailbox is an unbounded mailbox whose turns run on a dispatcher. It keeps proto.actor's rules: system messages first, and a suspended
 // actor gets nothing else. While it is empty it is this struct and nothing more.
 type Mailbox struct {
-	dispatcher     *Dispatcher
-	invoker        actor.MessageInvoker
-	hooks          Hooks // nil for other actors
-	user           inbox
-	system         queue
-	signals        atomic.Uint32
-	yieldRequested atomic.Bool // the turn is to end after the present message
-
-	reserved bool // the owner runs the first turn, with RunFirst
-	penalty  penalty
+	dispatcher *Dispatcher
+	invoker    actor.MessageInvoker
+	hooks      Hooks // nil for other actors
+	user       inbox // its spare: the signals
+	system     queue // its spare: the penalty
+	home       atomic.Pointer[lane]
 
 	mu        sync.Mutex // the producers' lock of both queues; what follows changes under it
 	started   bool       // nothing runs before: Started comes first
 	scheduled bool       // a turn runs or waits for a worker
 	suspended bool       // changed by its own turn only
 	ended     bool       // the actor has: what is posted goes nowhere
+
+	reserved bool  // the owner runs the first turn, with RunFirst
+	posts    uint8 // counts turns; belongs to whoever has claimed the next
 }
 
 var _ actor.Mailbox = (*Mailbox)(nil)
@@ -53,7 +52,10 @@ func (m *Mailbox) Init(d *Dispatcher) { m.dispatcher = d }
 func (m *Mailbox) Reserve() { m.reserved = true }
 
 // Yield ends the present turn early, so that others get theirs. It is called inside the turn.
-func (m *Mailbox) Yield() { m.yieldRequested.Store(true) }
+func (m *Mailbox) Yield() { m.penalty().requestYield() }
+
+func (m *Mailbox) penalty() penalty        { return penalty{&m.system.spare} }
+func (m *Mailbox) signals() *atomic.Uint32 { return &m.user.spare }
 
 // PostUserMessage queues a message. The items of a batch come before the batch itself, as in proto.actor's own mailboxes.
 func (m *Mailbox) PostUserMessage(message any) {
@@ -193,7 +195,7 @@ func (m *Mailbox) Signal(bits uint32) {
 
 // Mark is Signal without the scheduling: if it returns true, the caller must give the mailbox to Post.
 func (m *Mailbox) Mark(bits uint32) (ready bool) {
-	if m.signals.Or(bits) != 0 {
+	if m.signals().Or(bits) != 0 {
 		return false // whoever set the first bit schedules
 	}
 	m.mu.Lock()
@@ -220,7 +222,7 @@ func (m *Mailbox) schedule() bool {
 }
 
 func (m *Mailbox) pending() bool {
-	return m.system.count.Load() > 0 || !m.suspended && (m.user.count.Load() > 0 || m.signals.Load() != 0)
+	return m.system.count.Load() > 0 || !m.suspended && (m.user.count.Load() > 0 || m.signals().Load() != 0)
 }
 
 // goIdle ends the turns for now, unless something has come in. Once it has returned true, another worker may be running the mailbox.
@@ -246,18 +248,17 @@ func (m *Mailbox) run(limit int) (more bool) {
 			more = true // it is suspended by a message to itself
 		}
 	}()
-	if m.yieldRequested.Load() {
-		m.yieldRequested.Store(false)
-	}
-	for n := 0; n < limit && !m.yieldRequested.Load(); n++ {
+	penalty := m.penalty()
+	penalty.beginTurn()
+	for n := 0; n < limit && !penalty.mustYield(); n++ {
 		var ok bool
 		if message, ok = m.system.pop(); ok {
 			m.obey(message)
 			continue
 		}
 		if !m.suspended {
-			if m.signals.Load() != 0 {
-				m.signalled(m.signals.Swap(0))
+			if m.signals().Load() != 0 {
+				m.signalled(m.signals().Swap(0))
 			}
 			if message, ok = m.user.pop(); ok {
 				m.deliver(message)

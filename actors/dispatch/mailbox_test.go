@@ -281,7 +281,7 @@ func TestMailboxOfAnActorThatIsStopped(t *testing.T) {
 			empty := func() bool {
 				mailbox.mu.Lock()
 				defer mailbox.mu.Unlock()
-				return mailbox.user.head == nil && mailbox.system.head == nil
+				return !mailbox.scheduled && mailbox.user.head == nil && mailbox.system.head == nil // a turn pops without the lock
 			}
 			require.Eventually(t, empty, 20*time.Second, time.Millisecond)
 			mailbox.PostUserMessage("more")
@@ -350,7 +350,7 @@ func TestBurstEnded(t *testing.T) {
 func TestMailboxYields(t *testing.T) {
 	s := &script{}
 	m := s.withHooks(New())
-	s.user = func(any) { m.yieldRequested.Store(true) }
+	s.user = func(any) { m.Yield() }
 	m.PostUserMessage(1)
 	m.PostUserMessage(2)
 	require.True(t, m.run(turnBudget))
@@ -420,7 +420,11 @@ func TestMailboxHoldsNothingWhileIdle(t *testing.T) {
 		m.PostSystemMessage(1)
 		synctest.Wait()
 		require.Len(t, s.log, 101)
-		for _, q := range []*queue{&m.user.queue, &m.system, &d.ready} {
+		queues := []*queue{&m.user.queue, &m.system}
+		for _, l := range *d.groups[0].lanes.Load() {
+			queues = append(queues, &l.ready)
+		}
+		for _, q := range queues {
 			require.Nil(t, q.head)
 			require.Nil(t, q.tail)
 		}

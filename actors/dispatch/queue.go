@@ -20,6 +20,7 @@ var segments = pool.New("segments", func() any { return new(segment) })
 type queue struct {
 	head, tail *segment
 	count      atomic.Int32
+	spare      atomic.Uint32 // for the queue's owner: four bytes that would be padding
 }
 
 // push appends x. The producers' lock must be held.

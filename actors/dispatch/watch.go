@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"runtime"
 	"slices"
 	"time"
 )
@@ -9,21 +8,21 @@ import (
 const (
 	tick   = time.Millisecond       // between two looks while there is work
 	linger = 200 * time.Millisecond // how long a parked worker waits for work
-	calm   = 8                      // looks that did not make it larger before maxActive shrinks
+	calm   = 8                      // looks that did not make the group wider before it becomes narrower
 )
 
-// watch finds the workers that are stuck in a turn. It is a timer that runs only while the dispatcher has workers.
+// watch finds the workers of a group that are stuck in a turn. It is a timer that runs only while the group has workers.
 type watch struct {
 	timer *time.Timer
 	every time.Duration // 0: the timer is off
 	calm  int
 }
 
-// arm makes the next look come within in, unless it comes sooner anyway. The dispatcher's lock must be held.
-func (w *watch) arm(d *Dispatcher, in time.Duration) {
+// arm makes the next look come within in, unless it comes sooner anyway. The group's lock must be held.
+func (w *watch) arm(g *group, in time.Duration) {
 	switch {
 	case w.timer == nil:
-		w.timer = time.AfterFunc(in, d.look)
+		w.timer = time.AfterFunc(in, g.look)
 	case w.every == 0 || in < w.every:
 		w.timer.Reset(in)
 	default:
@@ -32,43 +31,63 @@ func (w *watch) arm(d *Dispatcher, in time.Duration) {
 	w.every = in
 }
 
-// look finds turns that last too long. It asks a turn that it sees for the second time to end after the present message, and writes
-// off the worker of one that it sees for the third: a single look that comes late, because the process was not running, proves
+// look finds turns that last too long. It asks a turn that it sees for the second time to end after the present message, and takes the
+// lane from the worker of one that it sees for the third: a single look that comes late, because the process was not running, proves
 // nothing.
-func (d *Dispatcher) look() {
-	d.mu.Lock()
-	stuck := 0
-	for i := len(d.active) - 1; i >= 0; i-- {
-		w := d.active[i]
-		if w.turn == nil {
-			continue
-		}
-		w.strikes++
-		m, _ := w.turn.(*Mailbox)
-		if w.strikes == 2 && m != nil {
-			m.yieldRequested.Store(true)
-		}
-		if w.strikes > 2 {
+func (g *group) look() {
+	g.mu.Lock()
+	lanes := *g.lanes.Load()
+	active, stuck := len(lanes)-len(g.free), 0
+	for _, l := range lanes {
+		l.mu.Lock()
+		if l.running() && g.strike(l) {
 			stuck++
-			d.dismiss(w)
-			if m != nil {
-				m.penalty.accuse()
-			}
+		}
+		l.mu.Unlock()
+	}
+	g.resize(2*stuck >= len(lanes), active > stuck)
+	now := time.Now()
+	gone := g.retire(now)
+	g.watch.every = 0
+	if len(*g.lanes.Load()) > len(g.free) {
+		g.watch.arm(g, tick)
+	} else if len(g.parked) > 0 {
+		g.watch.arm(g, linger-now.Sub(g.parked[0].since))
+	}
+	g.mu.Unlock()
+	dismissAll(gone)
+	g.recheck()
+	g.askForHelp()
+}
+
+// strike counts a look at a turn, and reports whether it was one too many. Both locks must be held.
+func (g *group) strike(l *lane) (stuck bool) {
+	l.strikes++
+	m, _ := l.worker.turn.(*Mailbox)
+	switch {
+	case l.strikes == 2 && m != nil:
+		m.penalty().requestYield()
+	case l.strikes > 2:
+		if m != nil {
+			m.penalty().accuse()
+		}
+		g.vacate(l)
+		return true
+	}
+	return false
+}
+
+// askForHelp hires in another group if turns wait here, no lane is free, and one is there.
+func (g *group) askForHelp() {
+	if g.idle.Load() > 0 || !slices.ContainsFunc(*g.lanes.Load(), (*lane).waits) {
+		return
+	}
+	for _, other := range g.dispatcher.groups {
+		if other.idle.Load() > 0 {
+			other.hire(nil)
+			return
 		}
 	}
-	d.resize(2*stuck >= d.maxActive)
-	now := time.Now()
-	gone := d.retire(now)
-	next := d.hire()
-	d.watch.every = 0
-	if len(d.active) > 0 {
-		d.watch.arm(d, tick)
-	} else if len(d.parked) > 0 {
-		d.watch.arm(d, linger-now.Sub(d.parked[0].since))
-	}
-	d.mu.Unlock()
-	next.wake()
-	dismissAll(gone)
 }
 
 // dismissAll has workers that were parked leave.
@@ -78,27 +97,29 @@ func dismissAll(gone []*worker) {
 	}
 }
 
-// resize doubles maxActive when half of it is stuck, so that many blockers cost a few looks rather than one for every few of them.
-// Half, not all: not every worker began in time for the same look.
-func (d *Dispatcher) resize(stuck bool) {
-	floor := runtime.GOMAXPROCS(0)
+// resize doubles the group's width when half of it is stuck, so that many blockers cost a few looks rather than one for every few of
+// them. Half, not all: not every worker began in time for the same look. It becomes as wide as it was when all is calm.
+func (g *group) resize(stuck, active bool) {
+	width := len(*g.lanes.Load())
 	if stuck {
-		d.maxActive, d.watch.calm = 2*d.maxActive, 0
+		g.watch.calm = 0
+		g.setWidth(2 * width)
 		return
 	}
-	if d.watch.calm++; d.watch.calm >= calm || len(d.active) == 0 {
-		d.maxActive, d.watch.calm = d.maxActive/2, 0
+	if g.watch.calm++; g.watch.calm >= calm || !active {
+		g.watch.calm = 0
+		width /= 2
 	}
-	d.maxActive = max(d.maxActive, floor)
+	g.setWidth(max(width, g.dispatcher.width()))
 }
 
 // retire removes the workers that have been parked for too long.
-func (d *Dispatcher) retire(now time.Time) (gone []*worker) {
+func (g *group) retire(now time.Time) (gone []*worker) {
 	n := 0
-	for n < len(d.parked) && now.Sub(d.parked[n].since) >= linger {
+	for n < len(g.parked) && now.Sub(g.parked[n].since) >= linger {
 		n++
 	}
-	gone = slices.Clone(d.parked[:n])
-	d.parked = slices.Delete(d.parked, 0, n)
+	gone = slices.Clone(g.parked[:n])
+	g.parked = slices.Delete(g.parked, 0, n)
 	return gone
 }

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,7 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestMaxActiveFallsBack(t *testing.T) {
+// width is how many lanes the only group of d has.
+func width(d *Dispatcher) int { return len(*d.groups[0].lanes.Load()) }
+
+func TestWidthFallsBack(t *testing.T) {
+	oneGroup(t)
 	bubble(t, func(t *testing.T, d *Dispatcher) {
 		open := make(chan struct{})
 		for range 100 {
@@ -18,25 +23,25 @@ func TestMaxActiveFallsBack(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 		close(open)
 		synctest.Wait()
-		d.mu.Lock()
-		require.Greater(t, d.maxActive, runtime.GOMAXPROCS(0))
-		d.mu.Unlock()
+		require.Greater(t, width(d), runtime.GOMAXPROCS(0))
 		// Work that never pauses for long: the watch keeps looking.
 		for range 200 {
 			box(d, func(any) {}).PostUserMessage(1)
 			time.Sleep(tick / 2)
 		}
 		time.Sleep(linger)
-		d.mu.Lock()
-		require.Equal(t, runtime.GOMAXPROCS(0), d.maxActive)
-		d.mu.Unlock()
+		require.Equal(t, runtime.GOMAXPROCS(0), width(d))
 	})
 }
 
-func TestWorkersLeaveWhenMaxActiveShrinks(t *testing.T) {
+func TestWorkersLeaveWhenAGroupBecomesNarrower(t *testing.T) {
+	oneGroup(t)
 	bubble(t, func(t *testing.T, d *Dispatcher) {
-		d.maxActive = 64
-		for range 2 * d.maxActive {
+		g := d.groups[0]
+		g.mu.Lock()
+		g.setWidth(64)
+		g.mu.Unlock()
+		for range 2 * 64 {
 			left := 100
 			var m *Mailbox
 			m = box(d, func(any) {
@@ -47,42 +52,51 @@ func TestWorkersLeaveWhenMaxActiveShrinks(t *testing.T) {
 			})
 			m.PostUserMessage(1)
 		}
-		active := func() int {
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			return len(d.active)
-		}
 		synctest.Wait()
-		require.Equal(t, 64, active())
+		require.Equal(t, 64, active(d))
 		time.Sleep(10 * calm * tick)
-		require.Equal(t, runtime.GOMAXPROCS(0), active())
+		require.Equal(t, runtime.GOMAXPROCS(0), active(d))
 	})
 }
 
-func TestWorkerThatWasWrittenOffParks(t *testing.T) {
-	d := New()
-	d.Keep()
-	d.ready.push(job(func() {}))
-	require.False(t, d.take(&worker{dispatcher: d, woken: make(chan struct{}, 1), index: -1}), "the queue is for the active ones")
-	d.mu.Lock()
-	require.Len(t, d.parked, 1)
-	d.mu.Unlock()
+func TestWorkerThatHasLostItsLaneParks(t *testing.T) {
+	single(t)
+	bubble(t, func(t *testing.T, d *Dispatcher) {
+		open := make(chan struct{})
+		box(d, func(any) { <-open }).PostUserMessage(1)
+		time.Sleep(4 * tick)
+		var handled atomic.Bool
+		for range width(d) {
+			box(d, func(any) { time.Sleep(tick / 2) }).PostUserMessage(1)
+		}
+		synctest.Wait() // all lanes are taken
+		box(d, func(any) { handled.Store(true) }).PostUserMessage(1)
+		synctest.Wait()
+		close(open)
+		synctest.Wait()
+		require.False(t, handled.Load(), "each lane has a worker that is in a turn")
+		require.Equal(t, 1, parked(d))
+		time.Sleep(tick)
+		synctest.Wait()
+		require.True(t, handled.Load())
+	})
 }
 
 func TestWatchNeedsThreeLooks(t *testing.T) {
+	oneGroup(t)
 	bubble(t, func(t *testing.T, d *Dispatcher) {
 		open := make(chan struct{})
 		m := box(d, func(any) { <-open })
 		m.PostUserMessage(1)
 		synctest.Wait()
 		for range 2 {
-			d.look()
+			d.groups[0].look()
 			require.Zero(t, owes(m))
 		}
-		require.True(t, m.yieldRequested.Load(), "the second look asks")
-		d.look()
+		require.True(t, m.penalty().mustYield(), "the second look asks")
+		d.groups[0].look()
 		require.NotZero(t, owes(m))
-		require.Empty(t, d.active)
+		require.Zero(t, active(d))
 		close(open)
 	})
 }
@@ -95,14 +109,17 @@ func TestWatchDoesNotBlameAWorkerThatHasNotBegun(t *testing.T) {
 		m.RegisterHandlers(invoke(func(any) { handled = true }), nil)
 		m.started, m.scheduled = true, true
 		m.user.push(1)
-		d.mu.Lock()
-		d.ready.push(m)
-		w := d.hire()
-		d.mu.Unlock()
+		g := d.groups[0]
+		l := g.any()
+		l.ready.push(m)
+		g.mu.Lock()
+		w := g.engage()
+		g.occupy(l, w)
+		g.mu.Unlock()
 		for range 10 {
-			d.look()
+			g.look()
 		}
-		require.Equal(t, []*worker{w}, d.active)
+		require.Same(t, w, l.worker)
 		w.wake()
 		synctest.Wait()
 		require.True(t, handled)
