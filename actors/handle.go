@@ -52,7 +52,7 @@ type Mark struct{}
 type Handle struct {
 	conn *conn
 
-	high, low int64
+	high, low atomic.Int64 // Limits.High and Low, or the defaults
 	reserved  atomic.Int64 // bytes that the socket had not taken when the connection last looked, and those since
 	wanted    atomic.Bool  // somebody waits for space
 	mu        sync.Mutex
@@ -77,6 +77,17 @@ func (h *Handle) PID() *actor.PID { return h.conn.ctx.Self() }
 // Post sends a message to the connection. Once that has ended it goes nowhere.
 func (h *Handle) Post(message any) { h.conn.mailbox.PostUserMessage(message) }
 
+// Limits returns what the connection holds at most by now: in its turns.
+func (h *Handle) Limits() *Limits {
+	switch side := h.conn.side.(type) {
+	case *stream:
+		return side.limits
+	case *ended:
+		return side.limits
+	}
+	return &unlimited
+}
+
 // Stop ends the connection without waiting for the peer.
 func (h *Handle) Stop() { h.conn.rt.root.Stop(h.PID()) }
 
@@ -94,7 +105,7 @@ func (h *Handle) WorkedThrough(n int) {
 // Reserve takes space for size bytes of output, which are then to be posted. It takes them
 // if there is any space: a message may be larger than all of it.
 func (h *Handle) Reserve(size int) bool {
-	if h.reserved.Load() > h.high {
+	if h.reserved.Load() > h.high.Load() {
 		return false
 	}
 	h.reserved.Add(int64(size))
@@ -128,11 +139,21 @@ type local struct {
 
 func newLocal(s *stream, r Receiver) *local {
 	l := &local{receiver: r}
-	l.conn, l.high, l.low = s.conn, defaultHigh, defaultLow
-	if s.limits.High > 0 {
-		l.high, l.low = int64(s.limits.High), int64(s.limits.Low)
-	}
+	l.conn = s.conn
+	l.limited(s.limits)
 	return l
+}
+
+// limited is told what the limits are by now. Who waits for space looks again.
+func (l *local) limited(m *Limits) {
+	high, low := defaultHigh, defaultLow
+	if m.High > 0 {
+		high, low = m.High, m.Low
+	}
+	l.low.Store(int64(low))
+	if was := l.high.Swap(int64(high)); was < int64(high) && l.wanted.Load() {
+		l.wake()
+	}
 }
 
 func (l *local) deliver(s *stream, item any) { s.items = append(s.items, item) }
@@ -161,13 +182,18 @@ func (l *local) outputLeft(waiting int) {
 	if l.conn.mailbox.UserMessageCount() > 0 || !l.reserved.CompareAndSwap(reserved, int64(waiting)) {
 		return // another turn follows
 	}
-	if int64(waiting) <= l.low && l.wanted.Load() {
-		l.mu.Lock()
-		l.wanted.Store(false)
-		if l.space != nil {
-			close(l.space)
-			l.space = nil
-		}
-		l.mu.Unlock()
+	if int64(waiting) <= l.low.Load() && l.wanted.Load() {
+		l.wake()
+	}
+}
+
+// wake has those who wait for space look again.
+func (l *local) wake() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wanted.Store(false)
+	if l.space != nil {
+		close(l.space)
+		l.space = nil
 	}
 }

@@ -65,6 +65,86 @@ func TestWhenUnread(t *testing.T) {
 	}
 }
 
+// A bound follows SetOptions, up, down and away; what waits already counts at once.
+func TestWhenUnreadFollowsSetOptions(t *testing.T) {
+	for name, test := range map[string]struct {
+		begin  *Options
+		change *SetOptions // when three messages of 1000 bytes wait
+		more   int         // messages that may wait besides; the next one is too many. Negative: the three are
+	}{
+		"more messages":     {&Options{CreditFrames: 4}, &SetOptions{CreditFrames: 10}, 6},
+		"fewer messages":    {&Options{CreditFrames: 40}, &SetOptions{CreditFrames: 7}, 3},
+		"too few messages":  {&Options{CreditFrames: 40}, &SetOptions{CreditFrames: 3}, -1},
+		"any messages":      {&Options{CreditFrames: 4, CreditBytes: 9000}, &SetOptions{CreditFrames: -1}, 5},
+		"more bytes":        {&Options{CreditBytes: 4000}, &SetOptions{CreditBytes: 10000}, 6},
+		"fewer bytes":       {&Options{CreditBytes: 40000}, &SetOptions{CreditBytes: 7000}, 3},
+		"twice":             {&Options{CreditFrames: 4}, &SetOptions{CreditFrames: 8, MaxMessage: 1 << 20}, 4},
+		"nothing of it all": {&Options{CreditFrames: 8}, &SetOptions{MaxMessage: 1 << 20}, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, bare)
+			served, received := make(chan *Conn, 1), make(chan struct{})
+			defer close(received)
+			test.begin.WhenUnread = Fail
+			c := w.open(w.session(test.begin, func(ctx context.Context, c *Conn) error {
+				served <- c
+				<-received
+				return nil
+			}), nil)
+			server := <-served
+			send := func(n int) {
+				for range n {
+					require.NoError(t, c.SendBinary(w.within(), make([]byte, 1000)))
+				}
+				_, err := c.Ping(w.within())
+				require.NoError(t, err, "there is room")
+			}
+			send(3)
+			if name == "twice" {
+				server.SetOptions(&SetOptions{CreditFrames: 100})
+			}
+			server.SetOptions(test.change)
+			server.Options() // when that is in force
+			if test.more >= 0 {
+				send(test.more)
+				require.Nil(t, server.Closed())
+				require.NoError(t, c.SendBinary(w.within(), make([]byte, 1000)))
+			}
+			<-server.Done()
+			assert.ErrorIs(t, server.Closed().Err, ErrUnread)
+			_, err := c.Receive(w.within())
+			assert.Equal(t, frame.PolicyViolation, CloseCode(err))
+		})
+	}
+}
+
+// So does the bound at which Send waits, or fails.
+func TestWhenUnsentFollowsSetOptions(t *testing.T) {
+	w := newWorld(t, bare)
+	addr := w.session(nil, func(ctx context.Context, c *Conn) error { <-c.Done(); return nil })
+	flood := func(c *Conn, enough int) (sent int) {
+		for sent < enough {
+			short, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+			err := c.SendBinary(short, make([]byte, 16<<10))
+			cancel()
+			if err != nil {
+				break
+			}
+			sent += 16 << 10
+		}
+		return sent
+	}
+	const kernel = 8 << 20
+	c := w.open(addr, &Options{HighWater: 32 << 20, MaxOut: -1, MaxBurst: -1, CloseTimeout: 100 * time.Millisecond})
+	require.GreaterOrEqual(t, flood(c, kernel+16<<20), kernel+16<<20, "the peer takes none of it, and there is room")
+	c.SetOptions(&SetOptions{HighWater: 32 << 10})
+	c.Options() // when that is in force
+	assert.Zero(t, flood(c, 1<<20))
+	c.SetOptions(&SetOptions{HighWater: 64 << 20})
+	assert.NotZero(t, flood(c, 1<<20))
+	c.Cut()
+}
+
 // A Conn whose peer takes nothing ends at once, if it was told so.
 func TestWhenUnsent(t *testing.T) {
 	everywhere(t, func(w *world) {

@@ -143,7 +143,7 @@ func (u *UpgradeClient) plan(system *actor.ActorSystem, a *shaken) *actors.Plan 
 			Extensions:  a.List,
 		},
 		Limits:   o.limits[index(u.receiver != nil)],
-		Changer:  o,
+		Changer:  changerOn(u.receiver, o),
 		Portable: o.Portable,
 		Life:     life,
 	}

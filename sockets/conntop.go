@@ -64,8 +64,8 @@ func (t *connTop) Deliver(items []any) {
 	if len(c.queue) > 0 {
 		c.signal()
 	}
-	if c.terms.WhenUnread == Fail && !c.discard && !c.ended && c.full() {
-		c.handle.Post(ErrUnread)
+	if c.terms.WhenUnread == Fail {
+		c.checkFull(c.handle.Limits())
 	}
 }
 

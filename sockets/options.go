@@ -35,7 +35,7 @@ type Options struct {
 
 	// Of a Conn.
 	SkipOthers bool  // ReceiveText and ReceiveBinary pass over messages of the other type, in place of a MessageTypeError
-	WhenUnread Bound // when CreditFrames messages or CreditBytes of them, as they were at the beginning, wait to be received: Wait, so does the peer; Fail: 1008 and ErrUnread
+	WhenUnread Bound // when CreditFrames messages or CreditBytes of them wait to be received: Wait, so does the peer; Fail: 1008 and ErrUnread
 	WhenUnsent Bound // when HighWater of output waits and more is to be sent: Wait, so does Send; Fail: 1008 and ErrUnsent. A Writer waits
 
 	// Of Pings and Pongs, and of silence.

@@ -222,7 +222,7 @@ func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
 		Receiver: receiverOn(u.receiver, o),
 		Hello:    &hello.Upgraded,
 		Limits:   o.limits[index(u.receiver != nil)],
-		Changer:  o,
+		Changer:  changerOn(u.receiver, o),
 		Portable: o.Portable,
 		Life:     u.outlived(tenant),
 		Value:    u.terms.Value,
