@@ -129,17 +129,21 @@ func install(temporary, version string, env []string) error {
 	if err := os.MkdirAll(program, 0o755); err != nil {
 		return err
 	}
-	for name, content := range map[string]string{"go.mod": "module example.com/program\n\ngo 1.26\n", "main.go": echo} {
-		if err := os.WriteFile(filepath.Join(program, name), []byte(content), 0o644); err != nil {
-			return err
-		}
+	write := func(name, content string) error {
+		return os.WriteFile(filepath.Join(program, name), []byte(content), 0o644)
 	}
-	for _, argv := range [][]string{{"go", "get", root + "@" + version}, {"go", "build", "-o", bin, "."}} {
-		if _, err := outputWith(env, program, argv...); err != nil {
-			return err
-		}
+	if err := write("go.mod", "module example.com/program\n\ngo 1.26\n"); err != nil {
+		return err
 	}
-	return nil
+	// As in the README, go get comes first: no file imports anything yet.
+	if _, err := outputWith(env, program, "go", "get", root+"/sockets@"+version); err != nil {
+		return err
+	}
+	if err := write("main.go", echo); err != nil {
+		return err
+	}
+	_, err := outputWith(env, program, "go", "build", "-o", bin, ".")
+	return err
 }
 
 // echo is what the README begins with.
