@@ -429,3 +429,13 @@ func TestSessionAnswersBeforeTheClose(t *testing.T) {
 		p.eof()
 	})
 }
+
+// An error that does not tell the end of a connection has no close code: a loop that looks at
+// the code alone must not take it for one.
+func TestCloseCode(t *testing.T) {
+	assert.Equal(t, frame.GoingAway, CloseCode(fmt.Errorf("read: %w", &CloseError{Closed{Code: frame.GoingAway}})))
+	assert.Equal(t, frame.PolicyViolation, CloseCode(frame.Failure(frame.PolicyViolation, "no")))
+	for _, err := range []error{nil, context.DeadlineExceeded, io.EOF, ErrNilFrame} {
+		assert.Zero(t, CloseCode(err), "%v", err)
+	}
+}

@@ -107,20 +107,19 @@ func closeOf(err error) (code frame.Code, reason string, known bool) {
 	return 0, "", false
 }
 
-// CloseCode is the close code that err carries: of a *[CloseError] or a *frame.Error, and
-// frame.Normal for nil. It is frame.Abnormal for any other error.
+// CloseCode is the close code that err carries: of a *[CloseError] or a *frame.Error. For nil
+// and for any other error, such as that of a context, it is 0, which is no close code: the
+// connection may go on.
 func CloseCode(err error) frame.Code {
 	var failure *frame.Error
 	var end *CloseError
 	switch {
-	case err == nil:
-		return frame.Normal
 	case errors.As(err, &end):
 		return end.Code
 	case errors.As(err, &failure):
 		return failure.Code
 	}
-	return frame.Abnormal
+	return 0
 }
 
 // DialOptions are how [Dial] opens a connection. The zero value is ready.
