@@ -11,7 +11,7 @@ import (
 	"github.com/spindrift-go/spindrift/sockets"
 )
 
-// talk serves echoes to a client that sends hello, and to one that is no WebSocket.
+// talk serves echoes to a client that is no WebSocket, and then to one that sends hello.
 func talk(observers ...*sockets.Observer) {
 	server := &sockets.Server{Observers: observers, Server: http.Server{Handler: sockets.Session(func(ctx context.Context, c *sockets.Conn) error {
 		for m, err := range c.Messages(ctx) {
@@ -27,6 +27,9 @@ func talk(observers ...*sockets.Observer) {
 		log.Fatal(err)
 	}
 	go server.Serve(l)
+	if r, err := http.Get("http://" + l.Addr().String() + "/chat"); err == nil {
+		r.Body.Close()
+	}
 	ctx := context.Background()
 	c, err := sockets.Dial(ctx, "ws://"+l.Addr().String()+"/chat", nil)
 	if err != nil {
@@ -35,9 +38,6 @@ func talk(observers ...*sockets.Observer) {
 	c.SendText(ctx, "hello")
 	c.Receive(ctx)
 	c.Close(frame.Normal, "")
-	if r, err := http.Get("http://" + l.Addr().String() + "/chat"); err == nil {
-		r.Body.Close()
-	}
 	server.Shutdown(ctx)
 }
 
@@ -51,9 +51,9 @@ func ExampleObserver() {
 		},
 	})
 	// Output:
+	// refused 426
 	// opened /chat HTTP/1.1
 	// closed 1000 by peer after 1 messages
-	// refused 426
 }
 
 // Counters count for a page, or expvar.
