@@ -27,6 +27,9 @@ type Room interface {
 	// Send sends a whole text or binary message to all members, and does not wait for any. It
 	// keeps f, which nobody may change, release or hand over any more.
 	Send(f *frame.Frame) error
+	// SendExcept is Send to all members but one, for instance to all but who has said it. It
+	// makes no difference if conn is not a member.
+	SendExcept(conn *actor.PID, f *frame.Frame) error
 	// Len is the number of members.
 	Len() int
 	// Members are those who are in the room, in no order.
@@ -191,15 +194,26 @@ func (r *LocalRoom) Stats() RoomStats {
 var ErrNoMessage = errors.New("sockets: a room sends whole text and binary messages, which were not handed over")
 
 // Send is Room's.
-func (r *LocalRoom) Send(f *frame.Frame) error {
+func (r *LocalRoom) Send(f *frame.Frame) error { return r.send(nil, f) }
+
+// SendExcept is Room's. The history keeps f for everybody.
+func (r *LocalRoom) SendExcept(conn *actor.PID, f *frame.Frame) error { return r.send(conn, f) }
+
+func (r *LocalRoom) send(but *actor.PID, f *frame.Frame) error {
 	switch {
 	case f == nil:
 		return ErrNilFrame
 	case !f.Fin || f.Opcode != frame.OpText && f.Opcode != frame.OpBinary || f.HandedOver():
 		return ErrNoMessage
 	}
+	var omitted *membership
 	r.lock()
 	defer r.unlock()
+	if but != nil {
+		if ref, err := r.rt.Find(but); err == nil { // else it has ended
+			omitted = r.byConn[ref]
+		}
+	}
 	r.stats.Sent++
 	if r.limits.Number != nil {
 		f = r.limits.Number(r.stats.Sent, f)
@@ -208,7 +222,7 @@ func (r *LocalRoom) Send(f *frame.Frame) error {
 	var out actors.Fanout
 	size := cost(f)
 	for i := len(r.members) - 1; i >= 0; i-- { // one that is removed gives its place to a later one
-		if m := r.members[i]; m.takes(size) {
+		if m := r.members[i]; m != omitted && m.takes(size) {
 			out.Post(&m.Subscription, f, size)
 		}
 	}

@@ -72,6 +72,12 @@ func TestRoom(t *testing.T) {
 		require.NoError(w, room.Join(conns[0], "back"))
 		require.NoError(w, room.Send(frame.Text("three")))
 		hear("three", 0, 1, 2)
+		require.NoError(w, room.SendExcept(conns[2], frame.Text("four")))
+		hear("four", 0, 1)
+		for _, stranger := range []*actor.PID{h.pid, actor.NewPID("elsewhere", conns[2].Id), nil} {
+			require.NoError(w, room.SendExcept(stranger, frame.Text("five")))
+			hear("five", 0, 1, 2)
+		}
 
 		// Whose handler has been told Closed is no member any more.
 		peers[0].reset()

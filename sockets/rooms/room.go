@@ -53,15 +53,19 @@ func (r *Room) Leave(conn *actor.PID) { r.here.Leave(conn) }
 
 // Send is sockets.Room's: f goes to the members on all nodes, at most once. The error says that
 // it is no message, that it is too large, or that the node is closed.
-func (r *Room) Send(f *frame.Frame) error {
+func (r *Room) Send(f *frame.Frame) error { return r.send(nil, f) }
+
+// SendExcept is sockets.Room's: conn is a connection of this node.
+func (r *Room) SendExcept(conn *actor.PID, f *frame.Frame) error { return r.send(conn, f) }
+
+func (r *Room) send(but *actor.PID, f *frame.Frame) error {
 	switch {
 	case f == nil:
 		return sockets.ErrNilFrame
 	case !f.Fin || f.Opcode != frame.OpText && f.Opcode != frame.OpBinary || f.HandedOver():
 		return sockets.ErrNoMessage
 	}
-	p := make([]byte, 0, 1+len(f.Payload))
-	p = append(append(p, byte(f.Opcode)), f.Payload...)
+	p := r.node.encode(but, f)
 	switch err := r.node.nats.Publish(r.subject, p); {
 	case errors.Is(err, nats.ErrConnectionClosed):
 		return ErrClosed
@@ -76,8 +80,8 @@ func (r *Room) hear(m *nats.Msg) {
 	if len(m.Data) == 0 {
 		return
 	}
-	f := frame.Binary(m.Data[1:])
-	if f.Opcode = frame.Opcode(m.Data[0]); r.here.Send(f) != nil {
+	but, f := r.node.decode(m.Data)
+	if f == nil || r.here.SendExcept(but, f) != nil {
 		r.node.config.failed(fmt.Errorf("rooms: room %q: what came is no message", r.name))
 	}
 }

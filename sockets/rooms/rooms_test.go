@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/assert"
@@ -70,6 +71,46 @@ func TestRoom(t *testing.T) {
 	assert.ErrorIs(t, room.Send(frame.Text("late")), ErrClosed)
 	_, err = nodes[1].Room("late", nil)
 	assert.ErrorIs(t, err, ErrClosed)
+}
+
+// SendExcept leaves out one member, on its own node only: those of others that have an ID like its
+// own get the message.
+func TestSendExcept(t *testing.T) {
+	nodes := cluster(t, 2, Config{})
+	var all []*client
+	for _, n := range nodes {
+		for _, name := range []string{"ann", "bob"} {
+			all = append(all, dial(t, n.url, name))
+		}
+	}
+	meet(t, all...)
+	room, err := nodes[0].Room("lobby", nil)
+	require.NoError(t, err)
+	for _, m := range room.Members() {
+		if m.Name == "ann" {
+			require.NoError(t, room.SendExcept(m.Conn, frame.Text("from ann")))
+		}
+	}
+	all[0].say("over")
+	assert.Equal(t, "over", all[0].next())
+	for _, c := range all[1:] {
+		assert.Equal(t, "from ann", c.next())
+		assert.Equal(t, "over", c.next())
+	}
+	other := actor.NewPID(room.node.system.Address(), "x")
+	for _, but := range []*actor.PID{nil, other} {
+		who, f := room.node.decode(room.node.encode(but, frame.Text("hi")))
+		assert.Equal(t, but.GetId(), who.GetId())
+		assert.Equal(t, frame.OpText, f.Opcode)
+		assert.Equal(t, "hi", f.String())
+	}
+	who, f := nodes[1].decode(room.node.encode(other, frame.Binary(nil)))
+	assert.Nil(t, who, "a connection of another node")
+	assert.Empty(t, f.Payload)
+	for _, nonsense := range [][]byte{{0x81}, {0x81, 5, 'a'}, {0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}} {
+		_, f := room.node.decode(nonsense)
+		assert.Nil(t, f, "%x", nonsense)
+	}
 }
 
 // Members on nodes that live have every message of a sender, in order, while a node's server is
