@@ -114,6 +114,9 @@ idle: ## memory and goroutines of idle connections
 soak: ## 9,000 connections with churn and random kills, back to the baseline: make soak SOAK='-time 10m'
 	go run ./examples/tools/soak $(SOAK)
 
+storm: ## 10,000 members join, leave and end in a minute or two, with the race detector
+	go test -race -v -run TestRoomStorm -timeout 10m ./sockets
+
 autobahn-remote: ## the Autobahn cases for the server, with the handler on another node
 	@program=$$(mktemp -d)/autobahn; (cd sockets/remote && go build -o $$program ./autobahn) && CASES='$(CASES)' go run ./autobahn/judge -roles server -server $$program
 

@@ -160,7 +160,8 @@ func TestRoomStorm(t *testing.T) {
 	for i := range all {
 		all[i] = NewRoom(&RoomOptions{System: w.system, History: 8})
 	}
-	addr := w.websocket(&UpgradeServer{Spawn: actor.PropsFromFunc(func(ctx actor.Context) {
+	answersNothing := &Options{PingInterval: -1}
+	addr := w.websocket(&UpgradeServer{Options: answersNothing, Spawn: actor.PropsFromFunc(func(ctx actor.Context) {
 		if u, ok := ctx.Message().(*Upgraded); ok {
 			name := u.Request.Header.Get("Name")
 			for _, room := range all {
@@ -231,6 +232,7 @@ func TestRoomStorm(t *testing.T) {
 						p.Close()
 						break
 					}
+					p.SetDeadline(time.Time{}) // the storm is longer than the time of one exchange
 					mu.Lock()
 					stayed[name] = p
 					mu.Unlock()
