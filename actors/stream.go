@@ -101,6 +101,7 @@ type turnState struct {
 	items     []any // for the top, in one hand-over
 	input     pipeline.Input
 	space     pipeline.Space
+	kept      pipeline.Kept
 	hello     any              // of the Plan, until it has gone up; nil: none
 	fired     any              // the timer's event that is on its way up
 	late      bool             // something waited to be read when it was due
@@ -238,9 +239,9 @@ func (s *stream) burstEnded() {
 	}
 	s.watch().burst()
 	if l, ok := s.top.(*local); s.pipeline != nil && (ok || s.subscriptions != nil) {
-		var kept pipeline.Kept
-		s.pipeline.Down(&kept)
-		left := s.outstanding() + kept.Bytes
+		s.kept = pipeline.Kept{}
+		s.pipeline.Down(&s.kept)
+		left := s.outstanding() + s.kept.Bytes
 		if ok {
 			l.outputLeft(left)
 		}
