@@ -72,7 +72,7 @@ func outsider(spec string) (contender, error) {
 		return contender{}, fmt.Errorf("-peer %q: want NAME=COMMAND with {port} in it", spec)
 	}
 	return contender{
-		Name: name, Kind: "other", About: "`" + command + "`", Room: "?", UTF8: "?", Rows: []string{"echo", "broadcast", "http", "deflate"},
+		Name: name, Kind: "other", About: "`" + command + "`", Room: "?", UTF8: "?", Rows: []string{"echo", "broadcast", "room", "http", "deflate"},
 		command: func(_ row, port int) ([]string, bool) {
 			return []string{"sh", "-c", "exec " + strings.ReplaceAll(command, "{port}", strconv.Itoa(port))}, false
 		},

@@ -21,7 +21,7 @@ type neighbour struct {
 func neighbours(dir string) []neighbour {
 	all := []neighbour{
 		{
-			contender: contender{Name: "node-ws", About: "Node, ws with bufferutil", Room: "no: a queue for each member", UTF8: "on", Rows: []string{"echo", "deflate", "broadcast", "http"}},
+			contender: contender{Name: "node-ws", About: "Node, ws with bufferutil", Room: "no: a queue for each member", UTF8: "on", Rows: []string{"echo", "deflate", "broadcast", "room", "http"}},
 			dir:       "node-ws", tool: "npm", build: []string{"npm", "ci", "--silent", "--no-audit", "--no-fund"},
 			built: "node_modules/ws/package.json",
 		},

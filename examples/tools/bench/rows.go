@@ -13,6 +13,7 @@ type kind string
 const (
 	echoing      kind = "echo"
 	broadcasting kind = "broadcast"
+	rooming      kind = "room" // a broadcast to which all contribute
 	upgrading    kind = "upgrades"
 	requesting   kind = "http"
 	idling       kind = "idle"
@@ -24,6 +25,7 @@ type row struct {
 	Title    string `json:"title"`
 	Kind     kind   `json:"kind"`
 	Conns    int    `json:"conns"`
+	Slow     int    `json:"slow,omitempty"` // connections of these that read nothing
 	InFlight int    `json:"inFlight,omitempty"`
 	Size     int    `json:"size,omitempty"` // bytes of one message
 	TLS      bool   `json:"tls,omitempty"`
@@ -44,6 +46,8 @@ func rows() []row {
 		{ID: "tls", Title: "Echo 64 B over TLS, 100 connections", Kind: echoing, Conns: 100, InFlight: 1, Size: 64, TLS: true},
 		{ID: "broadcast", Title: "Broadcast 64 B to 5,000 connections", Kind: broadcasting, Conns: 5000, InFlight: 1, Size: 64},
 		{ID: "broadcast8", Title: "Broadcast 64 B to 5,000 connections, 8 in flight", Kind: broadcasting, Conns: 5000, InFlight: 8, Size: 64},
+		{ID: "room", Title: "Room of 5,000 in which all say something in turn, 512 B", Kind: rooming, Conns: 5000, InFlight: 8, Size: 512},
+		{ID: "roomslow", Title: "Room of 5,000 with one member that reads nothing, 512 B", Kind: rooming, Conns: 5000, Slow: 1, InFlight: 8, Size: 512},
 		{ID: "upgrades", Title: "Upgrades, 64 at a time", Kind: upgrading, Conns: 64},
 		{ID: "http", Title: "Plain HTTP requests, 100 connections", Kind: requesting, Conns: 100, InFlight: 1},
 		{ID: "idle", Title: "Idle memory, 9,000 connections", Kind: idling, Conns: 9000, InFlight: 1, Size: 64},
@@ -56,6 +60,8 @@ func (r row) needs() []string {
 	switch r.Kind {
 	case broadcasting:
 		need = []string{"broadcast"}
+	case rooming:
+		need = []string{"room"}
 	case requesting:
 		need = []string{"http"}
 	}
@@ -77,7 +83,7 @@ func (r row) message(opcode byte) load.Message {
 
 func (r row) path() string {
 	switch r.Kind {
-	case broadcasting:
+	case broadcasting, rooming:
 		return "/broadcast"
 	case requesting:
 		return "/plain"
@@ -98,6 +104,8 @@ func (r row) headline() headline {
 	switch r.Kind {
 	case broadcasting:
 		return headline{unit: "deliveries per server CPU second", value: sample.perCPUSecond, formatted: thousands}
+	case rooming:
+		return headline{unit: "deliveries/s", value: sample.rate, formatted: thousands}
 	case upgrading:
 		return headline{unit: "upgrades/s", value: sample.rate, formatted: thousands}
 	case requesting:

@@ -97,6 +97,7 @@ func (b *bench) measure(ctx context.Context, r row, c contender, round int) (sam
 		return b.measureIdle(ctx, r, server, target)
 	}
 	watch := &observer{server: server, duration: b.duration}
+	resident := server.resident()
 	if b.profiles != "" {
 		watch.profile = filepath.Join(b.profiles, fmt.Sprintf("%s-%s-%d.pprof", r.ID, c.Name, round+1))
 	}
@@ -115,6 +116,9 @@ func (b *bench) measure(ctx context.Context, r row, c contender, round int) (sam
 		P50: report.Latency.Quantile(0.5), P99: report.Latency.Quantile(0.99), P999: report.Latency.Quantile(0.999),
 		LoadBusy: report.Busy(), Others: watch.others(report), Bound: report.Bound(), Unpacked: r.Deflate && !report.Packed,
 	}
+	if r.Kind == rooming {
+		s.RSS = (watch.resident - resident) / float64(r.Conns)
+	}
 	s.Allocs, s.Inside = watch.allocations()
 	return s, nil
 }
@@ -123,6 +127,8 @@ func drive(ctx context.Context, r row, target load.Target, window load.Window, m
 	switch r.Kind {
 	case broadcasting:
 		return load.Broadcast{Target: target, Message: message, Conns: r.Conns, InFlight: r.InFlight, Window: window}.Run(ctx)
+	case rooming:
+		return load.Broadcast{Target: target, Message: message, Conns: r.Conns, Slow: r.Slow, TakeTurn: true, InFlight: r.InFlight, Window: window}.Run(ctx)
 	case upgrading:
 		return load.Upgrades{Target: target, Concurrent: r.Conns, Window: window}.Run(ctx)
 	case requesting:
@@ -141,6 +147,7 @@ type observer struct {
 	answered atomic.Uint64
 
 	cpu       time.Duration
+	resident  float64       // bytes, at the end
 	machine   time.Duration // all cores' busy time
 	allocs    chan float64
 	profiling chan error
@@ -162,6 +169,7 @@ func (o *observer) begin(ctx context.Context) {
 func (o *observer) end() {
 	o.cpu = o.server.cpu() - o.cpu
 	o.machine = machineBusy() - o.machine
+	o.resident = o.server.resident()
 }
 
 // others returns how many cores were busy with neither the server nor the load.
@@ -265,6 +273,9 @@ func brief(r row, s sample) string {
 	}
 	line := fmt.Sprintf("%9s/s  cpu %-9s p50 %-9s p99 %-9s load %2.0f %%", thousands(s.rate()),
 		micros(time.Duration(s.cpuPerMessage())), micros(s.P50), micros(s.P99), 100*s.LoadBusy)
+	if s.RSS > 0 {
+		line += "  " + bytesOf(s.RSS) + " a member"
+	}
 	if s.Bound {
 		line += " (the load is the limit)"
 	}

@@ -20,7 +20,7 @@ type sample struct {
 	Inside bool    `json:"inside"`           // the server told about itself: the fields below that say so are known
 	Allocs float64 `json:"allocs,omitempty"` // per message; from inside
 
-	// For idle connections, each per connection.
+	// For idle connections, each per connection. Of a room the first is known.
 	RSS        float64 `json:"rss,omitempty"`
 	RSSFreed   float64 `json:"rssFreed,omitempty"`   // after memory was given back; from inside
 	Live       float64 `json:"live,omitempty"`       // heap and stack after a collection; from inside

@@ -19,6 +19,8 @@ var smallRows = []row{
 	{ID: "tls", Kind: echoing, Conns: 4, InFlight: 1, Size: 64, TLS: true},
 	{ID: "broadcast", Kind: broadcasting, Conns: 8, InFlight: 1, Size: 64},
 	{ID: "broadcast8", Kind: broadcasting, Conns: 20, InFlight: 8, Size: 64},
+	{ID: "room", Kind: rooming, Conns: 12, InFlight: 3, Size: 512},
+	{ID: "roomslow", Kind: rooming, Conns: 8, Slow: 1, InFlight: 2, Size: 512},
 	{ID: "upgrades", Kind: upgrading, Conns: 4},
 	{ID: "http", Kind: requesting, Conns: 4, InFlight: 1},
 	{ID: "idle", Kind: idling, Conns: 20, InFlight: 1, Size: 64},

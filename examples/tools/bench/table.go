@@ -35,6 +35,9 @@ func (r *result) columns() []column {
 	if r.Row.Kind == broadcasting {
 		columns = append(columns, column{"deliveries/s", of(sample.rate, thousands)})
 	}
+	if r.Row.Kind == rooming {
+		columns = append(columns, column{"resident a member", of(func(s sample) float64 { return s.RSS }, bytesOf)})
+	}
 	columns = append(columns, column{"CPU each", of(sample.cpuPerMessage, microsFloat)})
 	if floor != nil {
 		columns = append(columns, column{"x raw CPU", func(e *entry) string { return known(e.ratio(floor, sample.cpuPerMessage), times) }})

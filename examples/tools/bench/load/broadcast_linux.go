@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Broadcast keeps a fixed number of messages on the way to everyone in a room: as soon as one has reached all, another is sent.
@@ -13,6 +15,8 @@ type Broadcast struct {
 	Target
 	Message  Message
 	Conns    int
+	Slow     int  // of these: once the room is complete they read nothing, and say nothing
+	TakeTurn bool // every member that reads speaks when it is its turn; otherwise the first ones do, again and again
 	InFlight int
 	Window
 }
@@ -29,17 +33,32 @@ func (b Broadcast) Run(ctx context.Context) (*Report, error) {
 	}
 	defer l.close()
 	t := traffic{frame: b.Message.Frame(), inFlight: 1, scanner: func() Scanner { return &FrameScanner{Want: b.Message.Payload} }}
-	if err := l.open(ctx, b.Conns, t, func() (*peer, error) { return dialUpgraded(b.Target) }); err != nil {
-		return nil, err
+	members, speakers := b.Conns-b.Slow, b.InFlight
+	if b.TakeTurn {
+		speakers = members
+	}
+	for _, some := range []struct {
+		n      int
+		narrow bool
+	}{{members, false}, {b.Slow, true}} {
+		target := b.Target
+		target.narrow = some.narrow
+		if err := l.open(ctx, some.n, t, func() (*peer, error) { return dialUpgraded(target) }); err != nil {
+			return nil, err
+		}
 	}
 	if err := b.assemble(ctx, l); err != nil {
 		return nil, err
 	}
+	for _, c := range l.conns[members:] {
+		if err := control(l.epfd, unix.EPOLL_CTL_DEL, c); err != nil {
+			return nil, err
+		}
+	}
 	count := &tally{report: &Report{}}
-	room := newDeliveries(b.Conns, b.InFlight)
-	for i := range b.InFlight {
-		room.sent(l.now())
-		if err := l.shout(i); err != nil {
+	room := newDeliveries(members, b.InFlight)
+	for range b.InFlight {
+		if err := l.shout(room.sent(l.now()) % speakers); err != nil {
 			return nil, err
 		}
 	}
@@ -53,14 +72,25 @@ func (b Broadcast) Run(ctx context.Context) (*Report, error) {
 			if !everyone {
 				continue
 			}
-			if err := l.shout(room.sent(now) % b.InFlight); err != nil {
+			if err := l.shout(room.sent(now) % speakers); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
+	for began := l.now(); b.Slow > 0 && room.next < fill; {
+		if _, err := l.turn(quiet, delivered); err != nil {
+			return nil, err
+		}
+		if l.now()-began > stall {
+			return nil, fmt.Errorf("load: %d messages in %v", room.next, stall)
+		}
+	}
 	return count.report, watch(ctx, b.Window, count, l, delivered)
 }
+
+// fill is how many messages there are before the window if a member is slow: of 512 bytes, more than fit between it and the server.
+const fill = 80
 
 func (l *loop) shout(speaker int) error {
 	c := l.conns[speaker]

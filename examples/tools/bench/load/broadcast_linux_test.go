@@ -1,6 +1,7 @@
 package load
 
 import (
+	"net"
 	"testing"
 	"time"
 )
@@ -34,4 +35,35 @@ func TestDeliveries(t *testing.T) {
 	if latency, everyone, err := d.delivered(1, 25); latency != 5 || everyone || err != nil {
 		t.Errorf("the first slot again: %d, %t, %v", latency, everyone, err)
 	}
+}
+
+// What fits between a server and a member that reads nothing is less than the load sends before it measures.
+func TestSlowMemberIsSlow(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	p, err := dial(Target{Addr: l.Addr().String(), narrow: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+	message, taken := make([]byte, 512), 0
+	for taken < fill {
+		if _, err := c.Write(message); err != nil {
+			break
+		}
+		taken++
+	}
+	if taken >= fill {
+		t.Errorf("%d messages fit", taken)
+	}
+	t.Log(taken, "messages fit")
 }

@@ -16,6 +16,8 @@ type Target struct {
 	Path    string // "/" when empty
 	TLS     bool   // the certificate is not checked
 	Deflate bool   // offer permessage-deflate, and fail when it is not agreed
+
+	narrow bool // little fits between the server and a client that does not read
 }
 
 // peer is one connection: a descriptor, or TLS over one.
@@ -28,7 +30,7 @@ type peer struct {
 const stepSeconds = 20
 
 // connect blocks until the TCP connection stands.
-func connect(to netip.AddrPort) (int, error) {
+func connect(to netip.AddrPort, narrow bool) (int, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, fmt.Errorf("load: socket: %w", err)
@@ -41,6 +43,9 @@ func connect(to netip.AddrPort) (int, error) {
 		// A reset on close leaves nothing in TIME_WAIT, so ports do not run out.
 		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}),
 	)
+	if narrow { // loopback's long segments would make the server's buffer one of megabytes
+		err = errors.Join(err, unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_MAXSEG, 536), unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1))
+	}
 	if err == nil {
 		err = retry(func() error {
 			return unix.Connect(fd, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()})
@@ -62,7 +67,7 @@ func dial(target Target) (*peer, error) {
 	if !to.Addr().IsLoopback() || !to.Addr().Is4() {
 		return nil, fmt.Errorf("load: %v is not 127.0.0.0/8", to)
 	}
-	fd, err := connect(to)
+	fd, err := connect(to, target.narrow)
 	if err != nil {
 		return nil, err
 	}

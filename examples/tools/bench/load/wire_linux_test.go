@@ -43,7 +43,7 @@ func TestDisconnectLeavesTheSocketForAnotherConnection(t *testing.T) {
 	}
 	defer ln.Close()
 	to := netip.MustParseAddrPort(ln.Addr().String())
-	fd, err := connect(to)
+	fd, err := connect(to, false)
 	if err != nil {
 		t.Fatal(err)
 	}

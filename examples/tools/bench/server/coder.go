@@ -15,7 +15,7 @@ func coderContenders() []contender {
 		{
 			Name: "coder", Kind: "peer", About: "Read, Write, in the HTTP handler, read limit lifted",
 			Room: "no: its chat example, a queue and a writing goroutine for each member",
-			UTF8: "off (left to the user)", Rows: rows,
+			UTF8: "off (left to the user)", Rows: append([]string{"room"}, rows...),
 			serve: func(ln net.Listener, s setup) error { return serveCoder(ln, s, false) },
 		},
 		{

@@ -15,7 +15,7 @@ func gorillaContenders() []contender {
 		{
 			Name: "gorilla", Kind: "peer", About: "as in its echo example: ReadMessage, WriteMessage, in the HTTP handler",
 			Room: "no: its chat example, a hub with a queue and a writing goroutine for each member",
-			UTF8: "off (left to the user)", Rows: rows, serve: serveGorilla,
+			UTF8: "off (left to the user)", Rows: append([]string{"room"}, rows...), serve: serveGorilla,
 		},
 		{
 			Name: "gorilla-tuned", Kind: "peer", About: "write buffer pool, 1 KiB buffers, messages read into pooled buffers, handler returned",

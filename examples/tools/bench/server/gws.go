@@ -12,7 +12,7 @@ func gwsContenders() []contender {
 	return []contender{
 		{
 			Name: "gws", Kind: "peer", About: "CheckUtf8Enabled, otherwise default options, ReadLoop in the HTTP handler",
-			Room: "no: its Broadcaster, a queue for each member", UTF8: "on", Rows: rows,
+			Room: "no: its Broadcaster, a queue for each member", UTF8: "on", Rows: append([]string{"room"}, rows...),
 			serve: func(ln net.Listener, s setup) error {
 				return serveGWS(ln, s, &gws.ServerOption{}, (*gws.Conn).ReadLoop)
 			},

@@ -12,7 +12,7 @@ import (
 func nbioContenders() []contender {
 	return []contender{{
 		Name: "nbio", Kind: "peer", About: "an engine of its own with pollers and no goroutine for an idle connection, default options",
-		Room: "no: what a member does not take is queued, without a bound", UTF8: "on", Rows: []string{"echo", "broadcast"},
+		Room: "no: what a member does not take is queued, without a bound", UTF8: "on", Rows: []string{"echo", "broadcast", "room"},
 		serve: serveNBIO,
 	}}
 }

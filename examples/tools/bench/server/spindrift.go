@@ -13,8 +13,8 @@ import (
 )
 
 func spindriftContenders() []contender {
-	rows := []string{"echo", "deflate", "tls", "broadcast"}
-	const room = "no: one actor sends to every connection's"
+	rows := []string{"echo", "deflate", "tls", "broadcast", "room"}
+	const room = "no: its Room"
 	return []contender{
 		{
 			Name: "spindrift", Kind: "ours", About: "a handler actor for each connection, in drop-in mode; plain HTTP through the same server",
@@ -34,10 +34,15 @@ func spindriftContenders() []contender {
 			Room: room, UTF8: "on", Rows: rows,
 			serve: func(ln net.Listener, s setup) error { return serveSpindrift(ln, s, spindriftSetup{conn: true}) },
 		},
+		{
+			Name: "spindrift-hub", Kind: "ours", About: "a room by hand: one handler actor for all connections, which sends each message to every connection's",
+			Room: "no: output is queued for each member", UTF8: "on", Rows: []string{"broadcast", "room"},
+			serve: func(ln net.Listener, s setup) error { return serveSpindrift(ln, s, spindriftSetup{hub: true}) },
+		},
 	}
 }
 
-type spindriftSetup struct{ shared, portable, conn bool }
+type spindriftSetup struct{ shared, portable, conn, hub bool }
 
 func serveSpindrift(ln net.Listener, s setup, how spindriftSetup) error {
 	system := sockets.NewSystem()
@@ -53,14 +58,33 @@ func serveSpindrift(ln net.Listener, s setup, how spindriftSetup) error {
 	} else {
 		echo.Spawn = actor.PropsFromFunc(echoFrame)
 	}
-	everyone := system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return &frameRoom{members: map[*actor.PID]struct{}{}} }, dispatcher))
+	room := sockets.NewRoom(&sockets.RoomOptions{System: system})
+	all := &sockets.Handler{System: system, Options: options}
+	join := func(ctx actor.Context) {
+		switch m := ctx.Message().(type) {
+		case *sockets.Upgraded:
+			_ = room.Join(ctx.Sender(), "")
+		case *frame.Frame:
+			_ = room.Send(m)
+		}
+	}
+	switch {
+	case how.hub:
+		hub := func() actor.Actor { return &frameHub{members: map[*actor.PID]struct{}{}} }
+		all.FrameHandler = system.Root.Spawn(actor.PropsFromProducer(hub, dispatcher))
+	case how.shared:
+		all.FrameHandler = system.Root.Spawn(actor.PropsFromFunc(join, dispatcher))
+	default:
+		all.Spawn = actor.PropsFromFunc(join)
+	}
 	mux := plainMux()
 	if how.conn {
 		mux.Handle("/", &sockets.SessionHandler{Serve: echoConn, Options: options})
+		mux.Handle("/broadcast", &sockets.SessionHandler{Serve: chatConn(room), Options: options})
 	} else {
 		mux.Handle("/", echo)
+		mux.Handle("/broadcast", all)
 	}
-	mux.Handle("/broadcast", &sockets.Handler{System: system, Options: options, FrameHandler: everyone})
 
 	server := &sockets.Server{System: system, Server: http.Server{Handler: mux, TLSConfig: s.tls}}
 	if s.tls != nil {
@@ -87,10 +111,26 @@ func echoFrame(ctx actor.Context) {
 	}
 }
 
-// frameRoom sends every frame to everyone.
-type frameRoom struct{ members map[*actor.PID]struct{} }
+// chatConn serves a member of a room.
+func chatConn(room sockets.Room) func(context.Context, *sockets.Conn) error {
+	return func(ctx context.Context, c *sockets.Conn) error {
+		if err := room.Join(c.PID(), ""); err != nil {
+			return err
+		}
+		for m, err := range c.Messages(ctx) {
+			if err != nil {
+				return err
+			}
+			_ = room.Send(m)
+		}
+		return nil
+	}
+}
 
-func (r *frameRoom) Receive(ctx actor.Context) {
+// frameHub sends every frame to everyone.
+type frameHub struct{ members map[*actor.PID]struct{} }
+
+func (r *frameHub) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *sockets.Upgraded:
 		r.members[ctx.Sender()] = struct{}{}
