@@ -164,7 +164,8 @@ func (d *Decoder) grow(n int) {
 // output must be discarded before the next call, after an error Reset must follow.
 func (d *Decoder) Next(in []byte) (n int, s State, err error) {
 	limit := d.to + int(d.full-d.made)
-	if over := d.to - History; over > 0 && d.from == d.to && limit+margin > fullBuffer {
+	if d.from == d.to && limit+margin > fullBuffer { // so d.to is past History
+		over := d.to - History
 		d.to = copy(d.buf, d.buf[over:d.to])
 		d.from = d.to
 		limit -= over

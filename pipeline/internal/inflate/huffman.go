@@ -51,7 +51,7 @@ func build(table []entry, root uint, lens []uint8, symbols []entry) bool {
 		count[n&maxBits]++
 	}
 	longest := uint(maxBits)
-	for longest > 0 && count[longest] == 0 {
+	for count[longest] == 0 { // not past 0: there are symbols, and what has no code counts there
 		longest--
 	}
 	var next [maxBits + 1]uint16 // code of each size
@@ -64,15 +64,14 @@ func build(table []entry, root uint, lens []uint8, symbols []entry) bool {
 			return false
 		}
 	}
-	if space > 0 && longest > 1 || longest == 0 {
+	if space > 0 {
 		fill(table[:1<<root], 0, 1, invalid)
-		return longest == 0
-	}
-	if space > 0 { // a single symbol of one bit
-		fill(table[:1<<root], 0, 1, invalid)
+		if longest != 1 { // 1: a single symbol of one bit
+			return longest == 0
+		}
 	}
 	free := uint(1) << root // where the next subtable begins
-	var prefix uint         // of the current one
+	prefix := ^uint(0)      // of the current one
 	var sub []entry
 	var subBits uint
 	// Codes of up to root bits first, then the others in their order, which is that of
@@ -84,10 +83,6 @@ func build(table []entry, root uint, lens []uint8, symbols []entry) bool {
 			fill(table[:1<<root], rev, 1<<n, symbols[i]+entry(n)<<8+entry(n))
 		}
 	}
-	if longest <= root {
-		return true
-	}
-	prefix = ^uint(0)
 	for n := root + 1; n <= longest; n++ {
 		if count[n] == 0 {
 			continue
@@ -102,7 +97,7 @@ func build(table []entry, root uint, lens []uint8, symbols []entry) bool {
 			if p := rev & (1<<root - 1); p != prefix {
 				prefix = p
 				subBits = n - root
-				for left := 1<<subBits - int(count[n]) - 1; left > 0 && root+subBits < longest; {
+				for left := 1<<subBits - int(count[n]) - 1; left > 0; { // the code is complete
 					subBits++
 					left = left<<1 - int(count[root+subBits])
 				}
@@ -140,9 +135,9 @@ func litMeanings() (s [288]entry) {
 	}
 	s[256] = end | special
 	base := 3
-	for i := 257; i < 285; i++ {
-		extra := max(0, (i-261)/4)
-		s[i] = entry(base)<<16 | entry(extra)
+	for i := range 28 {
+		extra := max(0, (i-4)/4)
+		s[257+i] = entry(base)<<16 | entry(extra)
 		base += 1 << extra
 	}
 	s[285] = 258 << 16

@@ -42,10 +42,7 @@ func (r *run) lookUp(table []entry, root uint) (e entry, extra uint, ok bool) {
 	r.need(48)
 	e = table[r.bits&(1<<root-1)]
 	code := uint(0)
-	if e&link != 0 {
-		if r.nbits < root {
-			return e, 0, false
-		}
+	if e&link != 0 { // what of it has not come is 0, and no code of the subtable takes no bits
 		code = root
 		e = table[e.value()+uint(r.bits>>root)&(1<<e.codeSize()-1)]
 	}
