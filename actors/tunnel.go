@@ -5,8 +5,10 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"sync/atomic"
+	"sync"
 	"time"
+
+	"github.com/spindrift-go/spindrift/actors/transport"
 )
 
 // Tunnel is the stream of an extended CONNECT over HTTP/2, RFC 8441, as a net.Conn that brings
@@ -15,53 +17,98 @@ import (
 //
 // The end of our half is the return of the handler, so the two halves end together.
 type Tunnel struct {
+	Body          io.ReadCloser       // what the peer sends
 	w             http.ResponseWriter // net/http's own: what middleware has put around it is for answers
-	control       http.ResponseController
-	body          io.ReadCloser
 	header        http.Header
 	local, remote net.Addr
+	reader        transport.Reader // nil: nobody reads
 
-	served  atomic.Bool
+	mu      sync.Mutex
+	changed sync.Cond // of what follows
+	served  bool      // Serve has been called
+	decided bool      // the connection is open, or is refused
 	refused bool
-	decided chan struct{} // closed when the connection is open, or is refused
-	read    func()
-	writing chan struct{} // a lock, of one place: taken until the header is out, and during each write
-	gone    bool          // nobody may write any more
-	ended   chan struct{}
+	writing bool // taken until the header is out, and during each write
+	gone    bool // nobody may write any more
+	ended   bool
 }
 
 // NewTunnel returns the stream that w answers and body is read of. header is sent when the
 // connection is open.
 func NewTunnel(w http.ResponseWriter, body io.ReadCloser, header http.Header, local, remote net.Addr) *Tunnel {
-	t := &Tunnel{w: w, control: *http.NewResponseController(w), body: body, header: header, local: local, remote: remote,
-		decided: make(chan struct{}), writing: make(chan struct{}, 1), ended: make(chan struct{})}
-	t.writing <- struct{}{}
+	t := &Tunnel{w: w, Body: body, header: header, local: local, remote: remote, writing: true}
+	t.changed.L = &t.mu
 	return t
 }
 
 // open has Serve send the header and begin to read.
-func (t *Tunnel) open() { close(t.decided) }
+func (t *Tunnel) open() { t.set(&t.decided, true) }
 
 // refuse has Serve answer 500: the pipeline could not be made.
 func (t *Tunnel) refuse() {
 	t.refused = true
-	close(t.decided)
+	t.set(&t.decided, true)
+}
+
+// set changes a fact that somebody may wait for.
+func (t *Tunnel) set(fact *bool, to bool) {
+	t.mu.Lock()
+	*fact = to
+	t.mu.Unlock()
+	t.changed.Broadcast()
+}
+
+// await waits until a fact is so.
+func (t *Tunnel) await(fact *bool, to bool) {
+	t.mu.Lock()
+	for *fact != to {
+		t.changed.Wait()
+	}
+	t.mu.Unlock()
 }
 
 // Serve answers the request, reads, and returns when the stream may end, which the return of the
 // handler then does. A second call waits for that.
+//
+// It is Begin, and while Next is true a read of no bytes from Body and Arrived. Where many idle streams are served, that is written
+// down in place of a call: the goroutine spends the life of its stream there, and each frame of its stack counts.
 func (t *Tunnel) Serve() {
-	if !t.served.Swap(true) {
-		<-t.decided
-		t.control.SetReadDeadline(time.Time{}) // the server's, for requests
-		t.control.SetWriteDeadline(time.Time{})
-		t.answer()
-		<-t.writing
-		if t.read != nil {
-			t.read()
+	if t.Begin() {
+		for t.Next() {
+			_, err := t.Body.Read(nil)
+			t.Arrived(err)
 		}
 	}
-	<-t.ended
+}
+
+// Begin answers the request, and reports whether the caller is to read. If not, the stream has ended.
+func (t *Tunnel) Begin() bool {
+	t.mu.Lock()
+	again := t.served
+	t.served = true
+	t.mu.Unlock()
+	if again {
+		return t.end()
+	}
+	t.await(&t.decided, true)
+	control := http.NewResponseController(t.w)
+	control.SetReadDeadline(time.Time{}) // the server's, for requests
+	control.SetWriteDeadline(time.Time{})
+	t.answer()
+	t.set(&t.writing, false)
+	return t.reader != nil || t.end()
+}
+
+// Next waits until more is to be read. It returns false when the stream has ended.
+func (t *Tunnel) Next() bool { return t.reader.Next() || t.end() }
+
+// Arrived takes what can be read from Body, or why nothing can.
+func (t *Tunnel) Arrived(err error) { t.reader.Arrived(err) }
+
+// end waits for the end.
+func (t *Tunnel) end() bool {
+	t.await(&t.ended, true)
+	return false
 }
 
 func (t *Tunnel) answer() {
@@ -76,27 +123,39 @@ func (t *Tunnel) answer() {
 	maps.Copy(h, t.header)
 	t.header = nil
 	t.w.WriteHeader(http.StatusOK)
-	t.control.Flush() // if that fails, so does the first read
+	http.NewResponseController(t.w).Flush() // if that fails, so does the first read
 }
 
 // Lend makes Tunnel a transport.Lender.
-func (t *Tunnel) Lend(read func()) { t.read = read }
+func (t *Tunnel) Lend(r transport.Reader) { t.reader = r }
 
 // Read reads what the peer sends. Its context, and so the end of the request, is net/http's.
-func (t *Tunnel) Read(p []byte) (int, error) { return t.body.Read(p) }
+func (t *Tunnel) Read(p []byte) (int, error) { return t.Body.Read(p) }
 
 // Write returns when all of p has been sent: it waits for the windows of the peer.
-func (t *Tunnel) Write(p []byte) (int, error) {
-	t.writing <- struct{}{}
-	defer func() { <-t.writing }()
-	if t.gone {
+func (t *Tunnel) Write(p []byte) (n int, err error) {
+	if !t.beginWrite() {
 		return 0, net.ErrClosed
 	}
-	n, err := t.w.Write(p)
-	if err == nil {
-		err = t.control.Flush()
+	if n, err = t.w.Write(p); err == nil {
+		err = http.NewResponseController(t.w).Flush()
 	}
+	t.set(&t.writing, false)
 	return n, err
+}
+
+// beginWrite waits until no other write is under way, and reports whether one may be.
+func (t *Tunnel) beginWrite() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.writing && !t.gone {
+		t.changed.Wait()
+	}
+	if t.gone {
+		return false
+	}
+	t.writing = true
+	return true
 }
 
 // lastWrite is how long a write that is under way at the end may take: then the stream is reset.
@@ -104,21 +163,21 @@ const lastWrite = 100 * time.Millisecond
 
 // Close ends the stream. It waits for a write that is under way.
 func (t *Tunnel) Close() error {
-	t.body.Close() // the reader wakes up
-	select {
-	case t.writing <- struct{}{}:
-	default:
-		t.control.SetWriteDeadline(time.Now().Add(lastWrite))
-		t.writing <- struct{}{}
-	}
+	t.Body.Close() // the reader wakes up
+	t.mu.Lock()
 	t.gone = true
-	<-t.writing
-	close(t.ended)
+	late := t.writing
+	t.mu.Unlock()
+	if late {
+		http.NewResponseController(t.w).SetWriteDeadline(time.Now().Add(lastWrite))
+		t.await(&t.writing, false)
+	}
+	t.set(&t.ended, true)
 	return nil
 }
 
 // Reset ends the stream at once, whatever is under way: its handler has panicked.
-func (t *Tunnel) Reset() { t.control.SetWriteDeadline(time.Now().Add(-1)) }
+func (t *Tunnel) Reset() { http.NewResponseController(t.w).SetWriteDeadline(time.Now().Add(-1)) }
 
 // LocalAddr is the address of the HTTP/2 connection.
 func (t *Tunnel) LocalAddr() net.Addr { return t.local }

@@ -49,8 +49,8 @@ func (s *connectStream) take(header http.Header) (*actors.Tunnel, error) {
 	return s.tunnel, nil
 }
 
-// serve has next answer r, and stays as long as the WebSocket that may come of it.
-func (s *connectStream) serve(next http.Handler, r *http.Request) {
+// serve has next answer r, or sees to it that there is an answer. It returns the WebSocket that has come of it.
+func (s *connectStream) serve(next http.Handler, r *http.Request) *actors.Tunnel {
 	returned := false
 	defer func() {
 		if t := s.taken(); t != nil && !returned { // a panic
@@ -60,24 +60,19 @@ func (s *connectStream) serve(next http.Handler, r *http.Request) {
 	}()
 	next.ServeHTTP(&connectWriter{s.w, s}, r)
 	returned = true
-	s.finish()
+	if t := s.taken(); t != nil {
+		return t
+	}
+	s.writeHeader(http.StatusOK) // as net/http would
+	return nil
 }
 
-// stay is finish for who has upgraded outside of ExtendedConnect; of a nil stream it is nothing.
+// stay stays as long as the WebSocket; of a nil stream it is nothing.
 func (s *connectStream) stay() {
 	if s != nil {
 		if t := s.taken(); t != nil {
 			t.Serve()
 		}
-	}
-}
-
-// finish stays as long as the WebSocket, or sees to it that there is an answer.
-func (s *connectStream) finish() {
-	if t := s.taken(); t != nil {
-		t.Serve()
-	} else {
-		s.writeHeader(http.StatusOK) // as net/http would
 	}
 }
 

@@ -6,32 +6,41 @@ import "net"
 // something to read, or space for what is written, and a write cannot be interrupted and go on.
 type Lender interface {
 	net.Conn
-	// Lend is called once, with the loop that reads. It ends when there is no more to read, or after Close.
-	Lend(read func())
+	// Lend is called once, with what that goroutine serves.
+	Lend(Reader)
 }
 
-// lentReader is the reader of a Lender. It has a buffer only while there is something in it: a read of no bytes waits as well. Where
-// that does not, the read behind it does.
-func (p *portable) lentReader() {
-	for p.begin() {
-		n := 0
-		var buf *ReadBuffer
-		_, err := p.nc.Read(nil)
-		if err == nil {
-			buf = GetReadBuffer()
-			n, err = p.nc.Read(buf[:])
-		}
-		p.mu.Lock()
-		p.reading, p.readErr = false, err
-		if n > 0 && !p.closed {
-			p.in, p.lent, buf = buf[:n], buf, nil
-		}
-		p.mu.Unlock()
-		if buf != nil {
-			PutReadBuffer(buf)
-		}
-		p.mailbox.Signal(Readable)
+// Reader is what the goroutine of a Lender serves: after each Next that is true it waits until something can be read, and calls
+// Arrived. It has a buffer only while there is something in it.
+type Reader interface {
+	// Next waits until more is wanted. It is false when there is no more to read, or after Close.
+	Next() bool
+	// Arrived reads, unless waiting has failed. It is called too early where nobody can wait: then it waits.
+	Arrived(err error)
+}
+
+// lent is a portable as its Reader.
+type lent portable
+
+func (l *lent) Next() bool { return (*portable)(l).begin() }
+
+func (l *lent) Arrived(err error) {
+	n := 0
+	var buf *ReadBuffer
+	if err == nil {
+		buf = GetReadBuffer()
+		n, err = l.nc.Read(buf[:])
 	}
+	l.mu.Lock()
+	l.reading, l.readErr = false, err
+	if n > 0 && !l.closed {
+		l.in, l.lent, buf = buf[:n], buf, nil
+	}
+	l.mu.Unlock()
+	if buf != nil {
+		PutReadBuffer(buf)
+	}
+	l.mailbox.Signal(Readable)
 }
 
 // freeLent gives back the buffer of what the actor has taken, or takes no more. The lock must be held.

@@ -55,7 +55,7 @@ func newPortable(nc net.Conn, m *dispatch.Mailbox) *portable {
 	p.mayRead.L = &p.mu
 	if l, ok := nc.(Lender); ok {
 		p.maxWrite = maxLentWrite
-		l.Lend(p.lentReader)
+		l.Lend((*lent)(p))
 	} else {
 		go p.reader()
 	}
