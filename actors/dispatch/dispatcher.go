@@ -37,7 +37,7 @@ func New() *Dispatcher {
 	d := &Dispatcher{}
 	d.groups = make([]*group, (runtime.GOMAXPROCS(0)+groupWidth-1)/groupWidth)
 	for i := range d.groups {
-		d.groups[i] = newGroup(d)
+		d.groups[i] = newGroup(d, i)
 	}
 	return d
 }
@@ -85,6 +85,23 @@ func (d *Dispatcher) Post(ms []*Mailbox) {
 	if len(ms) > 0 {
 		d.nearby().enqueueAll(ms)
 	}
+}
+
+// Groups is the number of groups of cores that the dispatcher keeps apart, eight cores each. What wakes many mailboxes, a poller say,
+// is best there once for each.
+func (d *Dispatcher) Groups() int { return len(d.groups) }
+
+// PostIn is Post, for the cores of one group, counted from 0.
+func (d *Dispatcher) PostIn(group int, ms []*Mailbox) {
+	if len(ms) == 0 {
+		return
+	}
+	g := d.groups[group]
+	l := d.here()
+	if l == nil || l.group != g {
+		l = g.any()
+	}
+	l.enqueueAll(ms)
 }
 
 // enqueue queues a turn of m, which whoever calls has claimed.

@@ -18,6 +18,7 @@ const groupWidth = 8
 // seeking calls recheck afterwards.
 type group struct {
 	dispatcher *Dispatcher
+	number     int                     // its place among the dispatcher's
 	lanes      atomic.Pointer[[]*lane] // replaced, not changed
 
 	_       cacheLine
@@ -32,8 +33,8 @@ type group struct {
 	watch  watch
 }
 
-func newGroup(d *Dispatcher) *group {
-	g := &group{dispatcher: d}
+func newGroup(d *Dispatcher, number int) *group {
+	g := &group{dispatcher: d, number: number}
 	g.lanes.Store(new([]*lane))
 	g.mu.Lock()
 	g.setWidth(d.width())

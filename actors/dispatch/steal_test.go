@@ -248,5 +248,19 @@ func TestGroups(t *testing.T) {
 		time.Sleep(200 * tick)
 		require.Equal(t, int32(200), handled.Load())
 		require.Equal(t, int32(16), peak.Load())
+
+		for group, g := range d.groups {
+			var ms []*Mailbox
+			for range 3 {
+				m := box(d, func(any) {})
+				require.True(t, m.Add(1))
+				ms = append(ms, m)
+			}
+			d.PostIn(group, slices.Clone(ms))
+			synctest.Wait()
+			for _, m := range ms {
+				require.Same(t, g, m.home.Load().group)
+			}
+		}
 	})
 }

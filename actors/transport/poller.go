@@ -8,15 +8,17 @@ import (
 	"github.com/spindrift-go/spindrift/actors/dispatch"
 )
 
-// Poller opens transports. The operating system's poller, which it starts with the first transport that can use one and stops with
-// the last, tells their mailboxes when they are ready.
+// Poller opens transports. The operating system's pollers, which it starts with the first transports that can use one and stops with
+// the last, tell their mailboxes when they are ready. There is one for each group of the dispatcher's, that is for eight cores: by its
+// measured cost for each event, one poller is what stops 20 to 40 cores from being of use.
 type Poller struct {
 	dispatcher *dispatch.Dispatcher
 
-	mu    sync.Mutex
-	epoll *epoll // nil: nobody uses it
-	users int    // transports
-	holds int    // who wants it to go on running
+	mu     sync.Mutex
+	epolls []*epoll // one for each group of the dispatcher's; none: nobody uses them
+	next   int      // counts the transports, to give each epoll as many
+	users  int      // transports
+	holds  int      // who wants them to go on running
 }
 
 // NewPoller returns a poller whose mailboxes take their turns on d.
@@ -81,19 +83,21 @@ func (p *Poller) Keep() (release func()) {
 	})
 }
 
-// acquire returns the system's poller, started if it was not, until as many calls of release.
+// acquire returns one of the system's pollers, all started if they were not. They run until as many calls of release.
 func (p *Poller) acquire() (*epoll, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.epoll == nil {
-		e, err := newEpoll(p.dispatcher)
+	for group := len(p.epolls); group < p.dispatcher.Groups(); group++ {
+		e, err := newEpoll(p.dispatcher, group)
 		if err != nil {
+			p.stopUnused()
 			return nil, err
 		}
-		p.epoll = e
+		p.epolls = append(p.epolls, e)
 	}
 	p.users++
-	return p.epoll, nil
+	p.next++
+	return p.epolls[p.next%len(p.epolls)], nil
 }
 
 func (p *Poller) release() {
@@ -103,10 +107,13 @@ func (p *Poller) release() {
 	p.stopUnused()
 }
 
-// stopUnused stops the system's poller if nobody needs it any more. The lock must be held.
+// stopUnused stops the system's pollers if nobody needs them any more. The lock must be held.
 func (p *Poller) stopUnused() {
-	if p.users+p.holds == 0 && p.epoll != nil {
-		p.epoll.stop()
-		p.epoll = nil
+	if p.users+p.holds > 0 {
+		return
 	}
+	for _, e := range p.epolls {
+		e.stop()
+	}
+	p.epolls = nil
 }

@@ -18,6 +18,7 @@ const maxEvents = 128
 // Go's own network poller, so no thread is lost in epoll_wait.
 type epoll struct {
 	dispatcher *dispatch.Dispatcher
+	group      int // of the dispatcher's: whose cores it wakes
 	epfd       int
 	file       *os.File
 
@@ -33,7 +34,7 @@ type slot struct {
 	generation int32
 }
 
-func newEpoll(d *dispatch.Dispatcher) (*epoll, error) {
+func newEpoll(d *dispatch.Dispatcher, group int) (*epoll, error) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -42,7 +43,7 @@ func newEpoll(d *dispatch.Dispatcher) (*epoll, error) {
 		unix.Close(epfd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	p := &epoll{dispatcher: d, epfd: epfd, file: os.NewFile(uintptr(epfd), "epoll")}
+	p := &epoll{dispatcher: d, group: group, epfd: epfd, file: os.NewFile(uintptr(epfd), "epoll")}
 	raw, err := p.file.SyscallConn()
 	if err != nil {
 		p.file.Close()
@@ -64,7 +65,7 @@ func (p *epoll) run(raw syscall.RawConn) {
 				continue
 			}
 			ready = p.signal(events[:max(n, 0)], ready[:0])
-			p.dispatcher.Post(ready)
+			p.dispatcher.PostIn(p.group, ready)
 			clear(ready)
 			if n < maxEvents {
 				return false

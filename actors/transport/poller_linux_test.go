@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +25,7 @@ func (p *epoll) inUse() (n int) {
 
 func TestPollerTellsWhatIsReady(t *testing.T) {
 	d := dispatch.New()
-	p, err := newEpoll(d)
+	p, err := newEpoll(d, 0)
 	require.NoError(t, err)
 	defer p.stop()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
@@ -46,7 +47,7 @@ func TestPollerTellsWhatIsReady(t *testing.T) {
 // An event that was meant for the socket which had the slot before is nobody's.
 func TestPollerReusesSlots(t *testing.T) {
 	d := dispatch.New()
-	p, err := newEpoll(d)
+	p, err := newEpoll(d, 0)
 	require.NoError(t, err)
 	defer p.stop()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
@@ -76,13 +77,45 @@ func TestPollerReusesSlots(t *testing.T) {
 // A socket that cannot be watched takes no slot.
 func TestPollerRefuses(t *testing.T) {
 	d := dispatch.New()
-	p, err := newEpoll(d)
+	p, err := newEpoll(d, 0)
 	require.NoError(t, err)
 	defer p.stop()
 	_, m := newCollector(d)
 	require.Error(t, p.add(&polled{fd: -1}, m))
 	require.Zero(t, p.inUse())
 	require.Nil(t, p.slots[0].mailbox)
+}
+
+// Above eight cores there is a poller for each group of them. Connections take them in turn, and all stop with the last.
+func TestPollerForEachGroup(t *testing.T) {
+	before := runtime.GOMAXPROCS(24)
+	defer runtime.GOMAXPROCS(before)
+	d := dispatch.New()
+	require.Equal(t, 3, d.Groups())
+	p := NewPoller(d)
+	var opened []Transport
+	for range 6 {
+		near, far := tcp(t)
+		defer far.Close()
+		seen, m := newCollector(d)
+		opened = append(opened, p.Open(near, m, false))
+		eventually(t, func() bool { return seen.bits.Load()&Writable != 0 })
+		seen.bits.Store(0)
+		far.Write([]byte("x"))
+		eventually(t, func() bool { return seen.bits.Load()&Readable != 0 })
+	}
+	epolls := p.epolls
+	require.Len(t, epolls, 3)
+	for _, e := range epolls {
+		require.Equal(t, 2, e.inUse())
+	}
+	for _, w := range opened {
+		w.Close()
+	}
+	require.Empty(t, p.epolls)
+	for _, e := range epolls {
+		require.Error(t, e.file.Close(), "closed already")
+	}
 }
 
 // Without descriptors for a poller, or for a socket of its own, a connection gets
@@ -138,19 +171,21 @@ func TestPollerChurn(t *testing.T) {
 		})
 	}
 	all.Wait()
-	e := p.epoll
-	require.Zero(t, e.inUse())
-	e.mu.Lock()
-	for _, s := range e.slots {
-		require.Nil(t, s.mailbox, "a mailbox kept alive")
+	require.NotEmpty(t, p.epolls)
+	for _, e := range p.epolls {
+		require.Zero(t, e.inUse())
+		e.mu.Lock()
+		for _, s := range e.slots {
+			require.Nil(t, s.mailbox, "a mailbox kept alive")
+		}
+		require.LessOrEqual(t, len(e.slots), goroutines, "slots are used again")
+		e.mu.Unlock()
 	}
-	require.LessOrEqual(t, len(e.slots), goroutines, "slots are used again")
-	e.mu.Unlock()
 	require.Equal(t, 1, p.Len())
 	release()
 	release()
 	require.Zero(t, p.Len())
-	require.Nil(t, p.epoll)
+	require.Empty(t, p.epolls)
 }
 
 // What TCP urgent data splits is read whole, though the socket signals only once: the kernel ends a read before the mark.
