@@ -69,6 +69,8 @@ fuzz: ## every fuzz target for FUZZTIME each: make fuzz FUZZTIME=10m
 
 cross: ## compile the module and its tests for other systems
 	@set -e; for system in $(SYSTEMS); do echo "== vet for $$system"; GOOS=$${system%/*} GOARCH=$${system#*/} go vet ./...; done
+	@echo "== vet the build that counts locks"
+	@go vet -tags spindriftlocks ./internal/... ./actors/... ./sockets
 
 vulnerabilities: ## known vulnerabilities that our code, or code that it calls, reaches
 	@echo "== govulncheck"
@@ -104,6 +106,8 @@ autobahn: ## all Autobahn cases, server and client: make autobahn CASES='6.*' EC
 bench: ## measure against the peers, side by side: make bench ROWS=echo64; ROWS=cores: what another core brings
 ifeq ($(ROWS),cores)
 	go test -run '^$$' -bench Pairs -cpu 1,2,8 ./actors/dispatch
+	go test -run '^$$' -tags spindriftlocks -bench SharedLocks -benchtime 1000000x ./sockets
+	cd examples/tools/bench && go run ./model
 else
 	cd examples/tools/bench && go run . $(if $(ROWS),-rows '$(ROWS)')
 endif

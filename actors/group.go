@@ -2,16 +2,16 @@ package actors
 
 import (
 	"errors"
-	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/internal/lock"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
 // Group is the upgraded connections of one server, or those of an actor system
 // that belong to none. The zero value is empty.
 type Group struct {
-	mu       sync.Mutex
+	mu       lock.Shared
 	admitted admission
 	first    *stream
 	size     int

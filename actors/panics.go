@@ -5,10 +5,10 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/internal/lock"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -16,7 +16,7 @@ import (
 // answered with 500 at once, and the program is told.
 type panicWatcher struct {
 	rt      *Runtime
-	mu      sync.Mutex
+	mu      lock.Shared
 	waiting map[*http.Request]request // that listeners were asked and have not answered
 	asked   map[string]requests       // those, by the listener; behind a router another may have them
 	spare   requests                  // an empty one, so that a listener with one request at a time makes none; may be nil

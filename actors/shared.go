@@ -6,13 +6,14 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/internal/lock"
 )
 
 // sharedHandlers finds the connections of a frame handler that was named, not spawned: when
 // it panics or stops, its connections pay for that and no others.
 type sharedHandlers struct {
 	rt    *Runtime
-	mu    sync.Mutex
+	mu    lock.Shared
 	byPID map[handlerKey]*sharedHandler
 
 	watching sync.Mutex // whoever changes who is watched; before mu

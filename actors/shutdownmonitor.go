@@ -1,10 +1,10 @@
 package actors
 
 import (
-	"sync"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/internal/lock"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -17,7 +17,7 @@ const pollInterval = time.Second
 type shutdownMonitor struct {
 	root    *actor.RootContext
 	stopped func() bool // the system's
-	mu      sync.Mutex
+	mu      lock.Shared
 	groups  map[*Group]struct{} // those that have connections
 	timer   *time.Timer
 	keep    func() (release func()) // the dispatcher's

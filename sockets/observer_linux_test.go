@@ -45,14 +45,8 @@ func measureEcho(b *testing.B, burst int, observers []*sockets.Observer) {
 	require.NoError(b, err)
 	go server.Serve(l)
 	defer server.Close()
-	nc, err := net.Dial("tcp", l.Addr().String())
-	require.NoError(b, err)
+	nc := upgraded(b, l.Addr().String())
 	defer nc.Close()
-	fmt.Fprintf(nc, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
-	answer := make([]byte, 129)
-	_, err = io.ReadFull(nc, answer)
-	require.NoError(b, err)
-	require.True(b, strings.HasSuffix(string(answer), "\r\n\r\n"), "%s", answer)
 	var out []byte
 	for range burst {
 		out = frame.AppendMasked(out, frame.Binary(make([]byte, 64)), [4]byte{1, 2, 3, 4})
@@ -68,4 +62,16 @@ func measureEcho(b *testing.B, burst int, observers []*sockets.Observer) {
 		}
 	}
 	b.ReportMetric(float64(cpu(b)-before)/float64(b.N*burst), "cpu-ns/msg")
+}
+
+// upgraded is a WebSocket of which nothing but the bytes is left.
+func upgraded(b *testing.B, addr string) net.Conn {
+	nc, err := net.Dial("tcp", addr)
+	require.NoError(b, err)
+	fmt.Fprintf(nc, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+	answer := make([]byte, 129)
+	_, err = io.ReadFull(nc, answer)
+	require.NoError(b, err)
+	require.True(b, strings.HasSuffix(string(answer), "\r\n\r\n"), "%s", answer)
+	return nc
 }

@@ -2,8 +2,9 @@ package dispatch
 
 import (
 	"container/heap"
-	"sync"
 	"time"
+
+	"github.com/spindrift-go/spindrift/internal/lock"
 )
 
 // Due is the signal of a mailbox whose deadline has passed.
@@ -25,7 +26,7 @@ func (x *Deadline) Init(m *Mailbox) { x.mailbox = m }
 // Deadlines signals Due to mailboxes whose deadlines have passed. All deadlines share one timer, which runs only while there are any.
 type Deadlines struct {
 	epoch time.Time
-	mu    sync.Mutex
+	mu    lock.Shared
 	heap  byTime
 	timer *time.Timer
 	next  time.Duration // what the timer is set to; 0: not set

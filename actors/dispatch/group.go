@@ -4,9 +4,10 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/spindrift-go/spindrift/internal/lock"
 )
 
 // groupWidth is how many cores share a group: few enough that its lock and its counts cost nothing to speak of.
@@ -26,7 +27,7 @@ type group struct {
 	idle    atomic.Int32 // len(free)
 
 	_      cacheLine
-	mu     sync.Mutex
+	mu     lock.Shared
 	free   []*lane   // those without a worker
 	parked []*worker // last in, first out: the warmest stack, and the bottom tells how many are too many
 	live   int       // goroutines, parked or not

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/internal/lock"
 )
 
 // Poller opens transports. The operating system's pollers, which it starts with the first transports that can use one and stops with
@@ -14,7 +15,7 @@ import (
 type Poller struct {
 	dispatcher *dispatch.Dispatcher
 
-	mu     sync.Mutex
+	mu     lock.Shared
 	epolls []*epoll // one for each group of the dispatcher's; none: nobody uses them
 	next   int      // counts the transports, to give each epoll as many
 	users  int      // transports

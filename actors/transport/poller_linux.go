@@ -3,10 +3,10 @@ package transport
 import (
 	"os"
 	"runtime"
-	"sync"
 	"syscall"
 
 	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/internal/lock"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,7 +22,7 @@ type epoll struct {
 	epfd       int
 	file       *os.File
 
-	mu    sync.Mutex
+	mu    lock.Shared
 	slots []slot
 	free  []int32
 }
