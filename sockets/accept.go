@@ -55,10 +55,13 @@ func (p *retryListener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close ends a pause as well.
+// Close ends a pause as well. That the listener is closed already, by another Serve of the same, is no error.
 func (p *retryListener) Close() error {
 	p.once.Do(func() { close(p.closed) })
-	return p.Listener.Close()
+	if err := p.Listener.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 func (p *retryListener) mayLog() bool {

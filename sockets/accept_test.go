@@ -183,3 +183,25 @@ func (s *shortage) Accept() (net.Conn, error) {
 	}
 	return nil, shortOf(syscall.EMFILE)
 }
+
+// Serve may be called several times for one listener: as many goroutines accept, and all return with the Shutdown.
+func TestServeTwiceOnOneListener(t *testing.T) {
+	sampled(t, func(w *world) {
+		s := &Server{System: w.system, Server: quiet(site())}
+		l := w.listen()
+		ended := make(chan error, 3)
+		for range 3 {
+			go func() { ended <- s.Serve(l) }()
+		}
+		for range 20 {
+			resp, err := http.Get("http://" + l.Addr().String() + "/")
+			require.NoError(w, err)
+			resp.Body.Close()
+		}
+		http.DefaultClient.CloseIdleConnections()
+		require.NoError(w, s.Shutdown(w.Context()))
+		for range 3 {
+			require.ErrorIs(w, <-ended, http.ErrServerClosed)
+		}
+	})
+}

@@ -135,7 +135,7 @@ func (s *Server) dropIn(here *connInfo) {
 	}
 }
 
-// Serve is http.Server's.
+// Serve is http.Server's. It may be called several times for one listener, to have as many goroutines accept.
 func (s *Server) Serve(l net.Listener) error {
 	if s.setup(); s.misuse != nil {
 		return s.misuse
