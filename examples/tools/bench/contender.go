@@ -56,6 +56,9 @@ func goContenders(ctx context.Context, binary string, profiles bool) ([]contende
 			if r.TLS {
 				argv = append(argv, "-tls")
 			}
+			if r.Streams > 0 {
+				argv = append(argv, "-http2")
+			}
 			if profiles {
 				argv = append(argv, "-debug")
 			}

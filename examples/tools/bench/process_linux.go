@@ -40,6 +40,9 @@ func startServer(ctx context.Context, c contender, r row, core int) (*process, e
 	p := &process{said: &tail{}, exited: make(chan struct{})}
 	p.cmd = exec.Command(argv[0], argv[1:]...)
 	p.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	if r.Streams > 0 {
+		p.cmd.Env = append(p.cmd.Env, "GODEBUG=http2xconnect=1") // as sockets/http2 does, for this row only
+	}
 	p.cmd.Stderr = p.said
 	// A bench that is killed takes its server with it.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

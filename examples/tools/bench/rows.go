@@ -29,6 +29,7 @@ type row struct {
 	InFlight int    `json:"inFlight,omitempty"`
 	Size     int    `json:"size,omitempty"` // bytes of one message
 	TLS      bool   `json:"tls,omitempty"`
+	Streams  int    `json:"streams,omitempty"` // WebSockets of one connection, over HTTP/2; 0: HTTP/1.1
 	Deflate  bool   `json:"deflate,omitempty"` // JSON rather than letters
 }
 
@@ -44,12 +45,17 @@ func rows() []row {
 		{ID: "echo1m", Title: "Echo 1 MiB, 10 connections, 1 in flight", Kind: echoing, Conns: 10, InFlight: 1, Size: 1 << 20},
 		{ID: "deflate", Title: "Echo 1 KiB of JSON, deflated, 100 connections", Kind: echoing, Conns: 100, InFlight: 1, Size: 1 << 10, Deflate: true},
 		{ID: "tls", Title: "Echo 64 B over TLS, 100 connections", Kind: echoing, Conns: 100, InFlight: 1, Size: 64, TLS: true},
+		{ID: "echo64h2", Title: "Echo 64 B over HTTP/2, 100 streams of one connection, 1 in flight", Kind: echoing, Conns: 100, InFlight: 1, Size: 64, Streams: 100},
+		{ID: "echo64x32h2", Title: "Echo 64 B over HTTP/2, 100 streams of one connection, 32 in flight", Kind: echoing, Conns: 100, InFlight: 32, Size: 64, Streams: 100},
+		{ID: "echo64h2c100", Title: "Echo 64 B over HTTP/2, 100 connections of one stream, 1 in flight", Kind: echoing, Conns: 100, InFlight: 1, Size: 64, Streams: 1},
+		{ID: "echo64x32h2c100", Title: "Echo 64 B over HTTP/2, 100 connections of one stream, 32 in flight", Kind: echoing, Conns: 100, InFlight: 32, Size: 64, Streams: 1},
 		{ID: "broadcast", Title: "Broadcast 64 B to 5,000 connections", Kind: broadcasting, Conns: 5000, InFlight: 1, Size: 64},
 		{ID: "broadcast8", Title: "Broadcast 64 B to 5,000 connections, 8 in flight", Kind: broadcasting, Conns: 5000, InFlight: 8, Size: 64},
 		{ID: "room", Title: "Room of 5,000 in which all say something in turn, 512 B", Kind: rooming, Conns: 5000, InFlight: 8, Size: 512},
 		{ID: "roomslow", Title: "Room of 5,000 with one member that reads nothing, 512 B", Kind: rooming, Conns: 5000, Slow: 1, InFlight: 8, Size: 512},
 		{ID: "upgrades", Title: "Upgrades, 64 at a time", Kind: upgrading, Conns: 64},
 		{ID: "http", Title: "Plain HTTP requests, 100 connections", Kind: requesting, Conns: 100, InFlight: 1},
+		{ID: "idleh2", Title: "Idle memory over HTTP/2, 9,000 streams of 90 connections", Kind: idling, Conns: 9000, InFlight: 1, Size: 64, Streams: 100},
 		{ID: "idle", Title: "Idle memory, 9,000 connections", Kind: idling, Conns: 9000, InFlight: 1, Size: 64},
 	}
 }
@@ -67,6 +73,9 @@ func (r row) needs() []string {
 	}
 	if r.TLS {
 		need = append(need, "tls")
+	}
+	if r.Streams > 0 {
+		need = []string{"http2"}
 	}
 	if r.Deflate {
 		need = append(need, "deflate")

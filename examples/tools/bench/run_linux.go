@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -92,7 +93,7 @@ func (b *bench) measure(ctx context.Context, r row, c contender, round int) (sam
 		return sample{}, err
 	}
 	defer server.stop()
-	target := load.Target{Addr: server.addr, Path: r.path(), TLS: r.TLS, Deflate: r.Deflate}
+	target := load.Target{Addr: server.addr, Path: r.path(), TLS: r.TLS, Deflate: r.Deflate, Streams: r.Streams}
 	if r.Kind == idling {
 		return b.measureIdle(ctx, r, server, target)
 	}
@@ -216,7 +217,7 @@ func (o *observer) allocations() (float64, bool) {
 const firstCrowd = 16
 
 func (b *bench) measureIdle(ctx context.Context, r row, server *process, target load.Target) (sample, error) {
-	first, err := load.Gather(ctx, target, firstCrowd, r.message(b.opcode))
+	first, err := load.Gather(ctx, target, cmp.Or(r.Streams, firstCrowd), r.message(b.opcode))
 	if err != nil {
 		return sample{}, err
 	}

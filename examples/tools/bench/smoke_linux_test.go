@@ -23,6 +23,8 @@ var smallRows = []row{
 	{ID: "roomslow", Kind: rooming, Conns: 8, Slow: 1, InFlight: 2, Size: 512},
 	{ID: "upgrades", Kind: upgrading, Conns: 4},
 	{ID: "http", Kind: requesting, Conns: 4, InFlight: 1},
+	{ID: "http2", Kind: echoing, Conns: 12, InFlight: 3, Size: 300, Streams: 4},
+	{ID: "idleh2", Kind: idling, Conns: 20, InFlight: 1, Size: 64, Streams: 5},
 	{ID: "idle", Kind: idling, Conns: 20, InFlight: 1, Size: 64},
 }
 
@@ -46,7 +48,9 @@ func TestEveryGoContenderInEveryKindOfRow(t *testing.T) {
 		opcode: load.Text, progress: func(line string) { t.Log(line) },
 	}
 	if testing.Short() {
-		contenders = slices.DeleteFunc(contenders, func(c contender) bool { return !slices.Contains([]string{"raw", "gorilla", "nethttp"}, c.Name) })
+		contenders = slices.DeleteFunc(contenders, func(c contender) bool {
+			return !slices.Contains([]string{"raw", "raw-http2", "gorilla", "nethttp"}, c.Name)
+		})
 	}
 	for _, r := range smallRows {
 		res, err := b.run(t.Context(), r, contenders)

@@ -11,6 +11,7 @@ type conn struct {
 	*peer
 	index int
 	scan  Scanner
+	mux   *streams // nil: it is HTTP/1.1
 
 	burst []byte // the frame, as many times as may be in flight; shared by all connections
 	unit  int    // the length of one frame
@@ -29,6 +30,9 @@ func (c *conn) send(epfd, n int, now time.Duration) error {
 }
 
 func (c *conn) flush(epfd int) error {
+	if c.mux != nil {
+		return c.flushStreams(epfd)
+	}
 	for c.owed > 0 {
 		n, err := c.write(c.burst[c.at:min(c.at+c.owed, len(c.burst))])
 		c.owed -= n
@@ -40,11 +44,32 @@ func (c *conn) flush(epfd int) error {
 			return err
 		}
 	}
-	if wants := c.owed > 0; wants != c.asked {
-		c.asked = wants
-		return control(epfd, unix.EPOLL_CTL_MOD, c)
+	return c.ask(epfd, c.owed > 0)
+}
+
+func (c *conn) flushStreams(epfd int) error {
+	out := c.mux.out
+	for len(out) > 0 {
+		n, err := c.write(out)
+		out = out[n:]
+		if err == errAgain {
+			break
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return nil
+	c.mux.out = append(c.mux.out[:0], out...)
+	return c.ask(epfd, len(out) > 0)
+}
+
+// ask has epoll tell when more can be written, or no longer.
+func (c *conn) ask(epfd int, wants bool) error {
+	if wants == c.asked {
+		return nil
+	}
+	c.asked = wants
+	return control(epfd, unix.EPOLL_CTL_MOD, c)
 }
 
 func control(epfd, op int, c *conn) error {
@@ -61,6 +86,8 @@ type ring struct {
 	head  int
 	held  int
 }
+
+func newRing(most int) ring { return ring{times: make([]time.Duration, most)} }
 
 func (r *ring) push(t time.Duration, n int) {
 	for range n {

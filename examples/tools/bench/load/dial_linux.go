@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -16,14 +17,16 @@ type Target struct {
 	Path    string // "/" when empty
 	TLS     bool   // the certificate is not checked
 	Deflate bool   // offer permessage-deflate, and fail when it is not agreed
+	Streams int    // WebSockets of each connection, over HTTP/2 in clear and without compression; 0: HTTP/1.1
 
 	narrow bool // little fits between the server and a client that does not read
 }
 
 // peer is one connection: a descriptor, or TLS over one.
 type peer struct {
-	fd  int
-	tls *tls.Conn
+	fd      int
+	tls     *tls.Conn
+	streams *streams // nil: it is HTTP/1.1
 }
 
 // stepSeconds bounds, in seconds, each blocking step of connecting.
@@ -94,6 +97,27 @@ func dialUpgraded(target Target) (*peer, error) {
 	}
 	return p, p.setNonblock(true)
 }
+
+// dialStreams is dial, followed by as many extended CONNECTs as the target has streams.
+func dialStreams(target Target, t traffic) (*peer, error) {
+	p, err := dial(target)
+	if err != nil {
+		return nil, err
+	}
+	p.streams = new(streams)
+	p.streams.begin(target.Streams, target.Addr, cmp.Or(target.Path, "/"), t)
+	if err := p.streams.open(readWriter{p}); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, p.setNonblock(true)
+}
+
+// readWriter is a peer that blocks.
+type readWriter struct{ p *peer }
+
+func (b readWriter) Read(buf []byte) (int, error)  { return b.p.read(buf) }
+func (b readWriter) Write(buf []byte) (int, error) { return b.p.write(buf) }
 
 // dialPlain is dial for a connection that stays HTTP.
 func dialPlain(target Target) (*peer, error) {

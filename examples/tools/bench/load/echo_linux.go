@@ -31,9 +31,22 @@ func (e Echo) Run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	report.Packed = packed
-	t := traffic{frame: frame, inFlight: e.InFlight, scanner: func() Scanner { return &FrameScanner{Want: e.Message.Payload} }}
-	dial := func() (*peer, error) { return dialUpgraded(e.Target) }
-	return report, pingPong(ctx, e.Conns, t, e.Window, report, dial)
+	t := e.Target.traffic(e.Message, e.InFlight)
+	return report, pingPong(ctx, e.Conns, t, e.Window, report, e.Target.dialer(t))
+}
+
+// traffic is one message over and over, which is echoed.
+func (target Target) traffic(m Message, inFlight int) traffic {
+	m.Deflate = target.Deflate
+	return traffic{frame: m.Frame(), inFlight: inFlight, scanner: func() Scanner { return &FrameScanner{Want: m.Payload} }, streams: target.Streams}
+}
+
+// dialer opens connections for t.
+func (target Target) dialer(t traffic) func() (*peer, error) {
+	if target.Streams > 0 {
+		return func() (*peer, error) { return dialStreams(target, t) }
+	}
+	return func() (*peer, error) { return dialUpgraded(target) }
 }
 
 // Plain keeps one GET in flight on each of a fixed number of connections to an HTTP server.
@@ -60,12 +73,13 @@ func pingPong(ctx context.Context, conns int, t traffic, w Window, report *Repor
 	if err := l.open(ctx, conns, t, dial); err != nil {
 		return err
 	}
-	for _, c := range l.conns {
-		if err := c.send(l.epfd, t.inFlight, l.now()); err != nil {
-			return fmt.Errorf("load: write: %w", err)
-		}
+	if err := l.sendAll(t.inFlight); err != nil {
+		return err
 	}
 	count := &tally{report: report}
+	if t.streams > 0 {
+		return watch(ctx, w, count, l, l.streamsAnswered(count))
+	}
 	answered := func(c *conn, n int, now time.Duration) error {
 		for range n {
 			sent, ok := c.stamps.pop()
@@ -79,8 +93,50 @@ func pingPong(ctx context.Context, conns int, t traffic, w Window, report *Repor
 	return watch(ctx, w, count, l, answered)
 }
 
-// probe sends one message on a connection of its own and compares the whole echo, inflated if need be.
+// sendAll puts n messages in flight on every connection, or every stream of it.
+func (l *loop) sendAll(n int) error {
+	for _, c := range l.conns {
+		var err error
+		if c.mux == nil {
+			err = c.send(l.epfd, n, l.now())
+		} else {
+			for i := range c.mux.all {
+				c.mux.send(i, n, l.now())
+			}
+			err = c.flush(l.epfd)
+		}
+		if err != nil {
+			return fmt.Errorf("load: write: %w", err)
+		}
+	}
+	return nil
+}
+
+// streamsAnswered sends as many messages on each stream as it had answers.
+func (l *loop) streamsAnswered(count *tally) reaction {
+	return func(c *conn, _ int, now time.Duration) error {
+		for rest := c.mux.answered; len(rest) > 0; {
+			i, n := rest[0], 0
+			for ; n < len(rest) && rest[n] == i; n++ {
+				sent, ok := c.mux.all[i].stamps.pop()
+				if !ok {
+					return errors.New("load: more answers than messages")
+				}
+				count.record(now-sent, 1)
+			}
+			rest = rest[n:]
+			c.mux.send(i, n, now)
+		}
+		return c.flush(l.epfd)
+	}
+}
+
+// probe sends one message on a connection of its own and compares the whole echo, inflated if need be. Over HTTP/2 nothing is
+// compressed, and there what is looked at in every answer will do.
 func (e Echo) probe(frame []byte) (packed bool, err error) {
+	if e.Streams > 0 {
+		return false, nil
+	}
 	p, err := dialUpgraded(e.Target)
 	if err != nil {
 		return false, err

@@ -42,22 +42,27 @@ type traffic struct {
 	frame    []byte
 	inFlight int
 	scanner  func() Scanner
+	streams  int // WebSockets of each connection, over HTTP/2; 0: HTTP/1.1
 }
 
 func (l *loop) add(p *peer, t traffic, burst []byte) error {
-	c := &conn{peer: p, index: len(l.conns), scan: t.scanner(), burst: burst, unit: len(t.frame)}
-	c.stamps.times = make([]time.Duration, t.inFlight)
+	c := &conn{peer: p, index: len(l.conns), mux: p.streams, burst: burst, unit: len(t.frame)}
+	if c.mux != nil {
+		c.scan = c.mux
+	} else {
+		c.scan, c.stamps = t.scanner(), newRing(t.inFlight)
+	}
 	l.conns = append(l.conns, c)
 	return control(l.epfd, unix.EPOLL_CTL_ADD, c)
 }
 
-// open dials n connections, one after the other: a loopback server answers each in microseconds.
+// open dials connections, one after the other, until there are n WebSockets: a loopback server answers each in microseconds.
 func (l *loop) open(ctx context.Context, n int, t traffic, dial func() (*peer, error)) error {
 	burst := make([]byte, 0, len(t.frame)*t.inFlight)
 	for range t.inFlight {
 		burst = append(burst, t.frame...)
 	}
-	for range n {
+	for range n / max(1, t.streams) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -105,6 +110,11 @@ func (l *loop) turn(wait time.Duration, react reaction) (int, error) {
 			return answers, err
 		}
 		if done == 0 {
+			if c.mux != nil && len(c.mux.out) > 0 { // windows and the like
+				if err := c.flush(l.epfd); err != nil {
+					return answers, fmt.Errorf("load: write: %w", err)
+				}
+			}
 			continue
 		}
 		answers += done

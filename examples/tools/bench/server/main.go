@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 )
@@ -22,7 +23,7 @@ type contender struct {
 	About string   `json:"about"` // how it is set up
 	Room  string   `json:"room"`  // whether a slow member stalls everyone on /broadcast, and how its messages are sent
 	UTF8  string   `json:"utf8"`  // who checks text, or that nobody does
-	Rows  []string `json:"rows"`  // the kinds of load that it takes: echo, deflate, tls, broadcast, http
+	Rows  []string `json:"rows"`  // the kinds of load that it takes: echo, deflate, tls, broadcast, http, http2
 
 	serve func(net.Listener, setup) error
 }
@@ -31,12 +32,23 @@ type contender struct {
 type setup struct {
 	deflate bool
 	tls     *tls.Config // nil without -tls
+	http2   bool
+}
+
+// protocols are what an http.Server is to speak; nil: as always.
+func (s setup) protocols() *http.Protocols {
+	if !s.http2 {
+		return nil
+	}
+	p := new(http.Protocols)
+	p.SetUnencryptedHTTP2(true)
+	return p
 }
 
 func contenders() []contender {
 	var all []contender
 	for _, some := range [][]contender{
-		rawContenders(), gorillaContenders(), coderContenders(), gobwasContenders(), gwsContenders(), nbioContenders(), httpContenders(), spindriftContenders(),
+		rawContenders(), gorillaContenders(), coderContenders(), gobwasContenders(), gwsContenders(), nbioContenders(), httpContenders(), http2Contenders(), spindriftContenders(),
 	} {
 		all = append(all, some...)
 	}
@@ -56,6 +68,7 @@ func run() error {
 	stats := flag.String("stats", "", "`HOST:PORT` for /stats, none when empty")
 	deflate := flag.Bool("deflate", false, "agree to permessage-deflate, level 1, no context takeover")
 	secure := flag.Bool("tls", false, "serve TLS with a certificate made at the start")
+	http2 := flag.Bool("http2", false, "serve HTTP/2 in clear and nothing else; WebSockets over it want GODEBUG=http2xconnect=1")
 	debug := flag.Bool("debug", false, "add /debug/pprof to the -stats listener")
 	list := flag.Bool("list", false, "print the contenders as JSON and stop")
 	flag.Parse()
@@ -70,7 +83,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	s := setup{deflate: *deflate}
+	s := setup{deflate: *deflate, http2: *http2}
 	if *secure {
 		if s.tls, err = selfSigned(); err != nil {
 			return err

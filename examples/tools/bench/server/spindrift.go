@@ -18,7 +18,7 @@ func spindriftContenders() []contender {
 	return []contender{
 		{
 			Name: "spindrift", Kind: "ours", About: "a handler actor for each connection, in drop-in mode; plain HTTP through the same server",
-			Room: room, UTF8: "on", Rows: append([]string{"http"}, rows...),
+			Room: room, UTF8: "on", Rows: append([]string{"http", "http2"}, rows...),
 			serve: func(ln net.Listener, s setup) error { return serveSpindrift(ln, s, spindriftSetup{}) },
 		},
 		{
@@ -31,7 +31,7 @@ func spindriftContenders() []contender {
 		},
 		{
 			Name: "spindrift-conn", Kind: "ours", About: "ordinary code on a Conn, as in gorilla's and coder's examples: a session, with a goroutine, for each connection",
-			Room: room, UTF8: "on", Rows: rows,
+			Room: room, UTF8: "on", Rows: append([]string{"http2"}, rows...),
 			serve: func(ln net.Listener, s setup) error { return serveSpindrift(ln, s, spindriftSetup{conn: true}) },
 		},
 		{
@@ -86,7 +86,7 @@ func serveSpindrift(ln net.Listener, s setup, how spindriftSetup) error {
 		mux.Handle("/broadcast", all)
 	}
 
-	server := &sockets.Server{System: system, Server: http.Server{Handler: mux, TLSConfig: s.tls}}
+	server := &sockets.Server{System: system, Server: http.Server{Handler: mux, TLSConfig: s.tls, Protocols: s.protocols()}}
 	if s.tls != nil {
 		return server.ServeTLS(ln, "", "")
 	}
