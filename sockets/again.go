@@ -18,6 +18,11 @@ type introduction struct {
 	value                          any
 	compressed                     bool
 	extensions                     []string
+
+	// Of a client: where it has asked, and the rest of the answer's header.
+	url     *url.URL
+	answer  []string
+	returns int
 }
 
 func introduce(u *Upgraded, ctx connContext) *introduction {
@@ -25,29 +30,54 @@ func introduce(u *Upgraded, ctx connContext) *introduction {
 	i := &introduction{
 		ctx: &ctx, uri: r.RequestURI, host: r.Host, remote: r.RemoteAddr, tls: r.TLS,
 		subprotocol: u.Subprotocol, value: u.Value, compressed: u.Compressed, extensions: u.Extensions,
+		header: withoutHandshake(r.Header),
 	}
-	for name, values := range r.Header {
+	if u.Response != nil {
+		i.url, i.answer = r.URL, withoutHandshake(u.Response.Header)
+	}
+	return i
+}
+
+// withoutHandshake is the names and values of h in turn, but for those of the handshake.
+func withoutHandshake(h http.Header) (list []string) {
+	for name, values := range h {
 		if name == "Upgrade" || name == "Connection" || strings.HasPrefix(name, "Sec-Websocket-") {
 			continue
 		}
 		for _, v := range values {
-			i.header = append(i.header, name, v)
+			list = append(list, name, v)
 		}
 	}
-	return i
+	return list
+}
+
+func headerOf(list []string) http.Header {
+	h := make(http.Header)
+	for n := 0; n < len(list); n += 2 {
+		h[list[n]] = append(h[list[n]], list[n+1])
+	}
+	return h
 }
 
 // Again makes introduction an actors.Again.
 func (i *introduction) Again(known bool) any {
 	r := &http.Request{
-		Method: http.MethodGet, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header),
-		RequestURI: i.uri, Host: i.host, RemoteAddr: i.remote, TLS: i.tls, Body: http.NoBody,
+		Method: http.MethodGet, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: headerOf(i.header),
+		URL: i.url, RequestURI: i.uri, Host: i.host, RemoteAddr: i.remote, TLS: i.tls, Body: http.NoBody,
 	}
-	if r.URL, _ = url.ParseRequestURI(i.uri); r.URL == nil {
+	if r.URL == nil {
+		r.URL, _ = url.ParseRequestURI(i.uri)
+	}
+	if r.URL == nil {
 		r.URL = new(url.URL)
 	}
-	for n := 0; n < len(i.header); n += 2 {
-		r.Header[i.header[n]] = append(r.Header[i.header[n]], i.header[n+1])
+	u := &Upgraded{Request: r.WithContext(i.ctx), Subprotocol: i.subprotocol, Compressed: i.compressed, Extensions: i.extensions,
+		Value: i.value, Returns: i.returns, Again: known}
+	if i.url != nil {
+		u.Response = &http.Response{
+			StatusCode: http.StatusSwitchingProtocols, Status: "101 Switching Protocols", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+			Header: headerOf(i.answer), Body: http.NoBody, Request: u.Request,
+		}
 	}
-	return &Upgraded{Request: r.WithContext(i.ctx), Subprotocol: i.subprotocol, Compressed: i.compressed, Extensions: i.extensions, Value: i.value, Again: known}
+	return u
 }

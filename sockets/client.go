@@ -30,7 +30,8 @@ type UpgradeClient struct {
 // DialActor opens a WebSocket to a ws or wss URL and returns the connection's actor.
 // ctx bounds the wait and not the connection. A nil system is DefaultSystem. The error
 // is one line, without the URL's password, and wraps a *HandshakeError if the server has
-// answered otherwise, a *ProxyError if its proxy has not connected.
+// answered otherwise, a *ProxyError if its proxy has not connected, a *remote.AwayError if the
+// FrameHandler's node cannot be reached.
 func DialActor(ctx context.Context, system *actor.ActorSystem, address string, u *UpgradeClient) (*actor.PID, error) {
 	pid, err := dial(ctx, system, address, u)
 	if err != nil {
@@ -45,11 +46,11 @@ func dial(ctx context.Context, system *actor.ActorSystem, address string, u *Upg
 		return nil, err
 	}
 	open := func(ctx context.Context) (*actor.PID, error) {
-		a, err := u.shake(ctx, address)
+		a, plan, err := u.planned(ctx, system, address)
 		if err != nil {
 			return nil, err
 		}
-		return actors.RuntimeOf(system).Open(a.conn, a.rest, u.plan(system, a))
+		return actors.RuntimeOf(system).Open(a.conn, a.rest, plan)
 	}
 	return within(ctx, u.Dialer.timeout(), open, func(pid *actor.PID) { system.Root.Poison(pid) })
 }
@@ -64,8 +65,7 @@ func (u *UpgradeClient) valid(system *actor.ActorSystem) error {
 	if err := checkHandler(u.FrameHandler, u.Spawn); err != nil {
 		return err
 	}
-	_, err := u.reach(system)
-	return err
+	return checkNode(system, u.FrameHandler, u.Options.recipe())
 }
 
 // reach returns the PID by which a connection reaches the FrameHandler.
@@ -82,9 +82,31 @@ type shaken struct {
 }
 
 // drop gives up a connection that nobody wants any more.
-func (s *shaken) drop() {
+func (s *shaken) drop() { s.refuse(context.Canceled) }
+
+// refuse gives up a connection, and tells its observers why.
+func (s *shaken) refuse(why error) {
 	actors.Cut(s.conn)
-	s.watched.refused(context.Canceled, nil)
+	s.watched.refused(why, nil)
+}
+
+// planned opens a connection to address, upgrades it and plans what it becomes. The node of its handler
+// is looked for first, so that a server is not asked for nothing, and again in the end: by then another
+// link may lead there.
+func (u *UpgradeClient) planned(ctx context.Context, system *actor.ActorSystem, address string) (*shaken, *actors.Plan, error) {
+	if _, err := u.reach(system); err != nil {
+		return nil, nil, err
+	}
+	a, err := u.shake(ctx, address)
+	if err != nil {
+		return nil, nil, err
+	}
+	plan, err := u.plan(system, a)
+	if err != nil {
+		a.refuse(err)
+		return nil, nil, err
+	}
+	return a, plan, nil
 }
 
 // shakeAt opens a connection to the server of base and upgrades it.
@@ -123,11 +145,19 @@ func (u *UpgradeClient) over(ctx context.Context, nc net.Conn, request *http.Req
 }
 
 // plan is what a connection becomes that has agreed.
-func (u *UpgradeClient) plan(system *actor.ActorSystem, a *shaken) *actors.Plan {
-	o, r, life := u.Options.recipe(), a.response.Request, new(life)
+func (u *UpgradeClient) plan(system *actor.ActorSystem, a *shaken) (*actors.Plan, error) {
 	handler, err := u.reach(system)
-	if err != nil { // it could be reached when the client dialled: its node tells the connection
-		handler = u.FrameHandler
+	if err != nil {
+		return nil, err
+	}
+	o, r := u.Options.recipe(), a.response.Request
+	ctx := connContext{valuesOf(r.Context()), new(life)}
+	hello := &Upgraded{
+		Request:     r.WithContext(&ctx),
+		Response:    a.response,
+		Subprotocol: a.protocol,
+		Compressed:  a.Deflate != nil,
+		Extensions:  a.List,
 	}
 	p := &actors.Plan{
 		Top:      o.topOf(u.Stages),
@@ -135,20 +165,17 @@ func (u *UpgradeClient) plan(system *actor.ActorSystem, a *shaken) *actors.Plan 
 		Handler:  handler,
 		Spawn:    u.Spawn,
 		Receiver: receiverOn(u.receiver, o),
-		Hello: &Upgraded{
-			Request:     r.WithContext(&connContext{valuesOf(r.Context()), life}),
-			Response:    a.response,
-			Subprotocol: a.protocol,
-			Compressed:  a.Deflate != nil,
-			Extensions:  a.List,
-		},
+		Hello:    hello,
 		Limits:   o.limits[index(u.receiver != nil)],
 		Changer:  changerOn(u.receiver, o),
 		Portable: o.Portable,
-		Life:     life,
+		Life:     ctx.life,
+	}
+	if handler != nil {
+		p.Again = introduce(hello, ctx)
 	}
 	a.watched.plan(p)
-	return p
+	return p, nil
 }
 
 // observers are those of the options.
@@ -172,6 +199,9 @@ func (u clientUpgrade) Handshake(base *url.URL) (*http.Request, error) {
 	if err := u.valid(u.system); err != nil {
 		return nil, err
 	}
+	if _, err := u.reach(u.system); err != nil {
+		return nil, err
+	}
 	return u.request(base, u.jar)
 }
 
@@ -181,7 +211,7 @@ func (u clientUpgrade) Agree(r *http.Response) (*actors.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return u.plan(u.system, &shaken{agreement: a, watched: u.watched}), nil
+	return u.plan(u.system, &shaken{agreement: a, watched: u.watched})
 }
 
 // Refused is called where nothing came of it.

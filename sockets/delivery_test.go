@@ -353,10 +353,7 @@ func TestARestartedHandlerIsToldItsConnections(t *testing.T) {
 	pid := w.system.Root.Spawn(props)
 	w.Cleanup(func() { w.system.Root.PoisonFuture(pid).Wait() })
 	addr := w.websocket(&UpgradeServer{FrameHandler: pid})
-	var peers []*peer
-	for range 3 {
-		peers = append(peers, w.upgrade(addr))
-	}
+	peers := []*peer{w.upgrade(addr), w.upgrade(addr), w.dialled(&UpgradeClient{FrameHandler: pid})}
 	require.True(w, until(func() bool { return members.Load() == 3 }))
 	w.system.Root.Send(pid, &boom{})
 	for range 3 {

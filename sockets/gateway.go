@@ -150,7 +150,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer stream.stay()
-	if _, err := actors.RuntimeOf(system).Open(answer.conn, answer.rest, out.plan(system, answer)); err != nil {
+	plan, err := out.plan(system, answer)
+	if err == nil {
+		_, err = actors.RuntimeOf(system).Open(answer.conn, answer.rest, plan)
+	}
+	if err != nil {
 		back.abort()
 	}
 }

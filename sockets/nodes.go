@@ -13,24 +13,33 @@ import (
 var errStreamOver = errors.New("FrameHandler is on another node, and Options.StreamOver is set: what streams cannot cross. Leave it 0")
 
 // reach returns the PID by which a connection reaches handler: handler itself, if it is local.
-// Of one on another node it says why that cannot be reached, before the upgrade: a *Refusal
-// with 503 if it may be later.
+// Of one on another node it says why that cannot be reached, before the upgrade.
 func reach(system *actor.ActorSystem, handler *actor.PID, o *recipe, value any) (*actor.PID, error) {
-	if handler == nil || isLocal(system, handler) {
-		return handler, nil
+	if err := checkNode(system, handler, o); err != nil || handler == nil || isLocal(system, handler) {
+		return handler, err
 	}
-	nodes := actors.RuntimeOf(system).Nodes()
-	if nodes == nil {
-		return nil, fmt.Errorf("FrameHandler %s/%s is an actor of another node or another actor system: it must be of the connection's own, at %s, "+
+	return actors.RuntimeOf(system).Nodes().Reach(handler, value)
+}
+
+// checkNode says what is wrong with a handler on another node whether or not that can be reached.
+func checkNode(system *actor.ActorSystem, handler *actor.PID, o *recipe) error {
+	switch {
+	case handler == nil || isLocal(system, handler):
+		return nil
+	case actors.RuntimeOf(system).Nodes() == nil:
+		return fmt.Errorf("FrameHandler %s/%s is an actor of another node or another actor system: it must be of the connection's own, at %s, "+
 			"or package sockets/remote must be started", handler.Address, handler.Id, system.Address())
+	case o.StreamOver > 0:
+		return errStreamOver
 	}
-	if o.StreamOver > 0 {
-		return nil, errStreamOver
-	}
-	pid, err := nodes.Reach(handler, value)
+	return nil
+}
+
+// refuseAway makes of reach's error a *Refusal with 503, if the node may be reached later.
+func refuseAway(err error) error {
 	var away interface{ Temporary() bool }
 	if errors.As(err, &away) && away.Temporary() {
-		return nil, refuse(http.StatusServiceUnavailable, err.Error(), "Retry-After", "1")
+		return refuse(http.StatusServiceUnavailable, err.Error(), "Retry-After", "1")
 	}
-	return pid, err
+	return err
 }

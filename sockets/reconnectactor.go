@@ -31,7 +31,9 @@ import (
 // A Close frame, *Leave, *Cut or *frame.Error that is sent to this actor ends it with its
 // connection, at any moment; so does stopping it, which closes the connection with 1001 and
 // does not wait for the peer. A Cut that is sent to a connection has another one follow it.
-// It watches the handler, and ends with it.
+// It watches the handler, and ends with it. A handler on another node has not ended because that
+// cannot be reached: attempts fail meanwhile. Its PID should name the node by "host:port", for
+// after a restart it has another incarnation.
 func ReconnectActor(system *actor.ActorSystem, address string, u *UpgradeClient, r *Reconnect) (*actor.PID, error) {
 	system = orDefaultSystem(system)
 	if _, err := parse(address); err != nil {
@@ -62,6 +64,8 @@ type comeback struct {
 	upgrade UpgradeClient // whose handler is an actor
 	spawned bool          // the handler ends with this actor
 	self    *actor.PID
+
+	unwatched bool // the handler is to be watched again, once its node is reached
 
 	line    line
 	conn    *actor.PID // nil: away
@@ -115,7 +119,11 @@ func (c *comeback) Receive(ctx actor.Context) {
 	case *connectionOver:
 		c.connectionOver(ctx, m)
 	case *actor.Terminated:
-		if m.Who.Equal(c.upgrade.FrameHandler) {
+		switch {
+		case !m.Who.Equal(c.upgrade.FrameHandler):
+		case m.Why == actor.TerminatedReason_AddressTerminated: // nobody knows: its node cannot be heard
+			c.unwatched = true
+		default:
 			ctx.Stop(c.self)
 		}
 	case *actor.Stopping:
@@ -158,6 +166,10 @@ func (c *comeback) attempted(ctx actor.Context, m *attempted) {
 	}
 	c.returns++
 	c.conn = m.conn
+	if c.unwatched {
+		c.unwatched = false
+		ctx.Watch(c.upgrade.FrameHandler)
+	}
 	waiting, lost := c.queue.empty()
 	for _, k := range waiting {
 		c.pass(ctx, k)

@@ -69,7 +69,13 @@ type attempt struct {
 
 // dial opens the connection, unless ctx ends before.
 func (a *attempt) dial(ctx context.Context, system *actor.ActorSystem, address string, u *UpgradeClient) (*actor.PID, error) {
-	shake := func(ctx context.Context) (*shaken, error) { return u.shake(ctx, address) }
+	own := *u
+	own.Stages = a.with(u.Stages)
+	var plan *actors.Plan
+	shake := func(ctx context.Context) (s *shaken, err error) {
+		s, plan, err = own.planned(ctx, system, address)
+		return s, err
+	}
 	s, err := within(ctx, u.Dialer.timeout(), shake, (*shaken).drop)
 	if err != nil {
 		return nil, &dialError{"dial", address, err}
@@ -79,10 +85,10 @@ func (a *attempt) dial(ctx context.Context, system *actor.ActorSystem, address s
 		return nil, context.Canceled
 	}
 	a.began = time.Now()
-	own := *u
-	own.Stages = a.with(u.Stages)
-	plan := own.plan(system, s)
 	plan.Hello.(*Upgraded).Returns = a.returns
+	if again, ok := plan.Again.(*introduction); ok {
+		again.returns = a.returns
+	}
 	plan.Life = attemptLife{plan.Life, a}
 	plan.Changer = attemptChanger{plan.Changer, a}
 	pid, _ := actors.RuntimeOf(system).Open(s.conn, s.rest, plan) // one whose stage has panicked is on its way to its end, which it tells

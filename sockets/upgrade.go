@@ -169,7 +169,7 @@ func (u *upgrade) judge() (key string, o *recipe, err error) {
 			return "", nil, err
 		}
 		if u.handler, err = reach(u.system, u.terms.FrameHandler, o, u.terms.Value); err != nil {
-			return "", nil, err
+			return "", nil, refuseAway(err)
 		}
 	}
 	if !HostAllowed(u.request, o.AllowedHosts) {
