@@ -161,7 +161,11 @@ func decode(node string, i *item, pack int) (any, error) {
 	case kindClosed:
 		m := new(wire.Closed)
 		err := proto.Unmarshal(i.body, m)
-		return &pipeline.Closed{Code: frame.Code(m.Code), Reason: string(m.Reason), Clean: m.Clean, By: pipeline.Side(m.By), Err: errorIn(m.Err)}, err
+		return closedIn(m), err
+	case kindDisconnected:
+		m := new(wire.Disconnected)
+		err := proto.Unmarshal(i.body, m)
+		return &sockets.Disconnected{Closed: closedIn(m.Closed), Err: errorIn(m.Err), Attempts: int(m.Attempts), RetryIn: time.Duration(m.RetryIn), Final: m.Final}, err
 	case kindRoundTripTime:
 		m := new(wire.RoundTripTime)
 		err := proto.Unmarshal(i.body, m)
@@ -213,6 +217,13 @@ func decode(node string, i *item, pack int) (any, error) {
 		return anyIn(m)
 	}
 	return nil, fmt.Errorf("a message of kind %d: the other node has another version", i.kind)
+}
+
+func closedIn(m *wire.Closed) *pipeline.Closed {
+	if m == nil {
+		return nil
+	}
+	return &pipeline.Closed{Code: frame.Code(m.Code), Reason: string(m.Reason), Clean: m.Clean, By: pipeline.Side(m.By), Err: errorIn(m.Err)}
 }
 
 func commandIn(c wire.Command) (any, error) {

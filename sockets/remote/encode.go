@@ -40,6 +40,7 @@ const (
 	kindPlain           protowire.Number = 28
 	kindFlushed         protowire.Number = 29
 	kindAny             protowire.Number = 30
+	kindDisconnected    protowire.Number = 31
 	kindWatch           protowire.Number = 40
 	kindUnwatch         protowire.Number = 41
 	kindTerminated      protowire.Number = 42
@@ -107,7 +108,9 @@ func encode(message any) (kind protowire.Number, body []byte, err error) {
 		}
 		kind, m = kindUpgraded, w
 	case *pipeline.Closed:
-		kind, m = kindClosed, &wire.Closed{Code: uint32(v.Code), Reason: []byte(v.Reason), Clean: v.Clean, By: uint32(v.By), Err: errorOut(v.Err)}
+		kind, m = kindClosed, closedOut(v)
+	case *sockets.Disconnected:
+		kind, m = kindDisconnected, &wire.Disconnected{Closed: closedOut(v.Closed), Err: errorOut(v.Err), Attempts: int64(v.Attempts), RetryIn: int64(v.RetryIn), Final: v.Final}
 	case *pipeline.RoundTripTime:
 		kind, m = kindRoundTripTime, &wire.RoundTripTime{Nanoseconds: int64(v.Duration), Payload: v.Payload}
 	case *pipeline.Backpressure:
@@ -154,6 +157,13 @@ func encode(message any) (kind protowire.Number, body []byte, err error) {
 		return 0, nil, &uncrossable{message, err.Error()}
 	}
 	return kind, body, nil
+}
+
+func closedOut(c *pipeline.Closed) *wire.Closed {
+	if c == nil {
+		return nil
+	}
+	return &wire.Closed{Code: uint32(c.Code), Reason: []byte(c.Reason), Clean: c.Clean, By: uint32(c.By), Err: errorOut(c.Err)}
 }
 
 func anyOut(m proto.Message) (*wire.Any, error) {

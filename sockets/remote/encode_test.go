@@ -59,6 +59,9 @@ func TestMessagesCross(t *testing.T) {
 	} {
 		assert.Equal(t, fmt.Sprintf("%T%+v", m, m), fmt.Sprintf("%T%+v", crosses(t, m), crosses(t, m)))
 	}
+	lost := &sockets.Disconnected{Closed: &pipeline.Closed{Code: 1012, Clean: true}, Err: io.EOF, Attempts: 2, RetryIn: 3, Final: true}
+	assert.Equal(t, lost, crosses(t, lost))
+	assert.Equal(t, &sockets.Disconnected{}, crosses(t, &sockets.Disconnected{}))
 	assert.Equal(t, "hi", crosses(t, wrapperspb.String("hi")).(*wrapperspb.StringValue).Value)
 	assert.Equal(t, "node/x", func() string {
 		p := crosses(t, &actor.Touched{Who: actor.NewPID("n", "x")}).(*actor.Touched).Who

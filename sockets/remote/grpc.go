@@ -95,7 +95,9 @@ func (n *Node) incoming(srv any, ss grpc.ServerStream, info *grpc.StreamServerIn
 		return status.Error(codes.NotFound, "no such link")
 	}
 	ended := make(chan error, 1)
-	n.work.Go(func() { ended <- safely(func() error { return next(srv, &streamIn{ss, l}) }) })
+	if !n.goes(func() { ended <- safely(func() error { return next(srv, &streamIn{ss, l}) }) }) {
+		return status.Error(codes.Unavailable, errStopped.Error())
+	}
 	select {
 	case err := <-ended:
 		l.sever(fmt.Errorf("its stream has ended: %w", cause(err)))
@@ -301,13 +303,14 @@ func (n *Node) hello(s grpc.ServerStream) error {
 	n.mu.Unlock()
 	l.know(m.From, m.Leaving) // before it hears that it may send
 	err = s.SendMsg(&wire.Welcome{Node: n.address, Leaving: leaving})
-	n.work.Go(func() {
-		if err != nil {
-			l.sever(err)
-		} else {
-			l.ping(nil)
-		}
-		p.await(l)
-	})
-	return err
+	if err == nil && !n.goes(func() { p.await(l) }) {
+		err = errStopped
+	}
+	if err != nil {
+		l.sever(err)
+		p.made(nil, err)
+		return err
+	}
+	l.ping(nil)
+	return nil
 }

@@ -59,6 +59,19 @@ func start(t *testing.T, c Config) *machine {
 	return m
 }
 
+// startAgain starts a node where one was.
+func startAgain(t *testing.T, addr string) *machine {
+	m := &machine{T: t, system: sockets.NewSystem()}
+	var err error
+	m.node, err = Start(m.system, Config{Addr: addr, InsecureLoopback: true, Log: quietly()})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		m.node.Close()
+		m.system.Shutdown()
+	})
+	return m
+}
+
 // told is a message that a handler got, and from whom.
 type told struct {
 	message any

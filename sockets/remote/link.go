@@ -220,7 +220,7 @@ func (l *link) sever(why error) {
 		n.left(e)
 	}
 	for w := range watched {
-		n.terminated(w.watcher, actor.NewPID(l.remote, w.watchee), actor.TerminatedReason_AddressTerminated)
+		n.terminated(w.watcher, w.who(), actor.TerminatedReason_AddressTerminated)
 	}
 	if !known {
 		return

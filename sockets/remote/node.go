@@ -89,7 +89,7 @@ func Start(system *actor.ActorSystem, c Config) (*Node, error) {
 	n.runtime = actors.RuntimeOf(system)
 	n.runtime.SetNodes(n)
 	system.EventStream.Subscribe(n.published)
-	n.work.Go(n.beat)
+	n.goes(n.beat)
 	return n, nil
 }
 
@@ -298,6 +298,17 @@ func (n *Node) left(e *entry) {
 		default:
 		}
 	}
+}
+
+// goes runs f beside, unless the node has stopped, which waits for it.
+func (n *Node) goes(f func()) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.stopped {
+		return false
+	}
+	n.work.Go(f)
+	return true
 }
 
 func (n *Node) forget(l *link) {

@@ -61,9 +61,11 @@ func (p *peer) start() (*attempt, *link, error) {
 		return nil, nil, p.err
 	}
 	a := &attempt{done: make(chan struct{})}
+	if !p.node.goes(func() { p.dial(a) }) {
+		return nil, nil, &AwayError{p.host, errStopped}
+	}
 	p.attempt = a
 	p.making++
-	p.node.work.Go(func() { p.dial(a) })
 	return a, nil, nil
 }
 

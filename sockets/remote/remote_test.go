@@ -274,6 +274,7 @@ func TestActorsOfTheProgram(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "hi!", answer.(*wrapperspb.StringValue).Value)
 
+	var addresses []string
 	gone := make(chan *actor.Terminated, 10)
 	watch := func(pid *actor.PID) {
 		a.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
@@ -291,13 +292,19 @@ func TestActorsOfTheProgram(t *testing.T) {
 	watch(actor.NewPID(b.node.Address(), "shout"))
 	eventually(t, "two watchers", func() bool { return a.node.watchCount() == 2 })
 	b.system.Root.Stop(b.system.NewLocalPID("shout"))
-	assert.Equal(t, actor.TerminatedReason_Stopped, (<-gone).Why)
-	<-gone
+	for range 2 {
+		m := <-gone
+		assert.Equal(t, actor.TerminatedReason_Stopped, m.Why)
+		addresses = append(addresses, m.Who.Address)
+	}
+	assert.ElementsMatch(t, []string{b.node.Addr(), b.node.Address()}, addresses, "each by the address that it has watched")
 	b.handler("other", nil)
 	watch(actor.NewPID(b.node.Addr(), "other"))
 	eventually(t, "a watcher", func() bool { return a.node.watchCount() == 1 })
 	b.node.Close()
-	assert.Equal(t, actor.TerminatedReason_AddressTerminated, (<-gone).Why)
+	lost := <-gone
+	assert.Equal(t, actor.TerminatedReason_AddressTerminated, lost.Why)
+	assert.Equal(t, b.node.Addr(), lost.Who.Address)
 }
 
 // A worker that restarts at its address hears nothing of its predecessor's, whoever remembers it.
@@ -312,16 +319,12 @@ func TestRestartAtTheSameAddress(t *testing.T) {
 	worker.node.Close()
 	ends(t, []*sockets.Conn{c}, 5*time.Second, frame.InternalError)
 
-	again := &machine{T: t, system: sockets.NewSystem()}
-	var err error
-	again.node, err = Start(again.system, Config{Addr: addr, InsecureLoopback: true, Log: quietly()})
-	require.NoError(t, err)
-	defer again.node.Close()
+	again := startAgain(t, addr)
 	h := again.handler("echo", echo)
 	require.NotEqual(t, before, again.node.Address())
 	eventually(t, "a link", func() bool { return gateway.node.Connect(t.Context(), addr) == nil })
 	answer := gateway.system.Root.RequestFuture(actor.NewPID(before, "echo"), wrapperspb.String("are you there?"), 300*time.Millisecond)
-	_, err = answer.Result()
+	_, err := answer.Result()
 	assert.Error(t, err)
 	assert.Error(t, gateway.node.Connect(t.Context(), before))
 	says(t, dial(t, url), "again")

@@ -9,8 +9,11 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// watching is an actor here that watches one on the other node of a link.
-type watching struct{ watcher, watchee string }
+// watching is an actor here that watches one on the other node of a link, by the address that it has
+// for it: that is what it is told of.
+type watching struct{ watcher, address, watchee string }
+
+func (w watching) who() *actor.PID { return actor.NewPID(w.address, w.watchee) }
 
 // sendSystem queues a system message, of those that one node may send to another.
 func (n *Node) sendSystem(l *link, target *actor.PID, message any) error {
@@ -18,10 +21,10 @@ func (n *Node) sendSystem(l *link, target *actor.PID, message any) error {
 	switch v := message.(type) {
 	case *actor.Watch:
 		m.kind, m.body = kindWatch, watchOut(n, v.Watcher)
-		l.watches(watching{v.Watcher.Id, target.Id}, true)
+		l.watches(watching{v.Watcher.Id, target.Address, target.Id}, true)
 	case *actor.Unwatch:
 		m.kind, m.body = kindUnwatch, watchOut(n, v.Watcher)
-		l.watches(watching{v.Watcher.Id, target.Id}, false)
+		l.watches(watching{v.Watcher.Id, target.Address, target.Id}, false)
 	case *actor.Terminated:
 		m.kind = kindTerminated
 		m.body, _ = proto.Marshal(&wire.Terminated{Who: []byte(v.Who.GetId()), Why: uint32(v.Why)})
@@ -73,10 +76,12 @@ func (l *link) system(i *item) error {
 		if err := proto.Unmarshal(i.body, m); err != nil {
 			return err
 		}
-		w := watching{to.pid.Id, string(m.Who)}
-		if _, watched := l.watched[w]; watched {
-			delete(l.watched, w)
-			to.process.SendSystemMessage(to.pid, &actor.Terminated{Who: &actor.PID{Address: l.remote, Id: string(m.Who)}, Why: actor.TerminatedReason(m.Why)})
+		for _, address := range []string{hostPort(l.remote), l.remote, l.address} {
+			w := watching{to.pid.Id, address, string(m.Who)}
+			if _, watched := l.watched[w]; watched {
+				delete(l.watched, w)
+				to.process.SendSystemMessage(to.pid, &actor.Terminated{Who: w.who(), Why: actor.TerminatedReason(m.Why)})
+			}
 		}
 	default:
 		m := new(wire.Watch)

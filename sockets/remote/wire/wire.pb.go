@@ -301,6 +301,7 @@ type Item struct {
 	//	*Item_Plain
 	//	*Item_Flushed
 	//	*Item_Any
+	//	*Item_Disconnected
 	//	*Item_Watch
 	//	*Item_Unwatch
 	//	*Item_Terminated
@@ -535,6 +536,15 @@ func (x *Item) GetAny() *Any {
 	return nil
 }
 
+func (x *Item) GetDisconnected() *Disconnected {
+	if x != nil {
+		if x, ok := x.Body.(*Item_Disconnected); ok {
+			return x.Disconnected
+		}
+	}
+	return nil
+}
+
 func (x *Item) GetWatch() *Watch {
 	if x != nil {
 		if x, ok := x.Body.(*Item_Watch); ok {
@@ -671,6 +681,10 @@ type Item_Any struct {
 	Any *Any `protobuf:"bytes,30,opt,name=any,proto3,oneof"` // a protobuf message of the program's
 }
 
+type Item_Disconnected struct {
+	Disconnected *Disconnected `protobuf:"bytes,31,opt,name=disconnected,proto3,oneof"`
+}
+
 type Item_Watch struct {
 	// Of the nodes themselves.
 	Watch *Watch `protobuf:"bytes,40,opt,name=watch,proto3,oneof"`
@@ -733,6 +747,8 @@ func (*Item_Plain) isItem_Body() {}
 func (*Item_Flushed) isItem_Body() {}
 
 func (*Item_Any) isItem_Body() {}
+
+func (*Item_Disconnected) isItem_Body() {}
 
 func (*Item_Watch) isItem_Body() {}
 
@@ -1694,6 +1710,82 @@ func (x *Close) GetReason() []byte {
 	return nil
 }
 
+type Disconnected struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Closed        *Closed                `protobuf:"bytes,1,opt,name=closed,proto3" json:"closed,omitempty"`
+	Err           *Error                 `protobuf:"bytes,2,opt,name=err,proto3" json:"err,omitempty"`
+	Attempts      int64                  `protobuf:"varint,3,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	RetryIn       int64                  `protobuf:"varint,4,opt,name=retry_in,json=retryIn,proto3" json:"retry_in,omitempty"`
+	Final         bool                   `protobuf:"varint,5,opt,name=final,proto3" json:"final,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Disconnected) Reset() {
+	*x = Disconnected{}
+	mi := &file_wire_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Disconnected) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Disconnected) ProtoMessage() {}
+
+func (x *Disconnected) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Disconnected.ProtoReflect.Descriptor instead.
+func (*Disconnected) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Disconnected) GetClosed() *Closed {
+	if x != nil {
+		return x.Closed
+	}
+	return nil
+}
+
+func (x *Disconnected) GetErr() *Error {
+	if x != nil {
+		return x.Err
+	}
+	return nil
+}
+
+func (x *Disconnected) GetAttempts() int64 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *Disconnected) GetRetryIn() int64 {
+	if x != nil {
+		return x.RetryIn
+	}
+	return 0
+}
+
+func (x *Disconnected) GetFinal() bool {
+	if x != nil {
+		return x.Final
+	}
+	return false
+}
+
 type RoundTripTime struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Nanoseconds   int64                  `protobuf:"varint,1,opt,name=nanoseconds,proto3" json:"nanoseconds,omitempty"`
@@ -1704,7 +1796,7 @@ type RoundTripTime struct {
 
 func (x *RoundTripTime) Reset() {
 	*x = RoundTripTime{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1716,7 +1808,7 @@ func (x *RoundTripTime) String() string {
 func (*RoundTripTime) ProtoMessage() {}
 
 func (x *RoundTripTime) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1729,7 +1821,7 @@ func (x *RoundTripTime) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoundTripTime.ProtoReflect.Descriptor instead.
 func (*RoundTripTime) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RoundTripTime) GetNanoseconds() int64 {
@@ -1755,7 +1847,7 @@ type Waiting struct {
 
 func (x *Waiting) Reset() {
 	*x = Waiting{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1767,7 +1859,7 @@ func (x *Waiting) String() string {
 func (*Waiting) ProtoMessage() {}
 
 func (x *Waiting) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1780,7 +1872,7 @@ func (x *Waiting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Waiting.ProtoReflect.Descriptor instead.
 func (*Waiting) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Waiting) GetBytes() int64 {
@@ -1800,7 +1892,7 @@ type Dropped struct {
 
 func (x *Dropped) Reset() {
 	*x = Dropped{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1812,7 +1904,7 @@ func (x *Dropped) String() string {
 func (*Dropped) ProtoMessage() {}
 
 func (x *Dropped) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1825,7 +1917,7 @@ func (x *Dropped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dropped.ProtoReflect.Descriptor instead.
 func (*Dropped) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Dropped) GetMessages() int64 {
@@ -1851,7 +1943,7 @@ type Plain struct {
 
 func (x *Plain) Reset() {
 	*x = Plain{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1863,7 +1955,7 @@ func (x *Plain) String() string {
 func (*Plain) ProtoMessage() {}
 
 func (x *Plain) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1876,7 +1968,7 @@ func (x *Plain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plain.ProtoReflect.Descriptor instead.
 func (*Plain) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Plain) GetCommand() Command {
@@ -1913,7 +2005,7 @@ type Options struct {
 
 func (x *Options) Reset() {
 	*x = Options{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1925,7 +2017,7 @@ func (x *Options) String() string {
 func (*Options) ProtoMessage() {}
 
 func (x *Options) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1938,7 +2030,7 @@ func (x *Options) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Options.ProtoReflect.Descriptor instead.
 func (*Options) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Options) GetMaxFrame() int64 {
@@ -2077,7 +2169,7 @@ type Watch struct {
 
 func (x *Watch) Reset() {
 	*x = Watch{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2089,7 +2181,7 @@ func (x *Watch) String() string {
 func (*Watch) ProtoMessage() {}
 
 func (x *Watch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2102,7 +2194,7 @@ func (x *Watch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Watch.ProtoReflect.Descriptor instead.
 func (*Watch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Watch) GetWatcher() []byte {
@@ -2129,7 +2221,7 @@ type Terminated struct {
 
 func (x *Terminated) Reset() {
 	*x = Terminated{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2141,7 +2233,7 @@ func (x *Terminated) String() string {
 func (*Terminated) ProtoMessage() {}
 
 func (x *Terminated) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2154,7 +2246,7 @@ func (x *Terminated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Terminated.ProtoReflect.Descriptor instead.
 func (*Terminated) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Terminated) GetWho() []byte {
@@ -2181,7 +2273,7 @@ type HandlerGone struct {
 
 func (x *HandlerGone) Reset() {
 	*x = HandlerGone{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2193,7 +2285,7 @@ func (x *HandlerGone) String() string {
 func (*HandlerGone) ProtoMessage() {}
 
 func (x *HandlerGone) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2206,7 +2298,7 @@ func (x *HandlerGone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandlerGone.ProtoReflect.Descriptor instead.
 func (*HandlerGone) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *HandlerGone) GetHandler() []byte {
@@ -2234,7 +2326,7 @@ type HandlerPanicked struct {
 
 func (x *HandlerPanicked) Reset() {
 	*x = HandlerPanicked{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2246,7 +2338,7 @@ func (x *HandlerPanicked) String() string {
 func (*HandlerPanicked) ProtoMessage() {}
 
 func (x *HandlerPanicked) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2259,7 +2351,7 @@ func (x *HandlerPanicked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandlerPanicked.ProtoReflect.Descriptor instead.
 func (*HandlerPanicked) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *HandlerPanicked) GetHandler() []byte {
@@ -2301,7 +2393,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x04Pack\x12\x12\n" +
 	"\x04ping\x18\x01 \x01(\x04R\x04ping\x12\x12\n" +
 	"\x04pong\x18\x02 \x01(\x04R\x04pong\x12/\n" +
-	"\x05items\x18\x03 \x03(\v2\x19.spindrift.remote.v1.ItemR\x05items\"\xb0\f\n" +
+	"\x05items\x18\x03 \x03(\v2\x19.spindrift.remote.v1.ItemR\x05items\"\xf9\f\n" +
 	"\x04Item\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\fR\x06target\x12\x16\n" +
 	"\x06sender\x18\x02 \x01(\fR\x06sender\x12%\n" +
@@ -2324,7 +2416,8 @@ const file_wire_proto_rawDesc = "" +
 	"\aoptions\x18\x1b \x01(\v2\x1c.spindrift.remote.v1.OptionsH\x00R\aoptions\x122\n" +
 	"\x05plain\x18\x1c \x01(\v2\x1a.spindrift.remote.v1.PlainH\x00R\x05plain\x126\n" +
 	"\aflushed\x18\x1d \x01(\v2\x1a.spindrift.remote.v1.ErrorH\x00R\aflushed\x12,\n" +
-	"\x03any\x18\x1e \x01(\v2\x18.spindrift.remote.v1.AnyH\x00R\x03any\x122\n" +
+	"\x03any\x18\x1e \x01(\v2\x18.spindrift.remote.v1.AnyH\x00R\x03any\x12G\n" +
+	"\fdisconnected\x18\x1f \x01(\v2!.spindrift.remote.v1.DisconnectedH\x00R\fdisconnected\x122\n" +
 	"\x05watch\x18( \x01(\v2\x1a.spindrift.remote.v1.WatchH\x00R\x05watch\x126\n" +
 	"\aunwatch\x18) \x01(\v2\x1a.spindrift.remote.v1.WatchH\x00R\aunwatch\x12A\n" +
 	"\n" +
@@ -2406,7 +2499,13 @@ const file_wire_proto_rawDesc = "" +
 	"\x05close\x18\x03 \x01(\v2\x1a.spindrift.remote.v1.CloseR\x05close\"3\n" +
 	"\x05Close\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\fR\x06reason\"K\n" +
+	"\x06reason\x18\x02 \x01(\fR\x06reason\"\xbe\x01\n" +
+	"\fDisconnected\x123\n" +
+	"\x06closed\x18\x01 \x01(\v2\x1b.spindrift.remote.v1.ClosedR\x06closed\x12,\n" +
+	"\x03err\x18\x02 \x01(\v2\x1a.spindrift.remote.v1.ErrorR\x03err\x12\x1a\n" +
+	"\battempts\x18\x03 \x01(\x03R\battempts\x12\x19\n" +
+	"\bretry_in\x18\x04 \x01(\x03R\aretryIn\x12\x14\n" +
+	"\x05final\x18\x05 \x01(\bR\x05final\"K\n" +
 	"\rRoundTripTime\x12 \n" +
 	"\vnanoseconds\x18\x01 \x01(\x03R\vnanoseconds\x12\x18\n" +
 	"\apayload\x18\x02 \x01(\fR\apayload\"\x1f\n" +
@@ -2478,7 +2577,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_wire_proto_goTypes = []any{
 	(Command)(0),            // 0: spindrift.remote.v1.Command
 	(*Hello)(nil),           // 1: spindrift.remote.v1.Hello
@@ -2499,15 +2598,16 @@ var file_wire_proto_goTypes = []any{
 	(*Closed)(nil),          // 16: spindrift.remote.v1.Closed
 	(*Error)(nil),           // 17: spindrift.remote.v1.Error
 	(*Close)(nil),           // 18: spindrift.remote.v1.Close
-	(*RoundTripTime)(nil),   // 19: spindrift.remote.v1.RoundTripTime
-	(*Waiting)(nil),         // 20: spindrift.remote.v1.Waiting
-	(*Dropped)(nil),         // 21: spindrift.remote.v1.Dropped
-	(*Plain)(nil),           // 22: spindrift.remote.v1.Plain
-	(*Options)(nil),         // 23: spindrift.remote.v1.Options
-	(*Watch)(nil),           // 24: spindrift.remote.v1.Watch
-	(*Terminated)(nil),      // 25: spindrift.remote.v1.Terminated
-	(*HandlerGone)(nil),     // 26: spindrift.remote.v1.HandlerGone
-	(*HandlerPanicked)(nil), // 27: spindrift.remote.v1.HandlerPanicked
+	(*Disconnected)(nil),    // 19: spindrift.remote.v1.Disconnected
+	(*RoundTripTime)(nil),   // 20: spindrift.remote.v1.RoundTripTime
+	(*Waiting)(nil),         // 21: spindrift.remote.v1.Waiting
+	(*Dropped)(nil),         // 22: spindrift.remote.v1.Dropped
+	(*Plain)(nil),           // 23: spindrift.remote.v1.Plain
+	(*Options)(nil),         // 24: spindrift.remote.v1.Options
+	(*Watch)(nil),           // 25: spindrift.remote.v1.Watch
+	(*Terminated)(nil),      // 26: spindrift.remote.v1.Terminated
+	(*HandlerGone)(nil),     // 27: spindrift.remote.v1.HandlerGone
+	(*HandlerPanicked)(nil), // 28: spindrift.remote.v1.HandlerPanicked
 }
 var file_wire_proto_depIdxs = []int32{
 	4,  // 0: spindrift.remote.v1.Pack.items:type_name -> spindrift.remote.v1.Item
@@ -2517,41 +2617,44 @@ var file_wire_proto_depIdxs = []int32{
 	7,  // 4: spindrift.remote.v1.Item.touched:type_name -> spindrift.remote.v1.Touched
 	13, // 5: spindrift.remote.v1.Item.upgraded:type_name -> spindrift.remote.v1.Upgraded
 	16, // 6: spindrift.remote.v1.Item.closed:type_name -> spindrift.remote.v1.Closed
-	19, // 7: spindrift.remote.v1.Item.round_trip_time:type_name -> spindrift.remote.v1.RoundTripTime
-	20, // 8: spindrift.remote.v1.Item.backpressure:type_name -> spindrift.remote.v1.Waiting
-	20, // 9: spindrift.remote.v1.Item.drained:type_name -> spindrift.remote.v1.Waiting
-	21, // 10: spindrift.remote.v1.Item.dropped:type_name -> spindrift.remote.v1.Dropped
+	20, // 7: spindrift.remote.v1.Item.round_trip_time:type_name -> spindrift.remote.v1.RoundTripTime
+	21, // 8: spindrift.remote.v1.Item.backpressure:type_name -> spindrift.remote.v1.Waiting
+	21, // 9: spindrift.remote.v1.Item.drained:type_name -> spindrift.remote.v1.Waiting
+	22, // 10: spindrift.remote.v1.Item.dropped:type_name -> spindrift.remote.v1.Dropped
 	18, // 11: spindrift.remote.v1.Item.leave:type_name -> spindrift.remote.v1.Close
 	18, // 12: spindrift.remote.v1.Item.fail:type_name -> spindrift.remote.v1.Close
-	23, // 13: spindrift.remote.v1.Item.options:type_name -> spindrift.remote.v1.Options
-	22, // 14: spindrift.remote.v1.Item.plain:type_name -> spindrift.remote.v1.Plain
+	24, // 13: spindrift.remote.v1.Item.options:type_name -> spindrift.remote.v1.Options
+	23, // 14: spindrift.remote.v1.Item.plain:type_name -> spindrift.remote.v1.Plain
 	17, // 15: spindrift.remote.v1.Item.flushed:type_name -> spindrift.remote.v1.Error
 	15, // 16: spindrift.remote.v1.Item.any:type_name -> spindrift.remote.v1.Any
-	24, // 17: spindrift.remote.v1.Item.watch:type_name -> spindrift.remote.v1.Watch
-	24, // 18: spindrift.remote.v1.Item.unwatch:type_name -> spindrift.remote.v1.Watch
-	25, // 19: spindrift.remote.v1.Item.terminated:type_name -> spindrift.remote.v1.Terminated
-	5,  // 20: spindrift.remote.v1.Item.stop:type_name -> spindrift.remote.v1.Empty
-	26, // 21: spindrift.remote.v1.Item.handler_gone:type_name -> spindrift.remote.v1.HandlerGone
-	27, // 22: spindrift.remote.v1.Item.handler_panicked:type_name -> spindrift.remote.v1.HandlerPanicked
-	5,  // 23: spindrift.remote.v1.Item.leaving:type_name -> spindrift.remote.v1.Empty
-	5,  // 24: spindrift.remote.v1.Item.bye:type_name -> spindrift.remote.v1.Empty
-	8,  // 25: spindrift.remote.v1.Request.header:type_name -> spindrift.remote.v1.Field
-	8,  // 26: spindrift.remote.v1.Request.path_values:type_name -> spindrift.remote.v1.Field
-	11, // 27: spindrift.remote.v1.Request.tls:type_name -> spindrift.remote.v1.TLS
-	8,  // 28: spindrift.remote.v1.Response.header:type_name -> spindrift.remote.v1.Field
-	10, // 29: spindrift.remote.v1.Upgraded.request:type_name -> spindrift.remote.v1.Request
-	12, // 30: spindrift.remote.v1.Upgraded.response:type_name -> spindrift.remote.v1.Response
-	14, // 31: spindrift.remote.v1.Upgraded.value:type_name -> spindrift.remote.v1.Value
-	15, // 32: spindrift.remote.v1.Value.any:type_name -> spindrift.remote.v1.Any
-	17, // 33: spindrift.remote.v1.Closed.err:type_name -> spindrift.remote.v1.Error
-	18, // 34: spindrift.remote.v1.Error.close:type_name -> spindrift.remote.v1.Close
-	0,  // 35: spindrift.remote.v1.Plain.command:type_name -> spindrift.remote.v1.Command
-	17, // 36: spindrift.remote.v1.HandlerGone.err:type_name -> spindrift.remote.v1.Error
-	37, // [37:37] is the sub-list for method output_type
-	37, // [37:37] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	19, // 17: spindrift.remote.v1.Item.disconnected:type_name -> spindrift.remote.v1.Disconnected
+	25, // 18: spindrift.remote.v1.Item.watch:type_name -> spindrift.remote.v1.Watch
+	25, // 19: spindrift.remote.v1.Item.unwatch:type_name -> spindrift.remote.v1.Watch
+	26, // 20: spindrift.remote.v1.Item.terminated:type_name -> spindrift.remote.v1.Terminated
+	5,  // 21: spindrift.remote.v1.Item.stop:type_name -> spindrift.remote.v1.Empty
+	27, // 22: spindrift.remote.v1.Item.handler_gone:type_name -> spindrift.remote.v1.HandlerGone
+	28, // 23: spindrift.remote.v1.Item.handler_panicked:type_name -> spindrift.remote.v1.HandlerPanicked
+	5,  // 24: spindrift.remote.v1.Item.leaving:type_name -> spindrift.remote.v1.Empty
+	5,  // 25: spindrift.remote.v1.Item.bye:type_name -> spindrift.remote.v1.Empty
+	8,  // 26: spindrift.remote.v1.Request.header:type_name -> spindrift.remote.v1.Field
+	8,  // 27: spindrift.remote.v1.Request.path_values:type_name -> spindrift.remote.v1.Field
+	11, // 28: spindrift.remote.v1.Request.tls:type_name -> spindrift.remote.v1.TLS
+	8,  // 29: spindrift.remote.v1.Response.header:type_name -> spindrift.remote.v1.Field
+	10, // 30: spindrift.remote.v1.Upgraded.request:type_name -> spindrift.remote.v1.Request
+	12, // 31: spindrift.remote.v1.Upgraded.response:type_name -> spindrift.remote.v1.Response
+	14, // 32: spindrift.remote.v1.Upgraded.value:type_name -> spindrift.remote.v1.Value
+	15, // 33: spindrift.remote.v1.Value.any:type_name -> spindrift.remote.v1.Any
+	17, // 34: spindrift.remote.v1.Closed.err:type_name -> spindrift.remote.v1.Error
+	18, // 35: spindrift.remote.v1.Error.close:type_name -> spindrift.remote.v1.Close
+	16, // 36: spindrift.remote.v1.Disconnected.closed:type_name -> spindrift.remote.v1.Closed
+	17, // 37: spindrift.remote.v1.Disconnected.err:type_name -> spindrift.remote.v1.Error
+	0,  // 38: spindrift.remote.v1.Plain.command:type_name -> spindrift.remote.v1.Command
+	17, // 39: spindrift.remote.v1.HandlerGone.err:type_name -> spindrift.remote.v1.Error
+	40, // [40:40] is the sub-list for method output_type
+	40, // [40:40] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -2575,6 +2678,7 @@ func file_wire_proto_init() {
 		(*Item_Plain)(nil),
 		(*Item_Flushed)(nil),
 		(*Item_Any)(nil),
+		(*Item_Disconnected)(nil),
 		(*Item_Watch)(nil),
 		(*Item_Unwatch)(nil),
 		(*Item_Terminated)(nil),
@@ -2597,7 +2701,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   27,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
