@@ -142,7 +142,7 @@ func (c *closer) handlerGone(err error) {
 	case c.phase == settling && c.outcome != nil:
 		c.outcome.Err = err
 		c.settled()
-	case c.phase < over:
+	default:
 		e := frame.Failure(frame.InternalError, "handler failed")
 		if err == nil {
 			err = e

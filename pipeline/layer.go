@@ -33,10 +33,10 @@ func (l *link) join(over above, under below) { l.above, l.below = over, under }
 func (l *link) up(item any)   { l.above.onUp(item) }
 func (l *link) down(item any) { l.below.onDown(item) }
 
-// joinAll joins layers, listed from handler to wire, between over and under. It returns
+// joinAll joins one or more layers, listed from handler to wire, between over and under. It returns
 // who takes what comes up to them, and what comes down.
 func joinAll(over above, under below, layers ...layer) (lowest above, highest below) {
-	lowest, highest = over, under
+	highest = under
 	for i, l := range slices.Backward(layers) {
 		next := over
 		if i > 0 {
@@ -47,10 +47,7 @@ func joinAll(over above, under below, layers ...layer) (lowest above, highest be
 			highest = b
 		}
 	}
-	if len(layers) > 0 {
-		lowest = layers[len(layers)-1]
-	}
-	return lowest, highest
+	return layers[len(layers)-1], highest
 }
 
 // asStage makes a Stage's two functions of layers.
