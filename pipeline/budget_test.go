@@ -115,6 +115,18 @@ func TestBudgetIsShared(t *testing.T) {
 	assert.Zero(t, b.Used())
 }
 
+// A Budget may be used to its last byte.
+func TestBudgetIsFull(t *testing.T) {
+	for most, used := range map[int64]int64{600: 600, 599: 300} {
+		b := &Budget{Max: most}
+		r := newRig(t, thrifty(b))
+		r.up(&Hold{Bytes: 300})
+		r.up(&Hold{Bytes: 300})
+		assert.Equal(t, used, b.Used())
+		assert.Equal(t, used == 300, r.hangup != nil)
+	}
+}
+
 // From many goroutines at once it is neither exceeded nor lost.
 func TestBudgetConcurrently(t *testing.T) {
 	b := &Budget{Max: 1000}

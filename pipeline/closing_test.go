@@ -87,6 +87,9 @@ func TestAnyCodeCanBeHandedIn(t *testing.T) {
 				}
 				r.up(&Lost{})
 				assert.Equal(t, code.Sendable(), r.closed.Code, "%s %d", name, code)
+				if name == "Error" {
+					assert.Equal(t, frame.Failure(code.Sendable(), "why"), r.closed.Err, "%s %d", name, code)
+				}
 			}
 		}
 	}
@@ -227,9 +230,10 @@ func TestCloseTimeoutChanges(t *testing.T) {
 			begin(r)
 			r.wait(time.Second - 1)
 			r.down(&Limits{CloseTimeout: tt.to})
-			r.down(&Limits{Message: 1}) // not its affair
 			require.LessOrEqual(t, len(r.timers), 1)
-			r.wait(max(tt.to, 1) - 1)
+			r.wait(max(tt.to, 1) / 2)
+			r.down(&Limits{Message: 1}) // not its affair
+			r.wait(max(tt.to, 1) - max(tt.to, 1)/2 - 1)
 			require.Nil(t, r.hangup, "%s: %v", name, tt)
 			r.wait(1)
 			if tt.to < 0 {

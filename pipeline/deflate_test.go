@@ -262,6 +262,22 @@ func TestDeflateChoice(t *testing.T) {
 	}
 }
 
+// A message that would not become shorter goes as it is, also if it would be just as long.
+func TestDeflateJustAsLong(t *testing.T) {
+	found := 0
+	for n := range 800 { // from what is stored to what is worth a code of its own
+		p := append(noise(1, 250), bytes.Repeat([]byte("a"), n)...)
+		every, some := newDeflateRig(Deflate{Compression: Compression{Threshold: -1}}), newDeflateRig(Deflate{Compression: Compression{Threshold: 1}})
+		_, deflated := every.sent(frame.Binary(p))
+		sent, _ := some.sent(frame.Binary(p))
+		assert.Equal(t, len(deflated) < len(p), sent[0].RSV == frame.RSV1, "%d bytes", len(p))
+		if len(deflated) == len(p) {
+			found++
+		}
+	}
+	require.NotZero(t, found)
+}
+
 // The first fragment decides for a message; control frames pass between.
 func TestDeflateFragments(t *testing.T) {
 	r := newDeflateRig(Deflate{})

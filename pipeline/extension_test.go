@@ -98,6 +98,33 @@ func TestAccept(t *testing.T) {
 	}
 }
 
+// RFC 9110 5.6.4: a separator inside a quoted string is none, and what is behind a backslash there
+// is what it is.
+func TestCutElement(t *testing.T) {
+	for list, want := range map[string][2]string{
+		`a, b`: {"a", " b"}, `"a", b`: {`"a"`, " b"}, `"ab", c`: {`"ab"`, " c"}, `"a,b", c`: {`"a,b"`, " c"},
+		`"a\"", b`: {`"a\""`, " b"}, `"a\\", b`: {`"a\\"`, " b"}, `a\, b`: {`a\`, " b"}, `\"a,b", c`: {`\"a,b"`, " c"},
+	} {
+		element, rest, more := cutElement(list, ',')
+		assert.Equal(t, want, [2]string{element, rest}, list)
+		assert.True(t, more, list)
+	}
+	for _, list := range []string{"", "a", `"a,b`, `"a\",b`, `"\`} {
+		element, rest, more := cutElement(list, ',')
+		assert.Equal(t, list, element)
+		assert.Empty(t, rest)
+		assert.False(t, more)
+	}
+}
+
+func TestUnquote(t *testing.T) {
+	for s, want := range map[string]string{
+		`""`: "", `"a"`: "a", `"a\b"`: "ab", `"\""`: `"`, `"\\"`: `\`, "": "", "a": "a", `"`: `"`, `"a`: `"a`, `a"`: `a"`, `"\"`: `"\"`, `"a"b"`: `"a"b"`,
+	} {
+		assert.Equal(t, want, unquote(s))
+	}
+}
+
 // RFC 7692 7.1: the client's view of the answer.
 func TestAgree(t *testing.T) {
 	small := Compression{ContextTakeover: true, WindowBits: 10, PeerWindowBits: 12}

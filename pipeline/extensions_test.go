@@ -104,9 +104,24 @@ func TestExtensionsAccept(t *testing.T) {
 			assert.Equal(t, strings.Contains(tt.want, deflateName), a.Deflate != nil)
 		})
 	}
+	a, err := Extensions{Compression: &keep}.Accept([]string{deflateName})
+	assert.NoError(t, err)
+	assert.Equal(t, []string{deflateName}, a.List, "without any of the program's own")
 	bad := Extension{Name: "bad", Accept: func(Params) (Params, Stage, bool) { return Params{{"a", "b c"}}, nil, true }}
-	_, err := Extensions{Own: []Extension{bad}}.Accept([]string{"bad"})
+	_, err = Extensions{Own: []Extension{bad}}.Accept([]string{"bad"})
 	assert.EqualError(t, err, `extension "bad; a=b c": names and values must be tokens`)
+}
+
+// RFC 9110 5.6.2: what is a token, byte by byte.
+func TestIsToken(t *testing.T) {
+	const all = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	for c := range 256 {
+		is := strings.Contains(all, string([]byte{byte(c)}))
+		assert.Equal(t, is, isToken(string([]byte{byte(c)})), "%q", c)
+		assert.Equal(t, is, isToken(string([]byte{'a', byte(c)})), "%q", c)
+	}
+	assert.False(t, isToken(""))
+	assert.True(t, isToken(all))
 }
 
 // RFC 6455 4.1, 9.1: the client's view of the answer.

@@ -140,6 +140,7 @@ func TestInflateSplits(t *testing.T) {
 // A piece that comes up without compressed bytes, or too few to inflate, still
 // tells the stages above that a message has begun.
 func TestInflateBegins(t *testing.T) {
+	outstanding := watchPools(t)
 	r := newDeflateRig(fresh)
 	f := messageOf(t, prose(1, 1000))
 	head := &frame.Frame{Header: f.Header}
@@ -151,6 +152,7 @@ func TestInflateBegins(t *testing.T) {
 	assert.Equal(t, frame.OpText, first.Opcode)
 	assert.False(t, first.Fin)
 	assert.Zero(t, first.RSV)
+	assert.Zero(t, outstanding.Load(), "nothing to inflate yet")
 	r.onUp(body)
 	assert.Len(t, r.up, 2)
 	assert.Equal(t, prose(1, 1000), r.got(t).Payload)
@@ -173,6 +175,19 @@ func TestInflateEagerly(t *testing.T) {
 		}
 	}
 	require.Equal(t, want, r.got(t).Payload)
+}
+
+// A piece that makes nothing brings nothing up.
+func TestInflateNoEmptyPieces(t *testing.T) {
+	r := newDeflateRig(fresh)
+	for _, piece := range pieces(messageOf(t, prose(1, 1000)), 1) {
+		r.onUp(piece)
+	}
+	require.Greater(t, len(r.up), 10)
+	for _, item := range r.up[1 : len(r.up)-1] {
+		require.NotEmpty(t, item.(*frame.Frame).Payload)
+	}
+	require.Equal(t, prose(1, 1000), r.got(t).Payload)
 }
 
 // What the sender flushed goes up with the piece that completed it.

@@ -207,6 +207,7 @@ func TestOutbox(t *testing.T) {
 		{"fragments wait like others", newest, "a- write -b -write-", "a- -b", "pressed, drained, pressed"},
 
 		{"without a limit", newest, "<nolimit> a b c d e f g write", "a b c d e f g", "pressed, drained"},
+		{"nor one of control frames", newest, "<nolimit> a <ping> <ping> <ping> <ping> <ping> b write", "a <ping> <ping> <ping> <ping> <ping> b", "pressed, drained"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newSlowWire(t, Outbox{Limit: 1 + 3*(frameCost+1), Policy: tt.policy})
@@ -227,6 +228,63 @@ func TestOutboxHighMark(t *testing.T) {
 	assert.Equal(t, []string{"pressed"}, w.told, "the wire is full again")
 	w.play("write")
 	assert.Equal(t, []string{"pressed", "drained"}, w.told)
+}
+
+// Without a limit there is a high mark all the same.
+func TestOutboxHighMarkAlone(t *testing.T) {
+	w := newSlowWire(t, Outbox{High: 10, Policy: DropOldest})
+	w.play("aaaa bbbb cccc dddd")
+	assert.Equal(t, "aaaa bbbb cccc", strings.Join(w.sent, " "))
+}
+
+// What is as long as the limit is not over it: control frames in all, and a message for which
+// others are dropped.
+func TestOutboxLimitIsWithin(t *testing.T) {
+	w := newSlowWire(t, Outbox{Limit: 3 * frameCost, Policy: DropNewest})
+	w.play("a <ping> <ping> <ping>")
+	assert.Equal(t, "a <ping> <ping> <ping>", strings.Join(w.sent, " "))
+	w.play("<ping>")
+	assert.Equal(t, "a <ping> <ping> <ping> <1008>", strings.Join(w.sent, " "))
+
+	w = newSlowWire(t, Outbox{Limit: 3 * frameCost, Policy: DropOldest})
+	w.play("a b")
+	w.waiting = 0 // written, and not said yet
+	long := strings.Repeat("x", 2*frameCost)
+	w.play(long + " write")
+	assert.Equal(t, "a "+long, strings.Join(w.sent, " "))
+	assert.Equal(t, Dropped{1, 1}, w.dropped)
+}
+
+// The handler hears Drained when nothing is kept back any more: what the wire says if it says so
+// then, else with what the wire has said before.
+func TestOutboxDrains(t *testing.T) {
+	for _, tt := range []struct {
+		then    []any
+		waiting int
+		drained any
+	}{
+		{[]any{&Drained{7}}, 7, &Drained{7}},
+		{[]any{&Drained{20}, &Written{}}, 7, &Drained{}},
+	} {
+		var up []any
+		waiting := 0
+		onUp, onDown := Outbox{High: 8}.Stage()(func(item any) { up = append(up, item) }, func(item any) {
+			if s, ok := item.(*Status); ok {
+				s.Waiting = waiting
+			}
+		})
+		onUp(&Backpressure{20})
+		waiting = 20
+		onDown(frame.Text("kept"))
+		for i, item := range tt.then {
+			if i == len(tt.then)-1 {
+				waiting = tt.waiting
+			}
+			onUp(item)
+		}
+		assert.Equal(t, []any{&Backpressure{20}}, up[:1])
+		assert.Equal(t, tt.drained, up[len(up)-1])
+	}
 }
 
 // The limit is of all that waits: a high mark beyond it does not let the wire have

@@ -60,6 +60,16 @@ func TestRateLimit(t *testing.T) {
 			assert.Equal(t, passed+5, l.passed, "but for control frames")
 		})
 	}
+	for name, message := range map[string][]*frame.Frame{"whole": {frame.Text("a")}, "in many frames": fragments(frame.OpText, make([]byte, 10), 10)} {
+		l := newLimited(RateLimit{Messages: 10}.Stage())
+		for n := range 21 {
+			require.Empty(t, l.down, "%s, %d", name, n)
+			for _, f := range message {
+				l.onUp(f)
+			}
+		}
+		require.Len(t, l.down, 1, name)
+	}
 	l := newLimited(RateLimit{}.Stage())
 	l.messages(10_000)
 	assert.Empty(t, l.down)

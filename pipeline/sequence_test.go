@@ -42,6 +42,7 @@ func TestSequence(t *testing.T) {
 		{"one may be long", CloseSlow, "a- " + strings.Repeat("b", 500) + " -c", "a- -c " + strings.Repeat("b", 500), "pressed, drained"},
 		{"without a limit", CloseSlow, "<nolimit> a- b c d e f -g", "a- -g b c d e f", "pressed, drained"},
 
+		{"one that is just at the high mark", CloseSlow, "a- <empty> -c", "a- -c ", ""},
 		{"a close does not wait", CloseSlow, "a- b <close> -c d", "a- <close> -c d", "pressed, dropped 1/1"},
 		{"nor does Leave", CloseSlow, "a- b <leave> -c", "a- <leave> -c", "pressed, dropped 1/1"},
 		{"what waits at the end is dropped", CloseSlow, "a- b c <closed>", "a-", "pressed, dropped 2/2, closed"},
@@ -53,6 +54,20 @@ func TestSequence(t *testing.T) {
 			assert.Equal(t, tt.sent, strings.Join(w.sent, " "))
 			assert.Equal(t, tt.told, strings.Join(w.told, ", "))
 		})
+	}
+}
+
+// Kept says what waits, and whether what it waits for is open.
+func TestSequenceKept(t *testing.T) {
+	w := newSlowWireUnder(t, 1<<20, Sequence{}.Stage())
+	for _, tt := range []struct {
+		script string
+		want   Kept
+	}{{"a", Kept{}}, {"a-", Kept{Open: true}}, {"b", Kept{frameCost + 1, true}}, {"cc", Kept{2*frameCost + 3, true}}, {"-d", Kept{}}} {
+		w.play(tt.script)
+		var k Kept
+		w.onDown(&k)
+		assert.Equal(t, tt.want, k, tt.script)
 	}
 }
 

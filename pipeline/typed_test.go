@@ -117,6 +117,23 @@ func TestPlain(t *testing.T) {
 	assert.Equal(t, "binary binary", r.next())
 }
 
+// BinaryFormat is what its two functions make of it, as binary messages.
+func TestBinaryFormat(t *testing.T) {
+	format := BinaryFormat(func(p []byte) (any, error) { return "value " + string(p), nil }, func(v any) ([]byte, error) {
+		if s, ok := v.(string); ok {
+			return []byte("encoded " + s), nil
+		}
+		return []byte("half"), errors.New("no string")
+	})
+	r := typedRig(t, terms{}, Typed{Format: format})
+	r.read(fromClient(frame.OpBinary, true, "in"))
+	assert.Equal(t, []any{"value in"}, r.ups)
+	r.down("out")
+	assert.Equal(t, "binary encoded out", r.next())
+	r.down(7)
+	assert.Equal(t, "close 1011 this side sent a value that does not encode", r.next())
+}
+
 // A format may leave what is not its own to others.
 func TestFormatPasses(t *testing.T) {
 	type command struct{}
