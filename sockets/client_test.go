@@ -75,10 +75,9 @@ func TestDialGivenUp(t *testing.T) {
 	h.mortal = true // some come too far
 	addr := w.websocket(&UpgradeServer{FrameHandler: h.pid})
 	mine := w.handler()
-	first := w.dial(addr) // the server holds all it needs when it has answered once
-	first.send("GET / HTTP/1.0\r\n\r\n")
-	io.ReadAll(first)
-	first.Close()
+	first, err := DialActor(t.Context(), w.system, w.url(addr), w.client(mine)) // with the first connection come the pollers, which stay
+	require.NoError(t, err)
+	w.ended(first)
 	before := w.count()
 	for i := range 100 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*10*time.Microsecond)
