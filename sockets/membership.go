@@ -56,3 +56,55 @@ func (m *membership) takes(size int) bool {
 	r.remove(m)
 	return false
 }
+
+// lock takes the lock of a room from which those are gone who have ended.
+func (r *LocalRoom) lock() {
+	r.mu.Lock()
+	r.reap()
+}
+
+// unlock gives it back. Who has ended meanwhile and could not wait for it is removed.
+func (r *LocalRoom) unlock() {
+	r.mu.Unlock()
+	r.tryReap()
+}
+
+// tryReap removes those who have ended, unless somebody else has the lock, who will.
+func (r *LocalRoom) tryReap() {
+	for r.departed.Load() != nil && r.mu.TryLock() {
+		r.reap()
+		r.mu.Unlock()
+	}
+}
+
+func (r *LocalRoom) reap() {
+	if r.departed.Load() == nil {
+		return
+	}
+	for m := r.departed.Swap(nil); m != nil; {
+		next := m.departed
+		m.departed = nil
+		r.remove(m)
+		m = next
+	}
+}
+
+func (r *LocalRoom) remove(m *membership) {
+	if m.index < 0 {
+		return
+	}
+	last := len(r.members) - 1
+	moved := r.members[last]
+	r.members[m.index], moved.index = moved, m.index
+	r.members[last] = nil
+	r.members = r.members[:last]
+	m.index = -1
+	r.stats.Left++
+	delete(r.byConn, m.Connection())
+	if cap(r.members) > 4*len(r.members)+64 {
+		r.members = append(make([]*membership, 0, 2*len(r.members)), r.members...)
+	}
+	if len(r.members) == 0 {
+		r.byConn = make(map[actors.Ref]*membership) // a map keeps its size
+	}
+}

@@ -47,7 +47,7 @@ type Member struct {
 // not take what it is sent delays nobody: its messages wait at its connection as far as the
 // options here say. Options of the connection, MaxOut for instance, bound it as well.
 type RoomOptions struct {
-	System *actor.ActorSystem // of the connections; nil: DefaultSystem
+	System *actor.ActorSystem // of the connections; nil: that of the first who joins, until nobody is there any more
 
 	MaxOut    int           // bytes that may wait for a member: 256 KiB. Each message counts with 64 bytes besides its own
 	SlowAfter time.Duration // for which more may wait, up to MaxBurst: 5 s; then the member is slow. Negative: it is at once
@@ -78,10 +78,10 @@ type RoomStats struct {
 // same order. A member costs about 200 bytes and no goroutine, a room without members nothing:
 // it need not be closed.
 type LocalRoom struct {
-	rt     *actors.Runtime
 	limits RoomOptions
 
 	mu       sync.Mutex
+	rt       *actors.Runtime // of all members; nil before the first
 	members  []*membership
 	byConn   map[actors.Ref]*membership
 	departed atomic.Pointer[membership] // whose connections have ended, latest first: whoever has the lock removes them
@@ -110,7 +110,9 @@ func NewRoom(o *RoomOptions) *LocalRoom {
 	l.MaxOut = or(l.MaxOut, defaultRoomMaxOut)
 	l.MaxBurst = or(l.MaxBurst, defaultRoomMaxBurst)
 	l.SlowAfter = or(l.SlowAfter, defaultSlowAfter)
-	r.rt = actors.RuntimeOf(orDefaultSystem(l.System))
+	if l.System != nil {
+		r.rt = actors.RuntimeOf(l.System)
+	}
 	if l.History > 0 {
 		r.history = make([]*frame.Frame, l.History)
 	}
@@ -124,12 +126,17 @@ func (r *LocalRoom) Join(conn *actor.PID, name string) error {
 }
 
 func (r *LocalRoom) join(conn *actor.PID, name string, after *uint64) (missed uint64, err error) {
-	ref, err := r.rt.Find(conn)
-	if err != nil {
-		return 0, fmt.Errorf("sockets: join: %w", err)
-	}
 	r.lock()
 	defer r.unlock()
+	if r.limits.System == nil && len(r.members) == 0 {
+		r.rt = actors.RuntimeOf(systemOf(conn))
+	}
+	ref, err := r.rt.Find(conn)
+	if errors.Is(err, actors.ErrNoConnection) {
+		return 0, fmt.Errorf("sockets: join: %w, which is RoomOptions.System or that of the members", err)
+	} else if err != nil {
+		return 0, fmt.Errorf("sockets: join: %w", err)
+	}
 	m := r.byConn[ref]
 	if m != nil {
 		m.name = name
@@ -152,16 +159,24 @@ func (r *LocalRoom) join(conn *actor.PID, name string, after *uint64) (missed ui
 
 // Leave is Room's.
 func (r *LocalRoom) Leave(conn *actor.PID) {
-	ref, err := r.rt.Find(conn)
-	if err != nil {
-		return // it has ended, and left
-	}
 	r.lock()
 	defer r.unlock()
-	if m := r.byConn[ref]; m != nil {
+	if m := r.memberOf(conn); m != nil {
 		r.remove(m)
 		m.Unsubscribe()
 	}
+}
+
+// memberOf is the membership of conn; nil if it is not a member. The lock must be held.
+func (r *LocalRoom) memberOf(conn *actor.PID) *membership {
+	if len(r.members) == 0 {
+		return nil
+	}
+	ref, err := r.rt.Find(conn)
+	if err != nil {
+		return nil // it has ended, and left
+	}
+	return r.byConn[ref]
 }
 
 // Len is Room's.
@@ -206,13 +221,11 @@ func (r *LocalRoom) send(but *actor.PID, f *frame.Frame) error {
 	case !f.Fin || f.Opcode != frame.OpText && f.Opcode != frame.OpBinary || f.HandedOver():
 		return ErrNoMessage
 	}
-	var omitted *membership
 	r.lock()
 	defer r.unlock()
+	omitted := (*membership)(nil)
 	if but != nil {
-		if ref, err := r.rt.Find(but); err == nil { // else it has ended
-			omitted = r.byConn[ref]
-		}
+		omitted = r.memberOf(but)
 	}
 	r.stats.Sent++
 	if r.limits.Number != nil {
@@ -231,55 +244,3 @@ func (r *LocalRoom) send(but *actor.PID, f *frame.Frame) error {
 }
 
 func cost(f *frame.Frame) int { return messageCost + len(f.Payload) }
-
-// lock takes the lock of a room from which those are gone who have ended.
-func (r *LocalRoom) lock() {
-	r.mu.Lock()
-	r.reap()
-}
-
-// unlock gives it back. Who has ended meanwhile and could not wait for it is removed.
-func (r *LocalRoom) unlock() {
-	r.mu.Unlock()
-	r.tryReap()
-}
-
-// tryReap removes those who have ended, unless somebody else has the lock, who will.
-func (r *LocalRoom) tryReap() {
-	for r.departed.Load() != nil && r.mu.TryLock() {
-		r.reap()
-		r.mu.Unlock()
-	}
-}
-
-func (r *LocalRoom) reap() {
-	if r.departed.Load() == nil {
-		return
-	}
-	for m := r.departed.Swap(nil); m != nil; {
-		next := m.departed
-		m.departed = nil
-		r.remove(m)
-		m = next
-	}
-}
-
-func (r *LocalRoom) remove(m *membership) {
-	if m.index < 0 {
-		return
-	}
-	last := len(r.members) - 1
-	moved := r.members[last]
-	r.members[m.index], moved.index = moved, m.index
-	r.members[last] = nil
-	r.members = r.members[:last]
-	m.index = -1
-	r.stats.Left++
-	delete(r.byConn, m.Connection())
-	if cap(r.members) > 4*len(r.members)+64 {
-		r.members = append(make([]*membership, 0, 2*len(r.members)), r.members...)
-	}
-	if len(r.members) == 0 {
-		r.byConn = make(map[actors.Ref]*membership) // a map keeps its size
-	}
-}

@@ -1,6 +1,8 @@
 package sockets_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -154,4 +156,33 @@ func TestRoomHistory(t *testing.T) {
 			p.Close(frame.Normal, "")
 		}
 	})
+}
+
+// A room that names no system is of whichever has its members, one after the other: that of a
+// program, or that of a test.
+func TestRoomOfNoSystem(t *testing.T) {
+	room := sockets.NewRoom(nil)
+	joins := make(chan error, 3)
+	join := sockets.Session(func(ctx context.Context, c *sockets.Conn) error {
+		err := room.Join(c.PID(), "")
+		joins <- err
+		if err == nil {
+			_, err = c.Receive(ctx)
+		}
+		return err
+	})
+	for range 2 {
+		synctest.Test(t, func(t *testing.T) {
+			server := sockettest.NewServer(t, join)
+			a, b := server.Connect("/"), server.Connect("/")
+			require.NoError(t, errors.Join(<-joins, <-joins))
+			require.NoError(t, room.Send(frame.Text("hello")))
+			a.ExpectText("hello")
+			b.ExpectText("hello")
+			stranger := sockettest.NewServer(t, join).Connect("/") // of another system, while there are members
+			assert.ErrorContains(t, <-joins, "RoomOptions.System")
+			stranger.ExpectClose(frame.InternalError)
+		})
+		require.Zero(t, room.Len())
+	}
 }

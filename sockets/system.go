@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
+	"weak"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/asynkron/protoactor-go/extensions"
@@ -71,6 +73,7 @@ type address string
 var (
 	addressID = extensions.NextExtensionID()
 	systems   atomic.Int64
+	local     sync.Map // of address: a weak.Pointer to the system that has it; whose actor a PID is
 )
 
 // ExtensionID makes address an extension of its actor system.
@@ -79,6 +82,8 @@ func (address) ExtensionID() extensions.ExtensionID { return addressID }
 func setAddress(system *actor.ActorSystem) {
 	own := address(fmt.Sprint("local-", systems.Add(1)))
 	system.Extensions.Register(own)
+	local.Store(own, weak.Make(system))
+	runtime.AddCleanup(system, func(own address) { local.Delete(own) }, own)
 	registry := system.ProcessRegistry
 	registry.Address = string(own)
 	registry.RegisterAddressResolver(func(pid *actor.PID) (actor.Process, bool) { // once the system has another
@@ -99,6 +104,17 @@ func isLocal(system *actor.ActorSystem, pid *actor.PID) bool {
 		before = "nonhost"
 	}
 	return pid.Address == system.Address() || pid.Address == string(before)
+}
+
+// systemOf is the actor system that pid is of, if NewSystem made it and it had no address in a
+// network when pid was made; else the default one.
+func systemOf(pid *actor.PID) *actor.ActorSystem {
+	if p, ok := local.Load(address(pid.GetAddress())); ok {
+		if system := p.(weak.Pointer[actor.ActorSystem]).Value(); system != nil {
+			return system
+		}
+	}
+	return DefaultSystem()
 }
 
 // Quiet is a logger factory for actor.WithLoggerFactory that makes an actor
