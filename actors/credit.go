@@ -2,6 +2,7 @@ package actors
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -11,6 +12,10 @@ import (
 // ErrNoCredit is in Closed when the frame handler has worked through nothing of what it
 // has for Limits.CreditTimeout.
 var ErrNoCredit = errors.New("frame handler gives no credit: it hangs, or its mailbox, a middleware or a router loses *actor.Touch")
+
+// ErrUnreceived is in Closed when the peer has ended, what it sent before was not received, and
+// nothing of what a Receiver has was worked through for Limits.CreditTimeout.
+var ErrUnreceived = errors.New("the peer has ended, and nobody has received what it sent before")
 
 // credit counts what the handler was given and has not worked through. Any proto.actor
 // actor, here or on another node, answers a Touch by itself when it has worked through
@@ -92,7 +97,7 @@ type creditCheck struct{}
 // watchCredit has the handler looked after as long as it owes something: twice in the time
 // that it has.
 func (s *stream) watchCredit() {
-	if s.owes() && !s.creditWatched && s.limits.CreditTimeout > 0 && s.top.impatient() {
+	if s.owes() && !s.creditWatched && s.limits.CreditTimeout > 0 && (s.top.impatient() || s.endKnown()) {
 		s.creditWatched = true
 		s.after(s.limits.CreditTimeout/2, &creditCheck{})
 	}
@@ -109,10 +114,35 @@ func (s *stream) checkCredit() {
 	case c.frames > 0 && len(c.marks) == 0:
 		s.touch(nil)
 	case s.limits.CreditTimeout > 0 && s.rt.now()-c.since >= s.limits.CreditTimeout && !s.atWork():
-		s.pipeline.Up(&pipeline.HandlerGone{Err: ErrNoCredit})
+		if s.top.impatient() {
+			s.pipeline.Up(&pipeline.HandlerGone{Err: ErrNoCredit})
+		} else {
+			s.abort(unreceived(s.failed()))
+		}
 		return
 	}
 	s.watchCredit()
+}
+
+// endKnown reports whether the peer has ended, or cannot be reached: what it sent before may be
+// unread.
+func (s *stream) endKnown() bool { return s.endSeen || s.failed() != nil }
+
+// endBehindPause begins the time that a Receiver has for what the peer sent before its end. As
+// long as the peer lives it has any time: who receives nothing only sends, perhaps. Afterwards
+// nobody would ever tell it of the end.
+func (s *stream) endBehindPause() {
+	if !s.creditWatched {
+		s.credit.since = s.rt.now()
+		s.watchCredit()
+	}
+}
+
+func unreceived(failed error) error {
+	if failed == nil {
+		return ErrUnreceived
+	}
+	return fmt.Errorf("%w: %w", ErrUnreceived, failed)
 }
 
 // owes reports whether the handler has something that it has not worked through: items, or

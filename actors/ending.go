@@ -122,7 +122,11 @@ func (s *stream) readTheRest() {
 		s.abort(s.failed())
 		return
 	}
-	if s.read(); s.cut || s.paused {
+	if s.read(); s.cut {
+		return
+	}
+	if s.paused {
+		s.endBehindPause()
 		return
 	}
 	if !s.transport.HasUnread() {

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -57,6 +58,7 @@ type Handle struct {
 	wanted    atomic.Bool  // somebody waits for space
 	mu        sync.Mutex
 	space     chan struct{} // closed when there is space; nil: nobody waits
+	failed    *error        // of the socket, which takes nothing any more; nil: none
 }
 
 // workedThrough tells the connection that a mark was passed. It is a message, so that it
@@ -112,6 +114,16 @@ func (h *Handle) Reserve(size int) bool {
 	return true
 }
 
+// Failed is why the socket takes nothing any more, nil if it does.
+func (h *Handle) Failed() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.failed == nil {
+		return nil
+	}
+	return *h.failed
+}
+
 // Space returns a channel that is closed when there is space again. Reserve must be tried
 // after the call, and before it is waited for.
 func (h *Handle) Space() <-chan struct{} {
@@ -146,6 +158,11 @@ func newLocal(s *stream, r Receiver) *local {
 
 // limited is told what the limits are by now. Who waits for space looks again.
 func (l *local) limited(m *Limits) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failed != nil {
+		return
+	}
 	high, low := defaultHigh, defaultLow
 	if m.High > 0 {
 		high, low = m.High, m.Low
@@ -183,14 +200,24 @@ func (l *local) outputLeft(waiting int) {
 		return // another turn follows
 	}
 	if int64(waiting) <= l.low.Load() && l.wanted.Load() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		l.wake()
 	}
 }
 
-// wake has those who wait for space look again.
-func (l *local) wake() {
+// fail is told that the socket takes nothing any more: there is no space, and who waits for some
+// is to know. The end of the connection may come much later, behind input that is not received.
+func (l *local) fail(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.failed = &err
+	l.high.Store(math.MinInt64)
+	l.wake()
+}
+
+// wake has those who wait for space look again. The lock must be held.
+func (l *local) wake() {
 	l.wanted.Store(false)
 	if l.space != nil {
 		close(l.space)

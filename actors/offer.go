@@ -79,6 +79,10 @@ func (s *stream) takeOffers() (some bool) {
 	if high <= 0 {
 		high = defaultHigh
 	}
+	if s.failed() != nil {
+		s.refuseOffers()
+		return false
+	}
 	q := s.out.offers
 	for i := 0; i < len(q.waiting); {
 		o := q.waiting[i]

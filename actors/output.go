@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"net"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -278,6 +279,17 @@ func (s *stream) writeFailed(err error) {
 	s.out.free()
 	s.out.blocked, s.out.halfClosed = false, true
 	s.faultsOf().write = err // the turn's end sees to it: this may be the middle of a read
+	if l, ok := s.top.(*local); ok {
+		l.fail(err)
+	}
+}
+
+// unwritable is net.ErrClosed if nothing is written any more.
+func (s *stream) unwritable() error {
+	if s.failed() == nil {
+		return nil
+	}
+	return net.ErrClosed
 }
 
 // answerFlushes answers those who wait for a Flush.

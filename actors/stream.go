@@ -215,6 +215,14 @@ func (s *stream) signalled(bits uint32) {
 	case bits&transport.Readable != 0:
 		s.read()
 	}
+	if bits&transport.Ended != 0 && s.paused {
+		if bits&transport.Broken != 0 && s.failed() == nil {
+			if err := s.transport.Failure(); err != nil {
+				s.writeFailed(err)
+			}
+		}
+		s.endBehindPause()
+	}
 	if bits&transport.Writable != 0 && s.out.blocked {
 		s.flush()
 	}
@@ -235,7 +243,7 @@ func (s *stream) burstEnded() {
 		}
 	}
 	if s.out.waiting() == 0 && !s.out.blocked {
-		s.answerFlushes(nil)
+		s.answerFlushes(s.unwritable())
 	}
 	s.watch().burst()
 	if l, ok := s.top.(*local); s.pipeline != nil && (ok || s.subscriptions != nil) {

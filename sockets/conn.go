@@ -116,6 +116,12 @@ func (c *Conn) Context() context.Context { return c.upgraded.Request.Context() }
 func (c *Conn) PID() *actor.PID { return c.handle.PID() }
 
 // Done is closed when the connection has ended. What was received before may still be read.
+//
+// A Close stands behind the messages before it. It is answered when they have been received and
+// one more was asked for, which says that they were worked through, or else after
+// Options.CloseTimeout. One that stands behind more than CreditFrames or CreditBytes which nobody
+// receives is not read: then the connection ends when the peer has, CreditTimeout later. So who
+// waits for Done, or for the end of Context, and does not receive calls Discard first.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
 // Closed returns how the connection has ended, nil while it has not.

@@ -16,7 +16,9 @@ import (
 
 // Send sends a message, or a piece of one, and waits for room first: it returns when the
 // connection has taken f, which is before f is on the wire (see Flush). It keeps f, which
-// nobody may change any more; one frame may be sent to any number of connections.
+// nobody may change any more; one frame may be sent to any number of connections. When the
+// socket has failed it returns a *[CloseError] with frame.Abnormal, also where what the peer
+// sent before has not been received, and the connection has not ended yet.
 func (c *Conn) Send(ctx context.Context, f *frame.Frame) error {
 	if f == nil {
 		return ErrNilFrame
@@ -72,6 +74,9 @@ func (c *Conn) reserve(ctx context.Context, size int) error {
 	if c.handle.Reserve(size) {
 		return nil
 	}
+	if err := c.broken(); err != nil {
+		return err
+	}
 	if c.terms.WhenUnsent == Fail {
 		c.handle.Post(ErrUnsent)
 		return ErrUnsent
@@ -80,6 +85,9 @@ func (c *Conn) reserve(ctx context.Context, size int) error {
 		space := c.handle.Space()
 		if c.handle.Reserve(size) {
 			return nil
+		}
+		if err := c.broken(); err != nil {
+			return err
 		}
 		select {
 		case <-space:
@@ -92,6 +100,15 @@ func (c *Conn) reserve(ctx context.Context, size int) error {
 			return c.closeError()
 		}
 	}
+}
+
+// broken is why nothing can be sent any more, though the connection has not ended yet: what the
+// peer sent before may still be received. It is nil if something can.
+func (c *Conn) broken() error {
+	if err := c.handle.Failed(); err != nil {
+		return &CloseError{Closed{Code: frame.Abnormal, Err: err}}
+	}
+	return nil
 }
 
 // writerOpen reports whether a Writer is.
@@ -139,6 +156,9 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	if ctx == nil {
 		return 0, ErrNilContext
 	}
+	if err := c.broken(); err != nil && c.Closed() == nil {
+		return 0, err
+	}
 	payload := binary.BigEndian.AppendUint64(nil, rand.Uint64())
 	reply := make(chan time.Duration, 1)
 	c.mu.Lock()
@@ -173,6 +193,9 @@ func (c *Conn) Flush(ctx context.Context) error {
 	case err := <-flushed:
 		if err == nil {
 			return nil
+		}
+		if err := c.broken(); err != nil && c.Closed() == nil {
+			return err
 		}
 		<-c.done
 	case <-c.done:
@@ -232,6 +255,9 @@ func (c *Conn) offer(ctx context.Context, o *actors.Offer) error {
 	}
 	err := o.Wait(ctx)
 	if err == net.ErrClosed {
+		if err := c.broken(); err != nil && c.Closed() == nil {
+			return err
+		}
 		<-c.done
 		return c.closeError()
 	}

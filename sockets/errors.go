@@ -16,6 +16,8 @@ var (
 	ErrCut = pipeline.ErrCut
 	// ErrNoCredit: the frame handler worked through nothing in Options.CreditTimeout.
 	ErrNoCredit = actors.ErrNoCredit
+	// ErrUnreceived: the peer has ended behind more than CreditFrames or CreditBytes that a Conn did not receive, and nothing was received in Options.CreditTimeout.
+	ErrUnreceived = actors.ErrUnreceived
 	// ErrHandlerStopped: the frame handler has stopped.
 	ErrHandlerStopped = actors.ErrHandlerStopped
 	// ErrHandlerPanicked: the frame handler has panicked, and was spawned for the connection, or restarted too often.
