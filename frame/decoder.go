@@ -52,14 +52,11 @@ func (d *Decoder) Next(p []byte, f *Frame) (n int, ok bool, err *Error) {
 		}
 		p = p[n:]
 	}
-	take := p
-	if int64(len(take)) > d.left {
-		take = take[:d.left]
-	}
+	take := p[:min(int64(len(p)), d.left)]
 	if d.cur.Opcode.Control() {
 		return d.controlFrame(n, take, f)
 	}
-	if len(take) == 0 && d.left > 0 && d.started {
+	if len(take) == 0 && d.started {
 		return n, false, nil
 	}
 	f.ascii = d.unmask(take)

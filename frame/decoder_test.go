@@ -193,6 +193,18 @@ func TestFramesBeforeAViolationCount(t *testing.T) {
 	assert.Equal(t, []piece{{Header{Fin: true, Opcode: OpText, Length: 1}, "a"}, {Header{Fin: true, Opcode: OpPing}, ""}}, got)
 }
 
+// Fragments without a limit are counted, and the count never turns over into none.
+func TestFragmentsWithoutEnd(t *testing.T) {
+	d := Decoder{FromServer: true, message: true, fragments: math.MaxInt32 - 1}
+	var f Frame
+	for range 3 {
+		_, ok, err := d.Next([]byte{0x00, 0x00}, &f)
+		require.Nil(t, err)
+		require.True(t, ok)
+		assert.EqualValues(t, math.MaxInt32, d.fragments)
+	}
+}
+
 // What the network chopped looks like fragments; the header alone is the first,
 // and only it has the opcode and the bits.
 func TestDataFrameInPieces(t *testing.T) {

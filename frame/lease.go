@@ -23,7 +23,7 @@ var leases [4 * bits.UintSize]sync.Pool
 func class(size int) (k, capacity int) {
 	shift := bits.Len(uint(size-1)) - 3
 	quarter := (size - 1) >> shift // 4 to 7
-	return 4*shift + quarter - 4, (quarter + 1) << shift
+	return 4*shift + quarter, (quarter + 1) << shift
 }
 
 func newLease(size int) *lease {
