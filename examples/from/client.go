@@ -44,4 +44,15 @@ var connected = &sockets.Callbacks{
 	},
 }
 
+// broadcast sends what one says to all others, and knows who is open:
+//
+//	wss.clients.forEach(client => { if (client !== ws && client.readyState === WebSocket.OPEN) client.send(data, { binary: isBinary }) })
+func broadcast() *sockets.Callbacks {
+	clients := sockets.NewRoom(nil)
+	return &sockets.Callbacks{
+		OnOpen:    func(c *sockets.Conn) { clients.Join(c.PID(), "") },
+		OnMessage: func(c *sockets.Conn, m *frame.Frame) { clients.SendExcept(c.PID(), m) },
+	}
+}
+
 // end README node

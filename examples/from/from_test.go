@@ -32,15 +32,26 @@ func TestEchoes(t *testing.T) {
 
 func TestHub(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		system := sockets.NewSystem()
-		h := &hub{sockets.NewRoom(&sockets.RoomOptions{System: system})}
-		server := sockettest.Serve(t, &sockets.Server{System: system, Server: http.Server{Handler: http.HandlerFunc(h.serveWs)}})
+		server := sockettest.NewServer(t, http.HandlerFunc(newHub().serveWs))
 		a, b := server.Connect("/"), server.Connect("/")
+		synctest.Wait() // until both have joined
 		a.SendText("hello")
 		a.ExpectText("hello")
 		b.ExpectText("hello")
 		a.Close(frame.GoingAway, "")
 		b.Close(frame.GoingAway, "")
+	})
+}
+
+func TestBroadcast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := sockettest.NewServer(t, broadcast())
+		a, b := server.Connect("/"), server.Connect("/")
+		synctest.Wait()
+		a.SendText("hello")
+		b.ExpectText("hello")
+		b.SendBinary([]byte{1})
+		a.ExpectBinary([]byte{1}) // and not its own
 	})
 }
 

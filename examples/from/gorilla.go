@@ -14,6 +14,8 @@ import (
 // hub is gorilla's chat example: Hub, its three channels, readPump and writePump.
 type hub struct{ room *sockets.LocalRoom }
 
+func newHub() *hub { return &hub{sockets.NewRoom(nil)} } // and no go hub.run()
+
 func (h *hub) serveWs(w http.ResponseWriter, r *http.Request) {
 	c, err := sockets.Accept(w, r, nil) // upgrader.Upgrade
 	if err != nil {
@@ -26,8 +28,8 @@ func (h *hub) serveWs(w http.ResponseWriter, r *http.Request) {
 	for {
 		m, err := c.Receive(r.Context()) // conn.ReadMessage
 		if err != nil {
-			if sockets.CloseCode(err) != frame.GoingAway { // websocket.IsUnexpectedCloseError
-				log.Print(err)
+			if code := sockets.CloseCode(err); code != frame.GoingAway && code != frame.Abnormal {
+				log.Print(err) // websocket.IsUnexpectedCloseError
 			}
 			return
 		}
