@@ -28,7 +28,7 @@ func (r *room) Receive(ctx actor.Context) {
 	}
 }
 
-func serve(addr string) error {
+func server(addr string) *sockets.Server {
 	system := sockets.NewSystem()
 	chat := system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor {
 		return &room{members: map[string]*actor.PID{}}
@@ -38,12 +38,11 @@ func serve(addr string) error {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "open a WebSocket at /chat") })
 	mux.Handle("/chat", &sockets.Handler{System: system, FrameHandler: chat})
 
-	server := &sockets.Server{System: system, Server: http.Server{Addr: addr, Handler: mux}}
-	return server.ListenAndServe()
+	return &sockets.Server{System: system, Server: http.Server{Addr: addr, Handler: mux}} // ListenAndServe
 }
 
 // end README dropin
 
 func main() {
-	log.Fatal(serve(":8080"))
+	log.Fatal(server(":8080").ListenAndServe())
 }

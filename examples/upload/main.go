@@ -37,6 +37,9 @@ var options = &sockets.Options{StreamOver: 64 << 10, MaxMessage: -1, MaxFrame: -
 func main() {
 	addr := flag.String("addr", ":8080", "where to listen")
 	flag.Parse()
-	http.Handle("/", &sockets.Handler{Spawn: actor.PropsFromFunc(uploads), Options: options})
-	log.Fatal((&sockets.Server{Server: http.Server{Addr: *addr}}).ListenAndServe())
+	log.Fatal((&sockets.Server{Server: http.Server{Addr: *addr, Handler: handler()}}).ListenAndServe())
+}
+
+func handler() http.Handler {
+	return &sockets.Handler{Spawn: actor.PropsFromFunc(uploads), Options: options}
 }
