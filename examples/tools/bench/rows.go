@@ -16,6 +16,7 @@ const (
 	rooming      kind = "room" // a broadcast to which all contribute
 	upgrading    kind = "upgrades"
 	requesting   kind = "http"
+	asking       kind = "http-actor"
 	idling       kind = "idle"
 )
 
@@ -56,6 +57,7 @@ func rows() []row {
 		{ID: "upgrades", Title: "Upgrades, 64 at a time", Kind: upgrading, Conns: 64},
 		{ID: "http", Title: "Plain HTTP requests, 100 connections", Kind: requesting, Conns: 100, InFlight: 1},
 		{ID: "idleh2", Title: "Idle memory over HTTP/2, 9,000 streams of 90 connections", Kind: idling, Conns: 9000, InFlight: 1, Size: 64, Streams: 100},
+		{ID: "http-actor", Title: "Plain HTTP requests that an actor answers, 100 connections", Kind: asking, Conns: 100, InFlight: 1},
 		{ID: "idle", Title: "Idle memory, 9,000 connections", Kind: idling, Conns: 9000, InFlight: 1, Size: 64},
 	}
 }
@@ -66,10 +68,8 @@ func (r row) needs() []string {
 	switch r.Kind {
 	case broadcasting:
 		need = []string{"broadcast"}
-	case rooming:
-		need = []string{"room"}
-	case requesting:
-		need = []string{"http"}
+	case rooming, requesting, asking:
+		need = []string{string(r.Kind)}
 	}
 	if r.TLS {
 		need = append(need, "tls")
@@ -94,7 +94,7 @@ func (r row) path() string {
 	switch r.Kind {
 	case broadcasting, rooming:
 		return "/broadcast"
-	case requesting:
+	case requesting, asking:
 		return "/plain"
 	default:
 		return "/"
@@ -117,7 +117,7 @@ func (r row) headline() headline {
 		return headline{unit: "deliveries/s", value: sample.rate, formatted: thousands}
 	case upgrading:
 		return headline{unit: "upgrades/s", value: sample.rate, formatted: thousands}
-	case requesting:
+	case requesting, asking:
 		return headline{unit: "requests/s", value: sample.rate, formatted: thousands}
 	case idling:
 		return headline{unit: "resident bytes per connection", value: func(s sample) float64 { return s.RSS }, lessWins: true, formatted: bytesOf}

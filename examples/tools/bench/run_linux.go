@@ -132,7 +132,7 @@ func drive(ctx context.Context, r row, target load.Target, window load.Window, m
 		return load.Broadcast{Target: target, Message: message, Conns: r.Conns, Slow: r.Slow, TakeTurn: true, InFlight: r.InFlight, Window: window}.Run(ctx)
 	case upgrading:
 		return load.Upgrades{Target: target, Concurrent: r.Conns, Window: window}.Run(ctx)
-	case requesting:
+	case requesting, asking:
 		return load.Plain{Target: target, Conns: r.Conns, Window: window}.Run(ctx)
 	default:
 		return load.Echo{Target: target, Message: message, Conns: r.Conns, InFlight: r.InFlight, Window: window}.Run(ctx)

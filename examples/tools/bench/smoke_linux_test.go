@@ -25,6 +25,7 @@ var smallRows = []row{
 	{ID: "http", Kind: requesting, Conns: 4, InFlight: 1},
 	{ID: "http2", Kind: echoing, Conns: 12, InFlight: 3, Size: 300, Streams: 4},
 	{ID: "idleh2", Kind: idling, Conns: 20, InFlight: 1, Size: 64, Streams: 5},
+	{ID: "http-actor", Kind: asking, Conns: 4, InFlight: 1},
 	{ID: "idle", Kind: idling, Conns: 20, InFlight: 1, Size: 64},
 }
 

@@ -23,7 +23,7 @@ type contender struct {
 	About string   `json:"about"` // how it is set up
 	Room  string   `json:"room"`  // whether a slow member stalls everyone on /broadcast, and how its messages are sent
 	UTF8  string   `json:"utf8"`  // who checks text, or that nobody does
-	Rows  []string `json:"rows"`  // the kinds of load that it takes: echo, deflate, tls, broadcast, http, http2
+	Rows  []string `json:"rows"`  // the kinds of load that it takes: echo, deflate, tls, broadcast, http, http2, http-actor
 
 	serve func(net.Listener, setup) error
 }

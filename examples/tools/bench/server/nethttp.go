@@ -9,7 +9,7 @@ import (
 
 func httpContenders() []contender {
 	return []contender{{
-		Name: "nethttp", Kind: "peer", About: "net/http, nothing else", Room: "-", UTF8: "-", Rows: []string{"http"},
+		Name: "nethttp", Kind: "peer", About: "net/http, nothing else", Room: "-", UTF8: "-", Rows: []string{"http", "http-actor"},
 		serve: func(ln net.Listener, s setup) error { return serveHTTP(ln, s, plainMux()) },
 	}}
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
@@ -38,6 +40,14 @@ func spindriftContenders() []contender {
 			Name: "spindrift-hub", Kind: "ours", About: "a room by hand: one handler actor for all connections, which sends each message to every connection's",
 			Room: "no: output is queued for each member", UTF8: "on", Rows: []string{"broadcast", "room"},
 			serve: func(ln net.Listener, s setup) error { return serveSpindrift(ln, s, spindriftSetup{hub: true}) },
+		},
+		{
+			Name: "spindrift-listener", Kind: "ours", About: "actor mode: one listener actor, on the connections' dispatcher, is sent all requests", Room: "-", UTF8: "-",
+			Rows: []string{"http-actor"}, serve: func(ln net.Listener, s setup) error { return serveListener(ln, s, true) },
+		},
+		{
+			Name: "spindrift-listener-own", Kind: "ours", About: "the same with the listener on proto.actor's own dispatcher", Room: "-", UTF8: "-",
+			Rows: []string{"http-actor"}, serve: func(ln net.Listener, s setup) error { return serveListener(ln, s, false) },
 		},
 	}
 }
@@ -91,6 +101,28 @@ func serveSpindrift(ln net.Listener, s setup, how spindriftSetup) error {
 		return server.ServeTLS(ln, "", "")
 	}
 	return server.Serve(ln)
+}
+
+// serveListener has a listener actor answer every request.
+func serveListener(ln net.Listener, s setup, dispatched bool) error {
+	system := sockets.NewSystem()
+	props := actor.PropsFromFunc(answerPlain)
+	if dispatched {
+		props.Configure(sockets.Dispatcher(system))
+	}
+	server := &sockets.Server{System: system, Listener: system.Root.Spawn(props), Server: http.Server{TLSConfig: s.tls}}
+	if s.tls != nil {
+		return server.ServeTLS(ln, "", "")
+	}
+	return server.Serve(ln)
+}
+
+func answerPlain(ctx actor.Context) {
+	if _, ok := ctx.Message().(*http.Request); ok {
+		ctx.Respond(&http.Response{
+			Header: http.Header{"Content-Type": {"text/plain"}}, ContentLength: int64(len(hello)), Body: io.NopCloser(strings.NewReader(hello)),
+		})
+	}
 }
 
 func echoConn(ctx context.Context, c *sockets.Conn) error {
