@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -97,35 +97,30 @@ func TestAdmissionConcurrently(t *testing.T) {
 	require.Empty(t, g.admitted.byIP)
 }
 
-// tooLate is an upgrade that has its plan ready when nobody waits for it any more.
-type tooLate struct{ plan *Plan }
-
-func (u tooLate) Upgrade(*Exchange) (*Plan, *http.Response) { return u.plan, nil }
-
-// A plan that comes to nothing gives its ticket back: given up in the meantime,
-// or not to be hijacked.
+// A plan that comes to nothing, because the connection cannot be hijacked, gives its ticket back:
+// also where a listener was asked, and an actor has taken the place of the exchange.
 func TestPlanIsAborted(t *testing.T) {
-	for _, givenUp := range []bool{true, false} {
+	for _, asked := range []bool{true, false} {
 		w := newWorld(t, onPoller)
 		g, back := new(Group), make(chan struct{})
 		leave, ok := g.Admit(netip.MustParseAddr("10.0.0.1"), 1, 1)
 		require.True(t, ok)
 		plan := w.plan(w.handler())
 		plan.Life = onSettled(func() { leave(); close(back) })
-		ex := &Exchange{
-			Request: httptest.NewRequest("GET", "/", nil),
-			Writer:  httptest.NewRecorder(), // has no Hijack
-			Decided: tooLate{plan},
-			last:    true,
-			done:    make(chan struct{}),
+		u := upgrader(func(*Exchange) (*Plan, *http.Response) { return plan, nil })
+		ex := &Exchange{Decided: u}
+		var sender *actor.PID
+		if asked {
+			ex = &Exchange{Listener: w.listener(func(ctx actor.Context, _ *http.Request) {
+				sender = ctx.Sender()
+				ctx.Respond(u)
+			})}
 		}
-		if givenUp {
-			require.True(t, ex.claim())
-		}
-		conn := w.rt.Spawn()
-		w.system.Root.Send(conn, ex)
+		require.Equal(t, 500, w.exchange(newDesk(), t.Context(), ex).StatusCode)
 		await(t, back, "the ticket")
 		assert.Zero(t, g.admitted.total)
-		w.eventually(func() bool { _, alive := w.system.ProcessRegistry.GetLocal(conn.Id); return !alive })
+		if asked {
+			w.gone(sender)
+		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// conn is the connection actor. What it is at the moment, one end of HTTP or
+// conn is the connection actor. What it is at the moment, a client of HTTP or
 // the driver of a pipeline, is its side; an upgrade replaces the side within one
 // turn.
 type conn struct {
@@ -18,15 +18,7 @@ type conn struct {
 	rt      *Runtime
 	ctx     actor.Context // the actor's own; signals are turns too and bring none
 	side    side
-	origin  *origin // of a server's connection, once it is upgraded; nil: see from
-}
-
-// from is where the connection came from, for the log.
-func (c *conn) from() *origin {
-	if s, ok := c.side.(*server); ok && s.exchange != nil {
-		return s.exchange.origin()
-	}
-	return c.origin
+	origin  *origin // of a server's connection, for the log; nil: it is none
 }
 
 // side is what a connection does with its messages and signals.
@@ -45,9 +37,6 @@ func (c *conn) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		c.ctx = ctx
-		if c.side == nil {
-			c.side = &server{conn: c}
-		}
 	case *actor.Stopping:
 		c.side.stop()
 	case *actor.Stopped: // nobody finds us any more
@@ -95,7 +84,7 @@ func (c *conn) BurstEnded() {
 
 func (c *conn) rescue() {
 	if reason := recover(); reason != nil {
-		c.from().panicked("connection panicked", reason)
+		c.origin.panicked("connection panicked", reason)
 		c.watched().panicked(reason)
 		c.side.crashed(fmt.Errorf("panic: %v", reason))
 	}
@@ -110,7 +99,7 @@ func (c *conn) tell(to *actor.PID, message any) {
 	c.ctx.Request(to, message)
 }
 
-// gone is the side of a connection that has ended, until the actor has.
+// gone is the side of a connection that has ended, until the actor has, or that has not begun.
 type gone struct{ *conn }
 
 func (g gone) receive(ctx actor.Context) { g.refuse(ctx.Message(), ctx.Sender()) }
@@ -127,8 +116,6 @@ func (c *conn) refuse(message any, sender *actor.PID) {
 		m.end()
 	case *http.Request:
 		answer = fmt.Errorf("connection ended: %w", net.ErrClosed)
-	case *Exchange:
-		m.answer(plain(http.StatusServiceUnavailable, "shutting down"))
 	case *http.Response:
 		discard(m)
 	default:

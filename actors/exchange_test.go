@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -54,21 +55,25 @@ type onSettled func()
 func (onSettled) Ended()     {}
 func (f onSettled) Settled() { f() }
 
-// exchange serves one request at a connection and waits until that is over.
-func (w *world) exchange(conn *actor.PID, d *desk, ctx context.Context, ex *Exchange) *http.Response {
+// exchange serves one request and waits until that is over.
+func (w *world) exchange(d *desk, ctx context.Context, ex *Exchange) *http.Response {
 	r, err := http.NewRequestWithContext(ctx, "GET", "http://here/", nil)
 	require.NoError(w, err)
 	ex.Request, ex.Writer = r, d
 	ex.Upgrade = func(answer any) Upgrader { u, _ := answer.(Upgrader); return u }
-	w.rt.Serve(conn, ex)
+	w.rt.Serve(ex)
 	return d.Result()
 }
 
 // listener is an actor that answers requests.
-func (w *world) listener(answer func(ctx actor.Context, r *http.Request)) *actor.PID {
+func (w *world) listener(answer func(ctx actor.Context, r *http.Request), rest ...func(ctx actor.Context)) *actor.PID {
 	pid := w.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
 		if r, ok := ctx.Message().(*http.Request); ok {
 			answer(ctx, r)
+			return
+		}
+		for _, f := range rest {
+			f(ctx)
 		}
 	}))
 	w.Cleanup(func() { w.system.Root.StopFuture(pid).Wait() })
@@ -124,97 +129,94 @@ func TestExchanges(t *testing.T) {
 				if test.answer != nil {
 					who = w.listener(test.answer)
 				}
-				conn := w.rt.Spawn()
-				r := w.exchange(conn, newDesk(), context.Background(), &Exchange{Listener: who, Timeout: 30 * time.Second, last: true})
+				r := w.exchange(newDesk(), context.Background(), &Exchange{Listener: who, Timeout: 30 * time.Second})
 				body, _ := io.ReadAll(r.Body)
 				require.Equal(w, test.status, r.StatusCode)
 				require.Equal(w, test.body, string(body))
 				require.Equal(w, test.closes, r.Header.Get("Connection") == "close")
 				time.Sleep(2 * time.Minute)
-				w.gone(conn)
 			})
 		})
 	}
 }
 
-// One connection serves exchanges one after the other, until it is stopped; then
-// it answers nobody, and nobody waits.
-func TestExchangesOfAConnection(t *testing.T) {
+// What a listener is sent has a sender of its own, which is gone with the answer: what comes
+// then is a dead letter, and whoever watches hears of the end.
+func TestSenderOfARequest(t *testing.T) {
 	virtually(t, func(w *world) {
-		n := 0
+		asked := make(chan *actor.PID, 1)
+		touched, ended := make(chan *actor.PID, 1), make(chan *actor.PID, 1)
 		who := w.listener(func(ctx actor.Context, _ *http.Request) {
-			n++
-			ctx.Respond(text(200+n, ""))
+			ctx.Watch(ctx.Sender())
+			ctx.Request(ctx.Sender(), &actor.Touch{})
+			asked <- ctx.Sender()
+		}, func(ctx actor.Context) {
+			switch m := ctx.Message().(type) {
+			case *actor.Touched:
+				touched <- m.Who
+			case *actor.Terminated:
+				ended <- m.Who
+			}
 		})
-		conn := w.rt.Spawn()
-		for i := range 3 {
-			r := w.exchange(conn, newDesk(), context.Background(), &Exchange{Listener: who})
-			require.Equal(w, 201+i, r.StatusCode)
+		exchange := func(pids ...*actor.PID) *actor.PID {
+			status := make(chan int)
+			go func() {
+				status <- w.exchange(newDesk(), context.Background(), &Exchange{Listener: who}).StatusCode
+			}()
+			pid := <-asked
+			require.Equal(w, pid.Id, (<-touched).Id)
+			for i, to := range append(pids, pid) {
+				w.system.Root.Send(to, text(201+i, ""))
+			}
+			require.Equal(w, 201+len(pids), <-status)
+			require.Equal(w, pid.Id, (<-ended).Id)
+			w.gone(pid)
+			return pid
 		}
-		w.system.Root.Stop(conn)
-		w.gone(conn)
-		began := time.Now()
-		r := w.exchange(conn, newDesk(), context.Background(), &Exchange{Listener: who})
-		require.Equal(w, 503, r.StatusCode)
-		require.Zero(w, time.Since(began))
-	})
-}
-
-// An exchange that is still in the mailbox of a connection that stops is answered.
-func TestExchangeOfAConnectionThatStops(t *testing.T) {
-	virtually(t, func(w *world) {
-		c := &conn{rt: w.rt}
-		inside, leave := make(chan struct{}), make(chan struct{})
-		c.side = &seed{grow: func() {
-			close(inside)
-			<-leave
-			c.side = &server{conn: c}
-		}}
-		pid := w.spawnConn(c)
-		w.system.Root.Send(pid, &plant{})
-		<-inside
-		status := make(chan int)
-		go func() {
-			status <- w.exchange(pid, newDesk(), context.Background(), &Exchange{Listener: w.system.NewLocalPID("nobody")}).StatusCode
-		}()
+		first := exchange()
+		require.NotEqual(w, first.Id, exchange(first).Id)
+		unasked := &closeCounter{}
+		w.system.Root.Send(first, &http.Response{Body: unasked})
 		synctest.Wait()
-		w.system.Root.Stop(pid)
-		close(leave)
-		require.Equal(w, 503, <-status)
+		require.NotZero(w, unasked.closes.Load(), "the body of an answer that nobody wants")
 	})
 }
 
-// A listener that stops while it thinks is noticed at once, and one that has been
-// asked keeps nothing of connections that are gone.
+// A listener is watched once, however much it is asked, and one that stops while it thinks is
+// noticed at once. So is that it was never there, and that there is another of its name.
 func TestListenerIsWatched(t *testing.T) {
 	virtually(t, func(w *world) {
-		watchers := map[string]int{}
-		who := w.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {}, actor.WithMailbox(func() actor.Mailbox {
-			return &watched{Mailbox: actor.Unbounded()(), watchers: watchers}
-		})))
-		var asked []*actor.PID
-		for range 3 {
-			conn := w.rt.Spawn()
-			asked = append(asked, conn)
-			done := make(chan int)
-			go func() {
-				done <- w.exchange(conn, newDesk(), context.Background(), &Exchange{Listener: who, Timeout: time.Hour}).StatusCode
-			}()
-			synctest.Wait()
-			if len(asked) < 3 {
-				w.system.Root.Send(conn, text(200, ""))
-				require.Equal(w, 200, <-done)
-				w.system.Root.Stop(conn)
-				w.gone(conn)
-				require.Zero(w, watchers[conn.Id], "it watches no more")
-				continue
+		watchers := 0
+		props := actor.PropsFromFunc(func(ctx actor.Context) {
+			if r, ok := ctx.Message().(*http.Request); ok && r.URL.Path != "/never" {
+				ctx.Respond(text(200, ""))
 			}
-			require.Equal(w, 1, watchers[conn.Id])
+		}, actor.WithMailbox(func() actor.Mailbox { return &watched{Mailbox: actor.Unbounded()(), watchers: &watchers} }))
+		for range 2 {
+			watchers = 0
+			who, err := w.system.Root.SpawnNamed(props, "listener")
+			require.NoError(w, err)
+			for range 3 {
+				require.Equal(w, 200, w.exchange(newDesk(), context.Background(), &Exchange{Listener: who}).StatusCode)
+			}
+			require.Equal(w, 1, watchers)
+			var never sync.WaitGroup
+			for range 3 {
+				never.Go(func() {
+					d := newDesk()
+					r := httptest.NewRequest("GET", "/never", nil)
+					w.rt.Serve(&Exchange{Request: r, Writer: d, Listener: who})
+					assert.Equal(w, 503, d.Code)
+				})
+			}
+			synctest.Wait()
 			began := time.Now()
-			w.system.Root.Stop(who)
-			require.Equal(w, 503, <-done)
+			w.system.Root.StopFuture(who).Wait()
+			never.Wait()
 			require.Zero(w, time.Since(began))
-			w.system.Root.Stop(conn)
+			require.Nil(w, w.rt.listeners.find(who))
+			require.Equal(w, 503, w.exchange(newDesk(), context.Background(), &Exchange{Listener: who}).StatusCode)
+			require.Nil(w, w.rt.listeners.find(who))
 		}
 	})
 }
@@ -222,15 +224,15 @@ func TestListenerIsWatched(t *testing.T) {
 // watched counts who watches the actor of a mailbox.
 type watched struct {
 	actor.Mailbox
-	watchers map[string]int
+	watchers *int
 }
 
 func (m *watched) PostSystemMessage(message any) {
-	switch s := message.(type) {
+	switch message.(type) {
 	case *actor.Watch:
-		m.watchers[s.Watcher.Id]++
+		*m.watchers++
 	case *actor.Unwatch:
-		m.watchers[s.Watcher.Id]--
+		*m.watchers--
 	}
 	m.Mailbox.PostSystemMessage(message)
 }
@@ -241,10 +243,9 @@ func TestExchangeOfAHalfClosedClient(t *testing.T) {
 	virtually(t, func(w *world) {
 		var asked *actor.PID
 		who := w.listener(func(ctx actor.Context, _ *http.Request) { asked = ctx.Sender() })
-		conn := w.rt.Spawn()
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan *http.Response)
-		go func() { done <- w.exchange(conn, newDesk(), ctx, &Exchange{Listener: who}) }()
+		go func() { done <- w.exchange(newDesk(), ctx, &Exchange{Listener: who}) }()
 		synctest.Wait()
 		cancel()
 		synctest.Wait()
@@ -252,12 +253,6 @@ func TestExchangeOfAHalfClosedClient(t *testing.T) {
 		body, err := io.ReadAll((<-done).Body)
 		require.NoError(w, err)
 		require.Equal(w, "late", string(body))
-		unasked := &closeCounter{}
-		w.system.Root.Send(asked, &http.Response{Body: unasked})
-		synctest.Wait()
-		require.EqualValues(w, 1, unasked.closes.Load(), "the body of an answer that nobody wants")
-		w.system.Root.Stop(conn)
-		w.gone(conn)
 	})
 }
 
@@ -266,22 +261,25 @@ type closeCounter struct{ closes atomic.Int64 }
 func (c *closeCounter) Read([]byte) (int, error) { return 0, io.EOF }
 func (c *closeCounter) Close() error             { c.closes.Add(1); return nil }
 
-// A connection whose socket leaves net/http by other hands has no more to do.
-func TestHijackedByOthers(t *testing.T) {
-	virtually(t, func(w *world) {
-		conn := w.rt.Spawn()
-		w.rt.Hijacked(conn)
-		w.gone(conn)
+// What came with the request is the first input; the greeting goes out first. What a listener
+// sends behind its answer comes next.
+func TestUpgradeInOneTurn(t *testing.T) {
+	t.Run("decided", func(t *testing.T) {
+		upgradeInOneTurn(t, func(w *world, u Upgrader) *Exchange { return &Exchange{Decided: u} })
+	})
+	t.Run("by a listener", func(t *testing.T) {
+		upgradeInOneTurn(t, func(w *world, u Upgrader) *Exchange {
+			return &Exchange{Listener: w.listener(func(ctx actor.Context, _ *http.Request) {
+				conn := ctx.Sender()
+				ctx.Watch(conn)
+				ctx.Respond(u)
+				ctx.Send(conn, frame.Text("behind"))
+			}, func(ctx actor.Context) {})}
+		})
 	})
 }
 
-// What came with the request is the first input; the greeting goes out first.
-func TestUpgradeInOneTurn(t *testing.T) {
-	t.Run("of an actor that there is", func(t *testing.T) { upgradeInOneTurn(t, func(w *world) *actor.PID { return w.rt.Spawn() }) })
-	t.Run("that brings its actor", func(t *testing.T) { upgradeInOneTurn(t, func(*world) *actor.PID { return nil }) })
-}
-
-func upgradeInOneTurn(t *testing.T, spawn func(w *world) *actor.PID) {
+func upgradeInOneTurn(t *testing.T, exchange func(w *world, u Upgrader) *Exchange) {
 	everywhere(t, func(w *world) {
 		h := w.handler(echo)
 		near, far := w.pair()
@@ -292,18 +290,23 @@ func upgradeInOneTurn(t *testing.T, spawn func(w *world) *actor.PID) {
 		plan.Greeting = []byte("101 ")
 		left := make(chan struct{})
 		plan.Life = onSettled(func() { close(left) })
-		conn := spawn(w)
-		w.exchange(conn, d, context.Background(), &Exchange{Decided: upgrader(func(*Exchange) (*Plan, *http.Response) { return plan, nil })})
-		if conn != nil {
-			w.rt.Hijacked(conn) // as net/http's ConnState does
-		}
+		ex := exchange(w, upgrader(func(*Exchange) (*Plan, *http.Response) { return plan, nil }))
+		w.exchange(d, context.Background(), ex)
 		greeting := make([]byte, 4)
 		_, err := io.ReadFull(far, greeting)
 		require.NoError(w, err)
 		require.Equal(w, "101 ", string(greeting))
-		f, err := readFrame(far)
-		require.NoError(w, err)
-		require.Equal(w, "early", f.String())
+		want := []string{"early"}
+		if ex.Listener != nil {
+			want = append(want, "behind")
+		}
+		var got []string
+		for range want {
+			f, err := readFrame(far)
+			require.NoError(w, err)
+			got = append(got, f.String())
+		}
+		require.ElementsMatch(w, want, got) // the echo comes by way of the handler
 		h.greeted()
 		h.text("early")
 		io.WriteString(far, masked(frame.Text("later")))
@@ -311,9 +314,6 @@ func upgradeInOneTurn(t *testing.T, spawn func(w *world) *actor.PID) {
 		far.Close()
 		h.closed()
 		await(t, left, "the end")
-		if conn != nil {
-			w.gone(conn)
-		}
 	})
 }
 
@@ -335,7 +335,7 @@ func TestUpgradeIsAborted(t *testing.T) {
 			virtually(t, func(w *world) {
 				plan, left := w.plan(w.handler()), 0
 				plan.Group, plan.Life = new(Group), onSettled(func() { left++ })
-				r := w.exchange(nil, newDesk(), context.Background(), &Exchange{Decided: upgrader(func(*Exchange) (*Plan, *http.Response) { return test.upgrade(plan) })})
+				r := w.exchange(newDesk(), context.Background(), &Exchange{Decided: upgrader(func(*Exchange) (*Plan, *http.Response) { return test.upgrade(plan) })})
 				body, _ := io.ReadAll(r.Body)
 				require.Equal(w, test.status, r.StatusCode)
 				require.Equal(w, test.body, string(body))
@@ -359,7 +359,7 @@ func TestStageThatCannotBeBuilt(t *testing.T) {
 		plan.Core = pipeline.Stage(func(pipeline.Sink, pipeline.Sink) (pipeline.Sink, pipeline.Sink) { panic("no such stage") })
 		left := make(chan struct{})
 		plan.Life = onSettled(func() { close(left) })
-		w.exchange(nil, d, context.Background(), &Exchange{Decided: upgrader(func(*Exchange) (*Plan, *http.Response) { return plan, nil })})
+		w.exchange(d, context.Background(), &Exchange{Decided: upgrader(func(*Exchange) (*Plan, *http.Response) { return plan, nil })})
 		h.greeted()
 		require.ErrorContains(w, h.closed().Err, "no such stage")
 		_, err := io.ReadAll(far)
@@ -368,30 +368,28 @@ func TestStageThatCannotBeBuilt(t *testing.T) {
 	})
 }
 
-// A client that leaves and an upgrade race for the exchange: one of them has it.
-func TestUpgradeRacesWithLeaving(t *testing.T) {
+// An upgrade and the end of the time for an answer race for the exchange: one of them has it.
+func TestUpgradeRacesWithGivingUp(t *testing.T) {
 	w := newWorld(t, onPortable)
 	h := w.handler()
+	var plan *Plan
+	var who *actor.PID
+	who = w.listener(func(ctx actor.Context, _ *http.Request) {
+		waiting := w.rt.listeners.find(who).all()
+		go waiting[0].look(w.rt.now() + time.Hour)
+		ctx.Respond(upgrader(func(*Exchange) (*Plan, *http.Response) { return plan, nil }))
+	})
 	upgraded, left := 0, 0
-	for i := range 300 {
+	for range 300 {
 		near, far := net.Pipe()
 		d := newDesk()
 		d.conn = near
-		plan := w.plan(h)
+		plan = w.plan(h)
 		departed := make(chan struct{})
 		plan.Life = onSettled(func() { close(departed) })
 		plan.Greeting = nil
-		ctx, cancel := context.WithCancel(context.Background())
-		conn := w.rt.Spawn()
-		if i%2 == 0 {
-			go cancel()
-		}
-		w.exchange(conn, d, ctx, &Exchange{last: true, Decided: upgrader(func(*Exchange) (*Plan, *http.Response) {
-			go cancel()
-			return plan, nil
-		})})
+		w.exchange(d, context.Background(), &Exchange{Listener: who, Timeout: time.Hour})
 		far.Close()
-		w.gone(conn)
 		switch d.hijacks.Load() {
 		case 0:
 			assert.Equal(t, 503, d.Code)

@@ -452,7 +452,7 @@ func (w *world) start(plan *Plan, dial func(m *dispatch.Mailbox) transport.Trans
 // startWith gives it bytes that were read already.
 func (w *world) startWith(plan *Plan, dial func(m *dispatch.Mailbox) transport.Transport, first []byte) *peer {
 	w.Helper()
-	p := &peer{world: w, conn: &conn{rt: w.rt}}
+	p := &peer{world: w, conn: w.rt.newConn()}
 	planted := *plan
 	planted.Core = pipeline.Stage(func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
 		p.stream, _ = p.conn.side.(*stream)
@@ -472,7 +472,7 @@ func (w *world) startWith(plan *Plan, dial func(m *dispatch.Mailbox) transport.T
 }
 
 func (w *world) spawnConn(c *conn) *actor.PID {
-	return w.rt.spawn(c)
+	return w.rt.spawn(c, w.system.ProcessRegistry.NextId())
 }
 
 // link connects a peer to a connection that plan drives.

@@ -14,10 +14,9 @@ var errUpgradeFailed = errors.New(upgradeFailed)
 func (rt *Runtime) Open(nc net.Conn, first []byte, plan *Plan) (pid *actor.PID, err error) {
 	opened := make(chan struct{})
 	rt.dispatcher.Schedule(func() {
-		c := &conn{rt: rt}
-		c.side = gone{c} // until it has become something
+		c := rt.newConn()
 		c.mailbox.Reserve()
-		pid = rt.spawn(c)
+		pid = rt.spawn(c, rt.system.ProcessRegistry.NextId())
 		c.mailbox.RunFirst(func() {
 			err = errUpgradeFailed
 			defer close(opened)

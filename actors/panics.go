@@ -15,57 +15,16 @@ import (
 // panicWatcher knows what to do when a listener or a handler panics: whose request it was is
 // answered with 500 at once, and the program is told.
 type panicWatcher struct {
-	rt      *Runtime
-	mu      lock.Shared
-	waiting map[*http.Request]request // that listeners were asked and have not answered
-	asked   map[string]requests       // those, by the listener; behind a router another may have them
-	spare   requests                  // an empty one, so that a listener with one request at a time makes none; may be nil
-	stacks  Log                       // bounds how often one is taken
-	known   map[string]int            // panics on the dispatcher, by actor, whose SupervisorEvent is still to come
+	rt     *Runtime
+	mu     lock.Shared
+	stacks Log            // bounds how often one is taken
+	known  map[string]int // panics on the dispatcher, by actor, whose SupervisorEvent is still to come
 }
 
-type requests map[*http.Request]struct{}
-
-type request struct {
-	exchange *Exchange
-	by       *actor.PID
-}
-
-// listenerPanicked tells a connection that whom it has asked has panicked.
+// listenerPanicked tells an exchange that whom it has asked has panicked.
 type listenerPanicked struct {
 	request  *http.Request // at this one; nil: nobody knows at which
 	listener *actor.PID
-}
-
-// ask remembers that the actor conn has asked the listener of ex.
-func (p *panicWatcher) ask(ex *Exchange, conn *actor.PID) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.waiting == nil {
-		p.waiting, p.asked = make(map[*http.Request]request), make(map[string]requests)
-	}
-	p.waiting[ex.Request] = request{ex, conn}
-	rs := p.asked[ex.Listener.Id]
-	if rs == nil {
-		if rs, p.spare = p.spare, nil; rs == nil {
-			rs = make(requests)
-		}
-		p.asked[ex.Listener.Id] = rs
-	}
-	rs[ex.Request] = struct{}{}
-}
-
-func (p *panicWatcher) answered(ex *Exchange) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.waiting, ex.Request)
-	rs := p.asked[ex.Listener.Id]
-	if delete(rs, ex.Request); len(rs) == 0 {
-		delete(p.asked, ex.Listener.Id)
-		if rs != nil {
-			p.spare = rs
-		}
-	}
 }
 
 // onDispatcher is called within the panic of an actor that runs on our dispatcher, where
@@ -74,7 +33,11 @@ func (p *panicWatcher) onDispatcher(self *actor.PID, message, reason any) {
 	_, m, sender := actor.UnwrapEnvelope(message)
 	if r, ok := m.(*http.Request); ok && sender != nil {
 		p.supervised(self)
-		p.origin(r).panicked("listener panicked", reason, "actor", self.Id)
+		var from *origin
+		if ex := p.rt.listeners.waitingFor(r); ex != nil {
+			from = ex.origin()
+		}
+		from.panicked("listener panicked", reason, "actor", self.Id)
 		p.rt.root.Send(sender, &listenerPanicked{request: r, listener: self})
 		return
 	}
@@ -109,14 +72,17 @@ func (p *panicWatcher) supervised(self *actor.PID) {
 // judged is called with the events of the actor system, within the panic if the actor
 // has no parent: then there is a stack.
 func (p *panicWatcher) judged(e *actor.SupervisorEvent) {
-	rs, known := p.claim(e.Child)
-	if known {
+	if p.wasKnown(e.Child) {
 		return
 	}
-	for _, a := range rs {
-		p.rt.root.Send(a.by, &listenerPanicked{listener: a.exchange.Listener})
+	var asked []*question
+	if l := p.rt.listeners.find(e.Child); l != nil {
+		asked = l.all()
 	}
-	if len(rs) == 0 {
+	for _, q := range asked {
+		q.panicked(&listenerPanicked{listener: q.Listener})
+	}
+	if len(asked) == 0 {
 		p.rt.shared.first(e.Child, func(s *stream) { // nobody knows of which
 			s.mailbox.PostUserMessage(&handlerPanicked{reason: e.Reason})
 		})
@@ -127,53 +93,24 @@ func (p *panicWatcher) judged(e *actor.SupervisorEvent) {
 		}
 		return
 	}
-	o := rs[0].exchange.origin()
-	if len(rs) > 1 { // nobody knows at which
+	o := asked[0].origin()
+	if len(asked) > 1 { // nobody knows at which
 		o.peer = ""
 	}
 	o.panicked("listener panicked", e.Reason, "actor", e.Child.Id)
 }
 
-// origin is where a request that waits for its listener came from.
-func (p *panicWatcher) origin(r *http.Request) *origin {
+// wasKnown says that the panic of actor was dealt with already.
+func (p *panicWatcher) wasKnown(actor *actor.PID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if a, ok := p.waiting[r]; ok {
-		return a.exchange.origin()
+	n := p.known[actor.Id]
+	if n == 1 {
+		delete(p.known, actor.Id)
+	} else if n > 1 {
+		p.known[actor.Id]--
 	}
-	return nil
-}
-
-// claim returns what waits for listener, each once; or says that its panic was dealt with
-// already.
-func (p *panicWatcher) claim(listener *actor.PID) (rs []request, known bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if n := p.known[listener.Id]; n > 0 {
-		if p.known[listener.Id]--; n == 1 {
-			delete(p.known, listener.Id)
-		}
-		return nil, true
-	}
-	for r := range p.asked[listener.Id] {
-		rs = append(rs, p.waiting[r])
-	}
-	delete(p.asked, listener.Id)
-	return rs, false
-}
-
-// listenerPanicked answers the request at which the listener has panicked. If nobody knows
-// which that was, then those that it had begun and will not answer: a Touch comes back
-// when it has worked through all that it was sent before the panic.
-func (s *server) listenerPanicked(m *listenerPanicked) {
-	switch {
-	case s.exchange == nil:
-	case m.request == nil:
-		s.touched = s.exchange
-		s.tell(m.listener, &actor.Touch{})
-	case m.request == s.exchange.Request:
-		s.answer(plain(http.StatusInternalServerError, "listener failed"))
-	}
+	return n > 0
 }
 
 // handlerPanicked has a connection say that its handler has panicked: it knows where it came
@@ -207,14 +144,14 @@ func (rt *Runtime) handled(pid *actor.PID) (o *origin) {
 // struct in place of a pointer, nil. It becomes a dead letter, as what nobody takes does.
 func (c *conn) unknown(message any, sender *actor.PID) {
 	switch message.(type) {
-	case *pipeline.Hold, *pipeline.Limits, *listenerPanicked: // of ours, and of no concern by now
+	case *pipeline.Hold, *pipeline.Limits: // of ours, and of no concern by now
 		return
 	}
 	from := "nobody"
 	if sender != nil {
 		from = sender.Id
 	}
-	c.from().say("a connection was sent what it does not know: send *frame.Frame, or what its stages take",
+	c.origin.say("a connection was sent what it does not know: send *frame.Frame, or what its stages take",
 		"type", fmt.Sprintf("%T", message), "sender", from)
 	c.rt.system.EventStream.Publish(&actor.DeadLetterEvent{PID: c.ctx.Self(), Message: message, Sender: sender})
 }

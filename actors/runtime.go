@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,7 @@ type Runtime struct {
 
 	shutdown     shutdownMonitor
 	panics       panicWatcher
+	listeners    *listeners
 	defaultGroup Group // connections that belong to no server
 	shared       sharedHandlers
 	guardian     *guardian
@@ -58,7 +60,7 @@ func newRuntime(system *actor.ActorSystem) *Runtime {
 	rt.panics.rt, rt.shared.rt = rt, rt
 	rt.dispatcher.OnPanic = rt.panics.onDispatcher
 	system.EventStream.Subscribe(rt.published)
-	rt.guardian = newGuardian(rt)
+	rt.guardian, rt.listeners = newGuardian(rt), newListeners(rt)
 	return rt
 }
 
@@ -77,3 +79,18 @@ func (rt *Runtime) Keep() (release func()) {
 
 // now is a cheap clock: one reading, eight bytes.
 func (rt *Runtime) now() time.Duration { return rt.deadlines.Now() }
+
+// published is told all events of the actor system.
+func (rt *Runtime) published(event any) {
+	switch e := event.(type) {
+	case *actor.SupervisorEvent:
+		rt.panics.judged(e)
+		rt.shared.panicked(e, time.Now())
+	case *actor.DeadLetterEvent:
+		// An answer that came when nobody waited any more: whoever writes into its body
+		// would wait for ever.
+		if r, ok := e.Message.(*http.Response); ok {
+			discard(r)
+		}
+	}
+}

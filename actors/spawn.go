@@ -8,9 +8,18 @@ import (
 	"github.com/spindrift-go/spindrift/internal/pool"
 )
 
-// Spawn starts a connection actor that serves the exchanges of one HTTP
-// connection, or becomes a client by a Connect.
-func (rt *Runtime) Spawn() *actor.PID { return rt.spawn(&conn{rt: rt}) }
+// Spawn starts a connection actor that becomes a client by a Connect.
+func (rt *Runtime) Spawn() *actor.PID {
+	return rt.spawn(rt.newConn(), rt.system.ProcessRegistry.NextId())
+}
+
+// newConn returns a connection that is to become something.
+func (rt *Runtime) newConn() *conn {
+	c := &conn{rt: rt}
+	c.side = gone{c}
+	c.mailbox.Init(rt.dispatcher)
+	return c
+}
 
 // pooledProps start one conn at a time: proto.actor asks props for an actor and, apart
 // from that, for its mailbox, and both are one conn. It does not ask again, for no
@@ -30,13 +39,15 @@ var propsPool = pool.New("props", func() any {
 
 // spawn starts the actor that c is, by our own root context: middleware of the program's
 // is for its own actors, and what it does to props stays in them.
-func (rt *Runtime) spawn(c *conn) *actor.PID {
-	c.mailbox.Init(rt.dispatcher)
+func (rt *Runtime) spawn(c *conn, id string) *actor.PID {
 	b := propsPool.Get().(*pooledProps)
 	b.conn = c
-	pid := rt.root.Spawn(b.props)
+	pid, err := rt.root.SpawnNamed(b.props, id)
 	b.conn = nil
 	propsPool.Put(b)
+	if err != nil {
+		panic(fmt.Sprintf("connection cannot be spawned: %v", err))
+	}
 	return pid
 }
 

@@ -188,8 +188,8 @@ func (s *stream) receive(ctx actor.Context) {
 	case *flushCall:
 		s.out.waiters = &flushWaiter{done: m.done, earlier: s.out.waiters}
 	case *actor.Touch: // proto.actor has answered it
-	case *Exchange, *abandoned, *hijacked, *noListener, *actor.DeadLetterResponse, *actor.Terminated:
-		// of the HTTP side that was
+	case *listenerPanicked, *actor.DeadLetterResponse, *actor.Terminated:
+		// of the exchange that it was
 	default:
 		if !s.changedBy(m, ctx.Sender()) {
 			s.pipeline.Down(m)

@@ -101,54 +101,33 @@ func (p *Plan) abort(why error, from *origin) {
 
 // decide upgrades ex, or refuses it, without waiting for an actor: that comes into the
 // world as a turn of the dispatcher, whose stacks are large enough for all that is made then.
-// A goroutine of net/http's would have to grow its own first (make bench ROWS=upgrades).
-func (rt *Runtime) decide(ex *Exchange) {
+// A goroutine of net/http's would have to grow its own first (make bench ROWS=upgrades). Of c
+// the actor is there, and its first turn reserved; nil: it is spawned.
+func (rt *Runtime) decide(ex *Exchange, c *conn) {
 	plan, refusal := rt.judge(ex, ex.Decided)
+	var o opening
+	greeted := false
 	if refusal != nil {
 		ex.response = refusal
-		return
+	} else {
+		o, greeted = ex.greet(plan)
 	}
-	o, ok := ex.greet(plan)
-	if !ok {
+	if !greeted && c == nil {
 		return
 	}
 	rt.dispatcher.Schedule(func() {
-		c := &conn{rt: rt}
-		c.side = gone{c} // until it has become something
-		c.mailbox.Reserve()
-		rt.spawn(c)
+		if c == nil {
+			c = rt.newConn()
+			c.mailbox.Reserve()
+			rt.spawn(c, rt.system.ProcessRegistry.NextId())
+		}
 		c.mailbox.RunFirst(func() {
 			defer c.rescue()
-			c.open(o)
+			if greeted {
+				c.open(o)
+			} else {
+				c.end()
+			}
 		})
 	})
-}
-
-// upgrade does the same for a connection that has an actor, in the present turn: nobody
-// reads the socket meanwhile, for net/http's goroutine waits for the exchange, and what
-// the listener sends behind its answer finds the pipeline there.
-func (s *server) upgrade(u Upgrader) {
-	ex := s.exchange
-	if ex == nil {
-		return
-	}
-	plan, refusal := s.rt.judge(ex, u)
-	if refusal != nil {
-		s.answer(refusal)
-		return
-	}
-	if !ex.claim() {
-		plan.abort(ErrUnwanted, ex.origin())
-		s.exchangeOver()
-		return
-	}
-	defer close(ex.done)
-	o, ok := ex.greet(plan)
-	if !ok {
-		s.exchangeOver()
-		return
-	}
-	s.exchange = nil
-	s.watch(nil)
-	s.open(o)
 }

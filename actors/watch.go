@@ -2,7 +2,6 @@ package actors
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"time"
 
@@ -158,7 +157,3 @@ func (c *conn) watched() *watch {
 	}
 	return nil
 }
-
-// ErrUnwanted is what a Watcher is told of an upgrade that nothing refuses and nobody waits for
-// any more.
-var ErrUnwanted = errors.New("nobody waits for the upgrade any more")

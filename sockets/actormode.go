@@ -10,10 +10,8 @@ import (
 	"github.com/spindrift-go/spindrift/actors/transport"
 )
 
-// actorMode has the listener asked, by an actor for each connection that lives as
-// long as that speaks HTTP.
+// actorMode has the listener asked.
 func (s *Server) actorMode() {
-	rt := actors.RuntimeOf(s.System)
 	s.Handler = http.HandlerFunc(s.ask)
 	if s.ReadHeaderTimeout == 0 && s.ReadTimeout == 0 {
 		s.ReadHeaderTimeout = 10 * time.Second
@@ -29,15 +27,9 @@ func (s *Server) actorMode() {
 		switch state {
 		case http.StateIdle:
 			c.SetWriteDeadline(time.Time{}) // the last answer's
-		case http.StateClosed:
-			if p, ok := s.conns.LoadAndDelete(c); ok {
-				s.System.Root.Stop(p.(*connInfo).pid)
-				p.(*connInfo).listener.release()
-			}
-		case http.StateHijacked:
-			if p, ok := s.conns.LoadAndDelete(c); ok {
-				rt.Hijacked(p.(*connInfo).pid)
-				p.(*connInfo).listener.release()
+		case http.StateClosed, http.StateHijacked:
+			if l, ok := s.listeners.LoadAndDelete(c); ok {
+				l.(*connListener).release()
 			}
 		}
 		if connState != nil {
@@ -50,11 +42,11 @@ func (s *Server) actorMode() {
 			ctx = connContext(ctx, c)
 			transport.SetNonblocking(c) // the program may have called Fd
 		}
-		p := &connInfo{pid: rt.Spawn(), conn: c, upgraded: &s.upgraded, log: &s.log, system: s.System}
+		p := &connInfo{conn: c, upgraded: &s.upgraded, log: &s.log, system: s.System}
 		if s.ListenerFor != nil {
 			p.listener = newConnListener(s.System)
+			s.listeners.Store(c, p.listener)
 		}
-		s.conns.Store(c, p)
 		return context.WithValue(ctx, connInfoKey{}, p)
 	}
 }
@@ -87,7 +79,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	rt.Serve(connection(r, ex), ex)
+	rt.Serve(ex)
 }
 
 // upgrade is what an answer of the listener's asks for, who is own if it is of one connection.

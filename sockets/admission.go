@@ -15,10 +15,8 @@ import (
 
 // connInfo is what a server knows of the connection that a request came by.
 type connInfo struct {
-	pid      *actor.PID  // of its connection, in actor mode; nil: an upgrade will bring it
 	conn     net.Conn    // in actor mode
 	upgraded *connSet    // of its server
-	asked    bool        // a listener, in the name of pid
 	log      *actors.Log // of its server
 	system   *actor.ActorSystem
 	listener *connListener // by ListenerFor; nil: that of all connections

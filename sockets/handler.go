@@ -103,22 +103,9 @@ func serve(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, u 
 	s.system = system
 	stays := s.findStream(w, r)
 	s.exchange.Request, s.exchange.Writer, s.exchange.Decided, s.exchange.Log = r, w, &s.upgrade, logOf(r)
-	actors.RuntimeOf(system).Serve(connection(r, &s.exchange), &s.exchange)
+	actors.RuntimeOf(system).Serve(&s.exchange)
 	if s.refused != nil {
 		return nil, s.refused
 	}
 	return stays, nil
-}
-
-// connection is the actor of r's connection. Outside actor mode, or over HTTP/2,
-// where a connection has many requests at once, it is nil: the exchange gets one of
-// its own. So does every further request that a listener is asked, whose earlier
-// answers nobody could otherwise tell from the one that is due.
-func connection(r *http.Request, ex *actors.Exchange) *actor.PID {
-	p := infoOf(r.Context())
-	if p == nil || p.pid == nil || p.asked || r.ProtoMajor >= 2 {
-		return nil
-	}
-	p.asked = ex.Listener != nil
-	return p.pid
 }

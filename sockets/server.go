@@ -56,12 +56,12 @@ type Server struct {
 	MaxConnsPerIP int                       // likewise from one IPv4 address or IPv6 /64: a proxy has one; 0: any
 	Observers     []*Observer               // are told what becomes of all WebSockets that come in here, besides those of Options; see Observer
 
-	once     sync.Once
-	misuse   error       // what Serve returns
-	stopped  atomic.Bool // by Shutdown or Close
-	log      actors.Log
-	upgraded connSet
-	conns    sync.Map // actor mode: net.Conn to *actor.PID, while they speak HTTP
+	once      sync.Once
+	misuse    error       // what Serve returns
+	stopped   atomic.Bool // by Shutdown or Close
+	log       actors.Log
+	upgraded  connSet
+	listeners sync.Map // net.Conn to *connListener, while it speaks HTTP: with ListenerFor
 }
 
 // setup hooks the server into the embedded one, once.

@@ -111,8 +111,6 @@ func (h *Handshake) status(why error) int {
 		return 0
 	case errors.As(why, &refusal):
 		return refusal.status()
-	case errors.Is(why, actors.ErrUnwanted):
-		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError
 }

@@ -1,0 +1,194 @@
+package actors
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/internal/lock"
+)
+
+// listeners are the actors that answer requests. It is the process that watches them, once each:
+// a watch for each request would be two messages more to the listener.
+type listeners struct {
+	rt  *Runtime
+	pid *actor.PID
+
+	mu    lock.Shared
+	byPID map[handlerKey]*listener
+}
+
+// listener is an actor that was asked, and the exchanges that it has not answered.
+type listener struct {
+	rt *Runtime
+
+	mu      lock.Shared
+	first   *question
+	stopped bool
+	next    time.Duration // look is called; 0: it is not
+}
+
+func newListeners(rt *Runtime) *listeners {
+	ls := &listeners{rt: rt, byPID: make(map[handlerKey]*listener)}
+	ls.pid, _ = rt.system.ProcessRegistry.Add(ls, rt.system.ProcessRegistry.NextId())
+	return ls
+}
+
+// of returns the listener that pid is. It is watched until it stops.
+func (ls *listeners) of(pid *actor.PID) *listener {
+	key := ls.rt.keyOf(pid)
+	ls.mu.Lock()
+	l := ls.byPID[key]
+	if l != nil {
+		ls.mu.Unlock()
+		return l
+	}
+	l = &listener{rt: ls.rt}
+	ls.byPID[key] = l
+	ls.mu.Unlock()
+	// Of one that is not there Terminated comes within the call.
+	process, _ := ls.rt.system.ProcessRegistry.Get(pid)
+	process.SendSystemMessage(pid, &actor.Watch{Watcher: actor.NewPID(ls.rt.system.Address(), ls.pid.Id)})
+	return l
+}
+
+// find returns the listener that pid is, or nil.
+func (ls *listeners) find(pid *actor.PID) *listener {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	return ls.byPID[ls.rt.keyOf(pid)]
+}
+
+// waitingFor returns the exchange of r, if that waits for an answer; it looks at all that do.
+func (ls *listeners) waitingFor(r *http.Request) *Exchange {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for _, l := range ls.byPID {
+		for _, q := range l.all() {
+			if q.Request == r {
+				return q.Exchange
+			}
+		}
+	}
+	return nil
+}
+
+// SendSystemMessage makes listeners an actor.Process.
+func (ls *listeners) SendSystemMessage(_ *actor.PID, message any) {
+	m, ok := message.(*actor.Terminated)
+	if !ok {
+		return
+	}
+	key := ls.rt.keyOf(m.Who)
+	ls.mu.Lock()
+	l := ls.byPID[key]
+	delete(ls.byPID, key)
+	ls.mu.Unlock()
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	l.stopped = true
+	l.mu.Unlock()
+	for _, q := range l.all() {
+		q.answer(plain(http.StatusServiceUnavailable, noListener))
+	}
+}
+
+// SendUserMessage makes listeners an actor.Process.
+func (ls *listeners) SendUserMessage(*actor.PID, any) {}
+
+// Stop makes listeners an actor.Process.
+func (ls *listeners) Stop(*actor.PID) {}
+
+func waiting(q *question) *links[question] { return &q.waiting }
+
+// add says that q waits for l. It returns false if l has stopped.
+func (l *listener) add(q *question) bool {
+	wait := lookEvery
+	if q.Timeout > 0 {
+		wait = min(wait, q.Timeout)
+	}
+	now := l.rt.now()
+	q.began, q.due = now, now+wait
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped {
+		return false
+	}
+	link(&l.first, q, waiting)
+	if l.next == 0 || q.due < l.next {
+		l.lookAt(q.due)
+	}
+	return true
+}
+
+func (l *listener) remove(q *question) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	unlink(&l.first, q, waiting)
+}
+
+// all returns those that wait.
+func (l *listener) all() (qs []*question) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for q := l.first; q != nil; q = q.waiting.next {
+		qs = append(qs, q)
+	}
+	return qs
+}
+
+// lookAt has look called. One timer for all that wait saves each of them its own; it is let to
+// ring for nothing when none does any more.
+func (l *listener) lookAt(at time.Duration) {
+	l.next = at
+	time.AfterFunc(at-l.rt.now(), func() { l.look(at) })
+}
+
+// look gives up exchanges whose time is over, or whose client is gone.
+func (l *listener) look(at time.Duration) {
+	l.mu.Lock()
+	if l.next != at { // another comes earlier
+		l.mu.Unlock()
+		return
+	}
+	l.next = 0
+	now := l.rt.now()
+	var due []*question
+	for q := l.first; q != nil; q = q.waiting.next {
+		if q.due <= now {
+			due = append(due, q)
+			if q.due = now + lookEvery; q.Timeout > 0 {
+				q.due = max(min(q.due, q.began+q.Timeout), now+1)
+			}
+		}
+		if l.next == 0 || q.due < l.next {
+			l.next = q.due
+		}
+	}
+	if l.next > 0 {
+		l.lookAt(l.next)
+	}
+	l.mu.Unlock()
+	for _, q := range due {
+		q.look(now)
+	}
+}
+
+// lookEvery is how often a connection is looked at while its request waits: a client that has
+// closed its sending half may still read, and what follows that brings no news.
+const lookEvery = time.Second
+
+// look gives the exchange up if the client has left, or the listener has had its time.
+func (q *question) look(now time.Duration) {
+	switch {
+	case q.left():
+		if q.claim() {
+			q.reset = true
+			q.decided.Done()
+		}
+	case q.Timeout > 0 && now-q.began >= q.Timeout:
+		q.answer(plain(http.StatusServiceUnavailable, "no answer in time"))
+	}
+}

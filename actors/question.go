@@ -1,0 +1,236 @@
+package actors
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// question is an exchange that a listener was asked to decide, and the mailbox of the process that
+// the listener answers to. Each exchange has one of its own, so that a second answer to it answers
+// no other. It is no actor: one that is started for each request and stopped after a single message
+// costs more than the request's own messages (make bench ROWS=http-actor). An answer that asks for
+// an upgrade has an actor take its place, which is found by the same PID.
+type question struct {
+	*Exchange
+	pid     *actor.PID
+	waiting links[question] // the others that wait for the listener
+	began   time.Duration
+	due     time.Duration  // when to look after it
+	decided sync.WaitGroup // of one: whoever has claimed the exchange is done
+	claimed atomic.Bool
+	reset   bool // the client has left before there was an answer
+
+	mu       sync.Mutex // of what follows: messages may come from anywhere
+	watchers []*actor.PID
+	heir     *conn // has taken the place; nil: none
+	touched  bool  // the listener has panicked, and was touched
+	over     bool
+}
+
+// ask has the listener of ex decide it.
+func (rt *Runtime) ask(ex *Exchange) {
+	if t, ok := ex.Conn.(*tls.Conn); ok { // while it is ours: an upgrade replaces what it runs over
+		ex.Conn = t.NetConn()
+	}
+	q := &question{Exchange: ex}
+	q.decided.Add(1)
+	q.pid, _ = rt.system.ProcessRegistry.Add(actor.NewActorProcess(q), rt.system.ProcessRegistry.NextId())
+	if l := rt.listeners.of(ex.Listener); l.add(q) {
+		rt.root.RequestWithCustomSender(ex.Listener, ex.Request, q.pid)
+		q.decided.Wait()
+		l.remove(q)
+	} else {
+		q.answer(plain(http.StatusServiceUnavailable, noListener))
+	}
+	q.end()
+	switch {
+	case q.heir != nil:
+		rt.decide(ex, q.heir)
+	case q.reset:
+		panic(http.ErrAbortHandler) // there is nobody to write to
+	}
+}
+
+// end has nobody find q any more, unless an actor has taken its place.
+func (q *question) end() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.over = true
+	if q.heir == nil {
+		q.rt.system.ProcessRegistry.Remove(q.pid)
+		for _, w := range q.watchers {
+			q.terminated(w)
+		}
+	}
+}
+
+func (q *question) terminated(watcher *actor.PID) {
+	to, _ := q.rt.system.ProcessRegistry.Get(watcher)
+	to.SendSystemMessage(watcher, &actor.Terminated{Who: q.pid})
+}
+
+// PostUserMessage makes question an actor.Mailbox.
+func (q *question) PostUserMessage(message any) {
+	_, m, sender := actor.UnwrapEnvelope(message)
+	switch m := m.(type) {
+	case *http.Response:
+		if m == nil {
+			q.wrong(message)
+		} else if !q.answer(m) {
+			discard(m)
+		}
+	case *actor.DeadLetterResponse:
+		q.answer(plain(http.StatusServiceUnavailable, noListener))
+	case *actor.PoisonPill:
+		q.shutDown(message)
+	case *listenerPanicked:
+		q.panicked(m)
+	case *actor.Touch:
+		if !q.inherited(message) && sender != nil {
+			q.rt.root.Send(sender, &actor.Touched{Who: q.pid})
+		}
+	case *actor.Touched:
+		if q.isTouched() {
+			q.answer(plain(http.StatusInternalServerError, listenerFailed))
+		}
+	default:
+		if q.Upgrade != nil {
+			if u := q.Upgrade(m); u != nil && q.become(u) {
+				return
+			}
+		}
+		q.wrong(message)
+	}
+}
+
+// wrong refuses what is no answer to a request. Only the listener knows whom to answer,
+// so it is the listener's mistake.
+func (q *question) wrong(message any) {
+	if q.inherited(message) {
+		return
+	}
+	_, m, _ := actor.UnwrapEnvelope(message)
+	if q.answer(plain(http.StatusInternalServerError, "invalid answer")) {
+		q.origin().say("listener's answer is neither an *http.Response nor an *UpgradeServer", "type", fmt.Sprintf("%T", m))
+		return
+	}
+	q.rt.system.DeadLetter.SendUserMessage(q.pid, message)
+}
+
+// claim decides who decides the exchange: the first who asks.
+func (q *question) claim() bool { return q.claimed.CompareAndSwap(false, true) }
+
+// answer decides the exchange, unless it is decided.
+func (q *question) answer(r *http.Response) bool {
+	if !q.claim() {
+		return false
+	}
+	q.response = r
+	q.decided.Done()
+	return true
+}
+
+// become has an actor take the place of q. Its first turn, in which it is opened, is for ask: what is
+// sent to it behind the answer waits in its mailbox.
+func (q *question) become(u Upgrader) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.claim() {
+		return false
+	}
+	q.Decided = u
+	q.heir = q.rt.newConn()
+	q.heir.mailbox.Reserve()
+	q.rt.system.ProcessRegistry.Remove(q.pid) // who has found q by the PID looks again
+	q.rt.spawn(q.heir, q.pid.Id)
+	for _, w := range q.watchers {
+		q.heir.mailbox.PostSystemMessage(&actor.Watch{Watcher: w})
+	}
+	q.decided.Done()
+	return true
+}
+
+// inherited gives the actor that has taken the place of q what was on its way to q.
+func (q *question) inherited(message any) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.heir == nil {
+		return false
+	}
+	q.heir.mailbox.PostUserMessage(message)
+	return true
+}
+
+func (q *question) shutDown(message any) {
+	if !q.answer(plain(http.StatusServiceUnavailable, "shutting down")) {
+		q.inherited(message)
+	}
+}
+
+// panicked answers the request at which the listener has panicked. If nobody knows
+// which that was, then those that it had begun and will not answer: a Touch comes back
+// when it has worked through all that it was sent before the panic.
+func (q *question) panicked(m *listenerPanicked) {
+	switch m.request {
+	case q.Request:
+		q.answer(plain(http.StatusInternalServerError, listenerFailed))
+	case nil:
+		q.mu.Lock()
+		q.touched = true
+		q.mu.Unlock()
+		q.rt.root.RequestWithCustomSender(m.listener, &actor.Touch{}, q.pid)
+	}
+}
+
+func (q *question) isTouched() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.touched
+}
+
+// PostSystemMessage makes question an actor.Mailbox.
+func (q *question) PostSystemMessage(message any) {
+	if _, ok := message.(*actor.Stop); ok && q.answer(plain(http.StatusServiceUnavailable, "shutting down")) {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch m := message.(type) {
+	case *actor.Watch:
+		if q.over && q.heir == nil {
+			q.terminated(m.Watcher)
+			return
+		}
+		q.watchers = append(q.watchers, m.Watcher)
+	case *actor.Unwatch:
+		for i, w := range q.watchers {
+			if w.Equal(m.Watcher) {
+				q.watchers = append(q.watchers[:i:i], q.watchers[i+1:]...)
+				break
+			}
+		}
+	}
+	if q.heir != nil {
+		q.heir.mailbox.PostSystemMessage(message)
+	}
+}
+
+// RegisterHandlers makes question an actor.Mailbox.
+func (q *question) RegisterHandlers(actor.MessageInvoker, actor.Dispatcher) {}
+
+// Start makes question an actor.Mailbox.
+func (q *question) Start() {}
+
+// UserMessageCount makes question an actor.Mailbox.
+func (q *question) UserMessageCount() int { return 0 }
+
+const (
+	noListener     = "no listener"
+	listenerFailed = "listener failed"
+)
