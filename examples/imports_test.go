@@ -54,7 +54,7 @@ func roomOf(dir string) string {
 var outside = map[string][]string{
 	"sockets/http2": {"os"},
 	"frame":         {"bytes", "encoding/binary", "errors", "fmt", "math", "math/bits", "strconv", "strings", "sync", "sync/atomic", "unicode/utf8", "unsafe"},
-	"pipeline": {"bytes", "cmp", "crypto/rand", "encoding/binary", "encoding/json", "errors", "fmt", "io", "iter", "math", "math/bits", "slices", "strconv", "strings",
+	"pipeline": {"bytes", "cmp", "crypto/rand", "encoding/binary", "encoding/json", "errors", "fmt", "hash/maphash", "io", "iter", "math", "math/bits", "slices", "strconv", "strings",
 		"sync", "sync/atomic", "time", "unicode/utf8", "github.com/klauspost/compress/flate"},
 }
 

@@ -40,6 +40,7 @@ const (
 	handed                      // the program has given it away
 	claimed                     // a pipeline has taken what was given away
 	freed                       // nobody has it
+	shared                      // the program sends it to many
 	holder                      // one pipeline
 )
 
@@ -76,6 +77,16 @@ func (f *Frame) Handover() *Frame {
 
 // HandedOver is for authors of stages: it reports whether f is for one connection only.
 func (f *Frame) HandedOver() bool { return f.owner.Load()&handed != 0 }
+
+// Share is for who sends a frame to many connections, before it is sent to the first: it is
+// compressed once for all of them, which a Room does by itself. It returns f.
+func (f *Frame) Share() *Frame {
+	f.owner.Or(shared)
+	return f
+}
+
+// Shared is for authors of stages: it reports whether f is for many connections.
+func (f *Frame) Shared() bool { return f.owner.Load()&(shared|handed) == shared }
 
 // Take is for who drives a pipeline, when the program has sent f down it: it makes sure
 // that the payload stays until Sent. False says that f was released before, or handed

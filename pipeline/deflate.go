@@ -169,20 +169,41 @@ func (d *deflating) whole(f *frame.Frame) {
 		d.down(f)
 		return
 	}
-	if g := d.shared.find(f); g != nil {
-		d.pass(g, f)
+	if known := d.shared.find(f); known != nil {
+		d.pass(d.once(known), f)
 		return
 	}
 	z := d.borrow()
-	g := z.deflate(f)
-	if len(g.Payload) >= len(f.Payload) && d.threshold > 0 { // 0: every message, at any price
-		g = f
-	} else if d.window != nil {
+	g := d.smaller(z, f)
+	if g != f && d.window != nil {
 		d.window.add(f.Payload)
 	}
-	d.shared.keep(f, g)
 	d.pass(g, f)
 	d.giveBack(z)
+}
+
+// smaller returns f compressed, which z lends, or f if it would not shrink.
+func (d *deflating) smaller(z *deflater, f *frame.Frame) *frame.Frame {
+	if g := z.deflate(f); len(g.Payload) < len(f.Payload) || d.threshold == 0 { // 0: every message, at any price
+		return g
+	}
+	return f
+}
+
+// once returns what a message to many was compressed to. Who comes for it meanwhile waits: that
+// takes no longer than to do it again.
+func (d *deflating) once(k *sharedFrame) *frame.Frame {
+	k.once.Do(func() {
+		z := d.borrow()
+		k.deflated, k.size = k.plain, len(k.plain.Payload)
+		if g := d.smaller(z, k.plain); g != k.plain {
+			k.deflated = &frame.Frame{Header: g.Header, Payload: append([]byte(nil), g.Payload...)}
+			k.size += len(g.Payload)
+		}
+		d.giveBack(z)
+		d.shared.memory.Load().add(k)
+	})
+	return k.deflated
 }
 
 // pass sends g down, and gives f up if g goes in its place: else it is g's way on.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -304,8 +305,86 @@ func TestDeflateFragments(t *testing.T) {
 	assert.Equal(t, string(p), string(inflated))
 }
 
-// A message to many connections is compressed twice, one to a single connection
-// is not kept.
+// kept is how much of what f was compressed to is remembered.
+func kept(s *Shared, f *frame.Frame) int {
+	m := s.slots[defaultLevel].memory.Load()
+	if m == nil {
+		return 0
+	}
+	known, ok := m.known.Load(f)
+	if !ok {
+		return 0
+	}
+	return known.(*sharedFrame).size
+}
+
+// However many messages are on their way to however many connections, each is compressed once
+// if its sender has said that it is for many, and twice at best if not.
+func TestDeflateSharedBurst(t *testing.T) {
+	const workers, conns, messages = 4, 10, 100
+	pool := deflaterKindOf(7, maxBits).pool() // a level that no other test uses
+	var compressed atomic.Int64
+	pool.onChange = func(change int) { compressed.Add(int64(max(change, 0))) }
+	defer func() { pool.onChange = nil }()
+	receive := func(o Deflate, burst []*frame.Frame) {
+		for range conns {
+			var got []string
+			_, down := o.Stage()(nil, func(item any) { got = append(got, item.(*frame.Frame).String()) })
+			for _, f := range burst {
+				down(f)
+			}
+			inflated, err := (&slowInflate{size: 1 << 15}).message([]byte(got[len(got)-1]))
+			assert.NoError(t, err)
+			assert.Equal(t, burst[len(burst)-1].String(), string(inflated))
+		}
+	}
+	var burst []*frame.Frame
+	for i := range messages {
+		burst = append(burst, frame.Text(string(prose(int64(i), 1000))))
+	}
+	receive(Deflate{Compression: Compression{Level: 7}, Shared: new(Shared)}, burst)
+	assert.Less(t, compressed.Load(), int64(messages*conns/2), "more than share a place in what was seen")
+
+	compressed.Store(0)
+	for _, f := range burst {
+		f.Share()
+	}
+	var wg sync.WaitGroup
+	o := Deflate{Compression: Compression{Level: 7}, Shared: new(Shared)}
+	for range workers {
+		wg.Go(func() { receive(o, burst) })
+	}
+	wg.Wait()
+	assert.EqualValues(t, messages, compressed.Load())
+}
+
+// What is remembered has a bound, and the latest is always in it.
+func TestDeflateSharedIsBounded(t *testing.T) {
+	for _, size := range []int{1000, 100 << 10, 3 << 20} {
+		var shared Shared
+		_, down := Deflate{Shared: &shared}.Stage()(nil, func(any) {})
+		for i := range 40 {
+			f := frame.Text(strings.Repeat(fmt.Sprintf("%010d", i), size/10)).Share()
+			down(f)
+			assert.GreaterOrEqual(t, kept(&shared, f), size)
+		}
+		m, n := shared.slots[defaultLevel].memory.Load(), 0
+		m.known.Range(func(any, any) bool { n++; return true })
+		assert.Len(t, m.order, n)
+		assert.True(t, m.bytes <= sharedBytes || n == 1, "%d bytes", m.bytes)
+		if size == 1000 {
+			assert.Equal(t, 40, n)
+		}
+	}
+	var m memory
+	for range 2 * sharedCount {
+		m.add(&sharedFrame{plain: frame.Text("a")})
+	}
+	assert.Len(t, m.order, sharedCount)
+}
+
+// A message to many connections is compressed twice if nobody has said that it is one, and one
+// to a single connection is not kept.
 func TestDeflateShared(t *testing.T) {
 	var shared Shared
 	o := Deflate{Compression: Compression{}, Shared: &shared}
@@ -340,16 +419,13 @@ func TestDeflateShared(t *testing.T) {
 			assert.Equal(t, m.Payload, inflated)
 		}
 	}
-	_, kept := stage(nil, func(any) {})
-	kept(f)
-	assert.NotSame(t, f, shared.slots[defaultLevel].last.Load().plain, "one connection is no broadcast")
-	for range 3 { // another frame in the same place, as a released one is used again
-		own := frame.New(frame.OpText, 8<<10)
-		own.Payload = append(own.Payload, prose(3, 2000)...)
-		was := shared.slots[defaultLevel].seen.Load()
-		kept(own.Handover())
-		assert.Same(t, was, shared.slots[defaultLevel].seen.Load(), "it is for one connection")
-	}
+	fresh := frame.Binary(prose(4, 2000))
+	conns[0](fresh)
+	assert.Zero(t, kept(&shared, fresh), "one connection is no broadcast")
+	given := frame.New(frame.OpText, 8<<10)
+	given.Payload = append(given.Payload, prose(3, 2000)...)
+	conns[0](given.Share().Handover())
+	assert.Zero(t, kept(&shared, given), "it is for one connection")
 
 	o.ContextTakeover = true
 	_, own := o.Stage()(nil, func(item any) {

@@ -10,7 +10,7 @@ import (
 )
 
 // recipe is what the connections of one Options have in common: the stages' recipes,
-// the limits, and the message that all of them were sent last, compressed.
+// the limits, and the messages that all of them were sent last, compressed.
 type recipe struct {
 	Options                      // as they were at first use, with the defaults
 	top      pipeline.Part       // without extra stages

@@ -231,6 +231,7 @@ func (r *LocalRoom) send(but *actor.PID, f *frame.Frame) error {
 	if r.limits.Number != nil {
 		f = r.limits.Number(r.stats.Sent, f)
 	}
+	f.Share()
 	r.keep(f)
 	var out actors.Fanout
 	size := cost(f)
