@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"io"
-	"log/slog"
 	"net"
 	"strings"
 	"sync"
@@ -62,17 +61,9 @@ func everywhere(t *testing.T, test func(w *world)) {
 
 // virtually runs test in fake time.
 func virtually(t *testing.T, test func(w *world)) {
-	theSystem() // outlives the bubble
+	harness.System() // outlives the bubble
 	synctest.Test(t, func(t *testing.T) { test(newWorld(t, inBubble)) })
 }
-
-// theSystem is every test's: making one takes longer than most tests do.
-var theSystem = sync.OnceValue(func() *actor.ActorSystem {
-	return actor.NewActorSystem(
-		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }),
-		actor.WithDeadLetterThrottleInterval(time.Millisecond), // a goroutine that long
-	)
-})
 
 // world is what one test starts. At its end nothing may be left of it, and every
 // connection of a handler must have had its hello first and its Closed last.
@@ -87,10 +78,10 @@ type world struct {
 }
 
 func newWorld(t *testing.T, s setting) *world {
-	w := &world{T: t, setting: s, system: theSystem()}
+	w := &world{T: t, setting: s, system: harness.System()}
 	if w.rt = RuntimeOf(w.system); s.virtual {
 		w.rt = newRuntime(w.system)                          // with the bubble's clock
-		w.rt.shutdown.stopped = func() bool { return false } // theSystem's channel is not the bubble's
+		w.rt.shutdown.stopped = func() bool { return false } // the system's channel is not the bubble's
 	}
 	testcert.Certificate()
 	loopback()

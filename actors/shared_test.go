@@ -10,6 +10,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/internal/harness"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -126,7 +127,7 @@ func BenchmarkPanic(b *testing.B) {
 }
 
 func benchmarkPanic(b *testing.B, who string, conns int) {
-	rt := RuntimeOf(theSystem())
+	rt := RuntimeOf(harness.System())
 	done := make(chan struct{})
 	props := actor.PropsFromFunc(func(ctx actor.Context) {
 		if _, ok := ctx.Message().(string); ok {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/internal/harness"
 	"github.com/stretchr/testify/require"
 )
 
@@ -23,7 +24,7 @@ func TestSpawnFields(t *testing.T) {
 }
 
 func BenchmarkSpawnHandler(b *testing.B) {
-	rt := RuntimeOf(theSystem())
+	rt := RuntimeOf(harness.System())
 	conn := rt.Spawn()
 	defer rt.root.Stop(conn)
 	props := actor.PropsFromFunc(func(actor.Context) {})

@@ -24,9 +24,7 @@ import (
 
 // clearAndTLS is for what HTTP alone has a say in.
 func clearAndTLS(t *testing.T, test func(w *world)) {
-	for _, s := range []setting{settings[0], settings[1]} {
-		t.Run(s.name, func(t *testing.T) { test(newWorld(t, s)) })
-	}
+	inEach(t, settings[:2], test)
 }
 
 // scripted is a body that has pieces, then an error; it counts how it is treated.

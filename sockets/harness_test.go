@@ -52,35 +52,41 @@ var bare = settings[0]
 
 // everywhere runs test in every setting.
 func everywhere(t *testing.T, test func(w *world)) {
-	for _, s := range settings {
-		t.Run(s.name, func(t *testing.T) { test(newWorld(t, s)) })
-	}
+	inEach(t, settings, test)
 }
 
 // sampled runs test in every setting, and with -short in two that have both drivers
 // and both of clear and TLS between them. Which two is up to the test's name, so that
 // each setting is met by many tests. For tests whose subject is not the socket.
 func sampled(t *testing.T, test func(w *world)) {
+	if !testing.Short() {
+		inEach(t, settings, test)
+		return
+	}
 	first := len(t.Name()) % 2
-	for i, s := range settings {
-		if testing.Short() && i != first && i != len(settings)-1-first {
-			continue
-		}
-		t.Run(s.name, func(t *testing.T) { test(newWorld(t, s)) })
+	inEach(t, []setting{settings[first], settings[len(settings)-1-first]}, test)
+}
+
+// inEach runs test in some settings. What they leave is looked for once, behind the last:
+// net/http keeps a connection that it has refused for half a second.
+func inEach(t *testing.T, settings []setting, test func(w *world)) {
+	all := newWorld(t, bare)
+	for _, s := range settings {
+		all.in(s.name, func(w *world) {
+			w.setting = s
+			w.observe()
+			test(w)
+		})
 	}
 }
 
 // discard keeps a system and net/http quiet.
 var discard = slog.New(slog.DiscardHandler)
 
-// theSystem is every test's: making one takes longer than most tests do.
+// theSystem is every test's.
 var theSystem = sync.OnceValue(func() *actor.ActorSystem {
-	system := actor.NewActorSystem(
-		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return discard }),
-		actor.WithDeadLetterThrottleInterval(time.Millisecond), // a goroutine that long
-	)
-	warm(system)
-	return system
+	warm(harness.System())
+	return harness.System()
 })
 
 // warm has a handler spawned: the first one brings a guardian, which stays.
@@ -109,18 +115,26 @@ func warm(system *actor.ActorSystem) {
 type world struct {
 	*testing.T
 	setting
-	system   *actor.ActorSystem
-	handlers *[]*handler
-	pairs    *pairs
-	before   harness.Census
+	system *actor.ActorSystem
+	judges *[]func(t assert.TestingT) // of what handlers and observers were told, at the end
+	pairs  *pairs
+	before harness.Census
 }
 
 func newWorld(t *testing.T, s setting) *world {
-	w := &world{T: t, setting: s, system: theSystem(), handlers: new([]*handler), pairs: new(pairs)}
+	w := &world{T: t, setting: s, system: theSystem(), judges: new([]func(assert.TestingT))}
+	w.observe()
 	certificate()
 	w.before = w.count()
 	t.Cleanup(w.over)
 	return w
+}
+
+// observe has observers from now on tell a pairs of their own.
+func (w *world) observe() {
+	p := new(pairs)
+	w.pairs = p
+	*w.judges = append(*w.judges, p.judge)
 }
 
 // in runs a part of a test, whose leavings are looked for with the whole's.
@@ -153,10 +167,9 @@ func (w *world) over() {
 		w.Errorf("left behind: %+v before, %+v after\n%s", w.before, now, harness.Left(w.system))
 		return
 	}
-	for _, h := range *w.handlers {
-		h.judge()
+	for _, judge := range *w.judges {
+		judge(w)
 	}
-	w.pairs.judge(w)
 }
 
 // told is one message to a handler, and the connection it came from.
@@ -210,7 +223,7 @@ func (w *world) spawned(do ...func(ctx actor.Context)) *handler {
 			f(ctx)
 		}
 	})
-	*w.handlers = append(*w.handlers, h)
+	*w.judges = append(*w.judges, h.judge)
 	return h
 }
 
@@ -301,10 +314,10 @@ func (h *handler) toldByConn() map[string][]any {
 }
 
 // judge: first Upgraded, last Closed, and one of each, by connection.
-func (h *handler) judge() {
+func (h *handler) judge(t assert.TestingT) {
 	for _, told := range h.toldByConn() {
 		if d, ok := told[len(told)-1].(*Disconnected); ok { // of a ReconnectActor
-			assert.True(h, d.Final, "last of all")
+			assert.True(t, d.Final, "last of all")
 			continue
 		}
 		opened, closed := 0, 0
@@ -318,14 +331,14 @@ func (h *handler) judge() {
 				closed++
 			}
 		}
-		assert.Equal(h, 1, opened, "Upgraded in %T", told)
-		assert.IsType(h, &Upgraded{}, told[0], "first of all")
+		assert.Equal(t, 1, opened, "Upgraded in %T", told)
+		assert.IsType(t, &Upgraded{}, told[0], "first of all")
 		if h.mortal {
-			assert.LessOrEqual(h, closed, 1)
+			assert.LessOrEqual(t, closed, 1)
 			continue
 		}
-		assert.Equal(h, 1, closed, "Closed in %v", told)
-		assert.IsType(h, &Closed{}, told[len(told)-1], "last of all")
+		assert.Equal(t, 1, closed, "Closed in %v", told)
+		assert.IsType(t, &Closed{}, told[len(told)-1], "last of all")
 	}
 }
 

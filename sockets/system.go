@@ -11,6 +11,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/asynkron/protoactor-go/extensions"
+	"github.com/spindrift-go/spindrift/internal/registry"
 )
 
 // buckets is how many of the 1,024 buckets of a process registry are used, each of
@@ -50,18 +51,7 @@ func orDefaultSystem(system *actor.ActorSystem) *actor.ActorSystem {
 // behind. Any actor system will do for connections; this one costs less.
 func NewSystem(options ...actor.ConfigOption) *actor.ActorSystem {
 	system := actor.NewActorSystem(append([]actor.ConfigOption{actor.WithLoggerFactory(Quiet)}, options...)...)
-	registry := system.ProcessRegistry
-	all := registry.LocalPIDs.LocalPIDs
-	few := &actor.SliceMap{LocalPIDs: append(all[:0:0], all[:buckets]...)}
-	own := map[string]any{} // the system's processes: nobody else knows it yet
-	for _, bucket := range all {
-		bucket.IterCb(func(id string, process any) { own[id] = process })
-	}
-	for id, process := range own {
-		registry.LocalPIDs.GetBucket(id).Remove(id)
-		few.GetBucket(id).Set(id, process)
-	}
-	registry.LocalPIDs = few
+	registry.Shrink(system, buckets)
 	setAddress(system)
 	takeDeadLetters(system)
 	return system
@@ -84,13 +74,13 @@ func setAddress(system *actor.ActorSystem) {
 	system.Extensions.Register(own)
 	local.Store(own, weak.Make(system))
 	runtime.AddCleanup(system, func(own address) { local.Delete(own) }, own)
-	registry := system.ProcessRegistry
-	registry.Address = string(own)
-	registry.RegisterAddressResolver(func(pid *actor.PID) (actor.Process, bool) { // once the system has another
+	processes := system.ProcessRegistry
+	processes.Address = string(own)
+	processes.RegisterAddressResolver(func(pid *actor.PID) (actor.Process, bool) { // once the system has another
 		if pid.Address != string(own) {
 			return nil, false
 		}
-		process, _ := registry.GetLocal(pid.Id)
+		process, _ := processes.GetLocal(pid.Id)
 		return process, true
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/internal/harness"
 	"github.com/spindrift-go/spindrift/sockets"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -211,7 +212,7 @@ func TestMiddleware(t *testing.T) {
 	for name, layer := range layers {
 		t.Run(name, func(t *testing.T) {
 			server := &sockets.Server{MaxConns: 1, Server: http.Server{Handler: http.HandlerFunc(layer)}}
-			h.System = theSystem()
+			h.System = harness.System()
 			c := serve(t, server, false)
 			p := open(t, c, "/")
 			p.echoes("hello")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/internal/harness"
 	"github.com/spindrift-go/spindrift/internal/http2client"
 	"github.com/spindrift-go/spindrift/sockets"
 	"github.com/spindrift-go/spindrift/sockets/sockettest"
@@ -29,20 +30,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// theSystem is every test's.
-var theSystem = sync.OnceValue(func() *actor.ActorSystem {
-	return actor.NewActorSystem(
-		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }),
-		actor.WithDeadLetterThrottleInterval(time.Millisecond),
-	)
-})
-
 var warmed sync.Once
 
 // warm has a handler spawned: the first one brings a guardian, which stays.
 func warm(t *testing.T) {
 	warmed.Do(func() {
-		p := sockettest.Connect(t, &sockets.Handler{System: theSystem(), Spawn: actor.PropsFromFunc(func(actor.Context) {})}, "/")
+		p := sockettest.Connect(t, &sockets.Handler{System: harness.System(), Spawn: actor.PropsFromFunc(func(actor.Context) {})}, "/")
 		p.Close(frame.Normal, "")
 	})
 }
@@ -72,14 +65,14 @@ func serve(t *testing.T, s server, secure bool) *http2client.Conn {
 func listen(t *testing.T, s server, secure bool) (connect func() *http2client.Conn) {
 	serverTLS()
 	warm(t)
-	sockettest.NoLeaks(t, theSystem())
+	sockettest.NoLeaks(t, harness.System())
 	base := &http.Server{}
 	switch s := s.(type) {
 	case *http.Server:
 		base = s
 	case *sockets.Server:
 		base = &s.Server
-		s.System = theSystem()
+		s.System = harness.System()
 	}
 	base.Protocols = new(http.Protocols)
 	base.Protocols.SetHTTP1(true)

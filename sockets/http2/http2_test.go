@@ -11,6 +11,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/internal/harness"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/spindrift-go/spindrift/sockets"
 	"github.com/spindrift-go/spindrift/sockets/http2"
@@ -107,20 +108,20 @@ func TestUpgrades(t *testing.T) {
 			}))
 		},
 		"actor mode": func(t *testing.T) *sockets.Server {
-			listener := theSystem().Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+			listener := harness.System().Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
 				if r, ok := ctx.Message().(*http.Request); ok {
 					assert.Equal(t, "GET", r.Method)
 					ctx.Respond(&sockets.UpgradeServer{Spawn: ended.echo(), Options: options, Header: http.Header{"X-Seen": {"yes"}}})
 				}
 			}))
-			t.Cleanup(func() { theSystem().Root.PoisonFuture(listener).Wait() })
+			t.Cleanup(func() { harness.System().Root.PoisonFuture(listener).Wait() })
 			return &sockets.Server{Listener: listener}
 		},
 	}
 	for name, road := range roads {
 		t.Run(name, func(t *testing.T) {
 			everywhere(t, func(t *testing.T, secure bool) {
-				theSystem()
+				harness.System()
 				c := serve(t, road(t), secure)
 				s, err := c.Connect("/room/7", "sec-websocket-protocol", "chat", "sec-websocket-extensions", "permessage-deflate",
 					"sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
@@ -248,7 +249,7 @@ func TestOtherServers(t *testing.T) {
 		}
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/handler", &sockets.Handler{System: theSystem(), Spawn: ended.echo()})
+	mux.Handle("/handler", &sockets.Handler{System: harness.System(), Spawn: ended.echo()})
 	mux.Handle("/session", sockets.Session(session))
 	mux.HandleFunc("/accept", accept)
 	mux.Handle("/wrapped", sockets.ExtendedConnect(http.HandlerFunc(accept)))
@@ -275,7 +276,7 @@ func TestProxy(t *testing.T) {
 	everywhere(t, func(t *testing.T, secure bool) {
 		ended := make(closed, 2)
 		warm(t)
-		backend := httptest.NewServer(&sockets.Handler{System: theSystem(), Spawn: ended.echo(), Options: &sockets.Options{Subprotocols: []string{"chat"}}})
+		backend := httptest.NewServer(&sockets.Handler{System: harness.System(), Spawn: ended.echo(), Options: &sockets.Options{Subprotocols: []string{"chat"}}})
 		defer backend.Close()
 		to, err := url.Parse(backend.URL)
 		require.NoError(t, err)
