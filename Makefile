@@ -26,12 +26,28 @@ chat: ## start the chat, to open in two browsers: make chat ADDR=:9000
 	@echo "building: the first time it fetches modules and compiles them, later it is a second"
 	@go run ./examples/chat -addr $(ADDR)
 
+# Tests that wait more than they work run beside each other: sockets in two halves, what HALF names
+# and all else, and the other packages.
+HALF = ^Test[A-L]
+PARTS = test-sockets test-sockets-too test-others
+RACE = go test -race -short -tags spindriftdebug -timeout 5m
+
 test: ## vet, build the examples and test with the race detector: the first thing to run
 	@echo "== vet and build"
 	@go vet ./...
 	@go build ./...
-	@echo "== test, with the race detector: a line for each package"
-	@go test -race -short -tags spindriftdebug -timeout 5m ./internal/... ./frame/... ./pipeline/... ./actors/... ./sockets/... ./autobahn/... ./examples/...
+	@echo "== test, with the race detector: a line for each package, and two for sockets"
+	@go test -race -tags spindriftdebug -run '^$$' ./sockets >/dev/null # compiled once
+	@$(MAKE) --no-print-directory -k -j $(words $(PARTS)) $(PARTS)
+
+test-sockets:
+	@$(RACE) -run '$(HALF)' ./sockets
+
+test-sockets-too:
+	@$(RACE) -skip '$(HALF)' ./sockets
+
+test-others:
+	@$(RACE) $$(go list ./internal/... ./frame/... ./pipeline/... ./actors/... ./sockets/... ./autobahn/... ./examples/... | grep -v 'spindrift/sockets$$')
 
 check: $(CHECKS) ## what make test leaves out, step by step: make -k check goes on after a failure
 
@@ -134,4 +150,4 @@ cluster-test: ## sockets/remote with 100 clients and the race detector: nodes ki
 interop: ## our server and client against other implementations: make interop PEERS=node CASES=text,tls
 	@cd examples/tools/interop && ./install.sh && go run . $(if $(PEERS),-peers '$(PEERS)') $(if $(CASES),-cases '$(CASES)')
 
-.PHONY: help run chat apidiff release mutate test check checks $(CHECKS) autobahn bench idle soak interop autobahn-remote cluster cluster-test
+.PHONY: help run chat apidiff release mutate test $(PARTS) check checks $(CHECKS) autobahn bench idle soak interop autobahn-remote cluster cluster-test
