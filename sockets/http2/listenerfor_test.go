@@ -9,6 +9,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/internal/harness"
 	"github.com/spindrift-go/spindrift/sockets"
 	"github.com/stretchr/testify/require"
 )
@@ -20,7 +21,7 @@ func TestListenerForManyStreams(t *testing.T) {
 		named := 0
 		c := serve(t, &sockets.Server{ListenerFor: func(net.Conn) *actor.PID {
 			named++
-			return theSystem().Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+			return harness.System().Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
 				switch m := ctx.Message().(type) {
 				case *http.Request:
 					ctx.Respond(&sockets.UpgradeServer{FrameHandler: ctx.Self()})
