@@ -51,7 +51,7 @@ func run(addr string) error {
 			return err
 		}
 		go func() {
-			if err := carry(conn, nc.(*net.TCPConn)); err != nil {
+			if err := conn.Carry(nc.(*net.TCPConn)); err != nil {
 				fmt.Fprintln(os.Stderr, "http2:", err)
 			}
 		}()

@@ -13,6 +13,9 @@ need /usr/include/libwebsockets.h libwebsockets-dev
 need nginx nginx
 need haproxy haproxy
 need slowhttptest slowhttptest
+need firefox-esr firefox-esr
+need certutil libnss3-tools
+need nghttpx nghttp2-proxy
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

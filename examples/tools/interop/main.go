@@ -75,10 +75,11 @@ func names() (allPeers, allCases []string) {
 	for _, p := range proxies {
 		allPeers = append(allPeers, p.name)
 	}
+	allPeers = append(allPeers, "firefox", "wsproto", "nghttpx")
 	for _, c := range cases {
 		allCases = append(allCases, c.name)
 	}
-	return append(allPeers, "slowhttptest"), append(allCases, "page", "chat", "proxy", "slow")
+	return append(allPeers, "slowhttptest"), append(allCases, "page", "chat", "proxy", "http2", "slow")
 }
 
 // A choice is a list of known names; an empty one is all of them.
@@ -134,7 +135,7 @@ func (r *run) all(dir string) error {
 	defer r.system.Shutdown()
 
 	var tables []*table
-	for _, part := range []func(context.Context) *table{r.matrix, r.page, r.chat, r.proxy, r.slow} {
+	for _, part := range []func(context.Context) *table{r.matrix, r.page, r.chat, r.proxy, r.http2, r.http2Proxies, r.slow} {
 		if ctx.Err() == nil {
 			tables = append(tables, part(ctx))
 		}

@@ -47,13 +47,9 @@ var peers = []Peer{
 	},
 	{
 		name: "python", title: "Python websockets",
-		tools: []string{"python3"},
-		install: []step{
-			{".venv/bin/python", "", []string{"python3", "-m", "venv", ".venv"}},
-			{".venv/installed", "requirements.txt", []string{"sh", "-c",
-				".venv/bin/python -m pip install -q --disable-pip-version-check -r requirements.txt && touch .venv/installed"}},
-		},
-		argv: []string{".venv/bin/python", "peer.py"},
+		tools:   []string{"python3"},
+		install: venv,
+		argv:    []string{".venv/bin/python", "peer.py"},
 	},
 	{
 		name: "gorilla", title: "gorilla/websocket",
@@ -76,6 +72,13 @@ var peers = []Peer{
 				"where permessage-deflate is agreed on, whichever server sent it",
 		},
 	},
+}
+
+// venv has what requirements.txt names.
+var venv = []step{
+	{".venv/bin/python", "", []string{"python3", "-m", "venv", ".venv"}},
+	{".venv/installed", "requirements.txt", []string{"sh", "-c",
+		".venv/bin/python -m pip install -q --disable-pip-version-check -r requirements.txt && touch .venv/installed"}},
 }
 
 // npmCI is newer than the lock file when it has run.

@@ -1,26 +1,33 @@
-package main
+package http2client
 
 import (
 	"bufio"
+	"crypto/sha1"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 
-	"github.com/spindrift-go/spindrift/internal/http2client"
-	"github.com/spindrift-go/spindrift/sockets"
 	"golang.org/x/net/http2"
 )
 
-// carry carries one WebSocket, and its end, in both directions.
-func carry(conn *http2client.Conn, nc *net.TCPConn) error {
+// Carry takes the handshake of a client that speaks HTTP/1.1 from nc, and carries its WebSocket, and how that ends, over a stream of
+// the connection, in both directions. It closes nc.
+func (c *Conn) Carry(nc *net.TCPConn) error {
 	defer nc.Close()
 	in := bufio.NewReader(nc)
 	r, err := http.ReadRequest(in)
 	if err != nil {
 		return nil // somebody looks whether we listen
 	}
-	s, err := open(conn, r)
+	var fields []string
+	for _, name := range []string{"sec-websocket-extensions", "sec-websocket-protocol"} {
+		for _, v := range r.Header.Values(name) {
+			fields = append(fields, name, v)
+		}
+	}
+	s, err := c.Connect(r.URL.RequestURI(), fields...)
 	if err != nil {
 		return err
 	}
@@ -31,7 +38,7 @@ func carry(conn *http2client.Conn, nc *net.TCPConn) error {
 	}
 	header.Set("Upgrade", "websocket")
 	header.Set("Connection", "Upgrade")
-	header.Set("Sec-Websocket-Accept", sockets.AcceptKey(r.Header.Get("Sec-Websocket-Key")))
+	header.Set("Sec-Websocket-Accept", accept(r.Header.Get("Sec-Websocket-Key")))
 	io.WriteString(nc, "HTTP/1.1 101 Switching Protocols\r\n")
 	header.Write(nc)
 	io.WriteString(nc, "\r\n")
@@ -55,13 +62,8 @@ func carry(conn *http2client.Conn, nc *net.TCPConn) error {
 	return nil
 }
 
-// open asks for the stream that r is carried over.
-func open(conn *http2client.Conn, r *http.Request) (*http2client.Stream, error) {
-	var fields []string
-	for _, name := range []string{"sec-websocket-extensions", "sec-websocket-protocol"} {
-		for _, v := range r.Header.Values(name) {
-			fields = append(fields, name, v)
-		}
-	}
-	return conn.Connect(r.URL.RequestURI(), fields...)
+// accept is the answer to a key, RFC 6455 4.2.2.
+func accept(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
