@@ -41,6 +41,8 @@ type Conn struct {
 	taken     int            // pieces that were received
 	keeping   bool           // who has received them says when they are worked through
 	ended     bool           // Closed was handed over: nothing more comes
+	session   bool           // a function runs with it: Closed is worked through when that has returned
+	awaited   int            // marks behind Closed, which wait for that
 	discard   bool           // nobody receives any more, and the end was asked for
 	dropping  bool           // nobody receives any more, see Discard
 	reading   bool           // a message is being received in pieces

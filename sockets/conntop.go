@@ -50,6 +50,8 @@ func (t *connTop) Deliver(items []any) {
 			c.queue = append(c.queue, received{})
 		case actors.Mark:
 			switch n, m := len(c.queue), len(c.work); {
+			case c.ended && c.session: // see leave
+				c.awaited++
 			case c.discard || c.dropping:
 				c.handle.WorkedThrough(1)
 			case n > 0:

@@ -43,6 +43,8 @@ type SessionHandler struct {
 // goroutine of its own: an idle one costs less than a handler that waits in ServeHTTP. ctx
 // is the connection's: it ends with it, and has the values of the request's.
 //
+// It counts for a Server's Shutdown and caps until serve has returned.
+//
 // When serve returns, the connection is closed: with 1000 if the error is nil; with the code
 // and reason of a *frame.Error, or the code of a *[CloseError]; else with 1011, and the error is logged, by the
 // server's ErrorLog or slog.Default. So is a panic, with its stack.
@@ -54,15 +56,30 @@ func Session(serve func(ctx context.Context, c *Conn) error) *SessionHandler {
 // a Server has, it returns when the connection has ended.
 func (h *SessionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := newConn()
+	c.session = true
 	stream, err := serve(nil, w, r, upgrade{terms: &UpgradeServer{Options: h.Options, Value: c}, receiver: c.top()})
 	defer stream.stay()
 	if err != nil {
 		return
 	}
-	if c, err = c.whenOpen(); err != nil {
+	if _, err = c.whenOpen(); err != nil {
+		c.leave()
 		return
 	}
-	go c.run(h.Serve, logOf(r), r.RemoteAddr)
+	go func() {
+		defer c.leave() // also if Serve calls runtime.Goexit
+		c.run(h.Serve, logOf(r), r.RemoteAddr)
+	}()
+}
+
+// leave is the end of a session: a Shutdown waits for it.
+func (c *Conn) leave() {
+	c.abandon() // if Serve was never called
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.session = false
+	c.handle.WorkedThrough(c.awaited)
+	c.awaited = 0
 }
 
 // run is a goroutine in which serve has c, and closes it.

@@ -30,8 +30,8 @@ type DrainResult struct {
 
 // Shutdown is http.Server's and closes upgraded connections with 1001 as well,
 // in batches. It returns when all have ended and their handlers have worked through
-// Closed. Those that have not ended when ctx has are cut, each with its Closed; then
-// the error is ctx's.
+// Closed; of a [Session] or [Callbacks], when the function has returned. Those that have
+// not ended when ctx has are cut, each with its Closed; then the error is ctx's.
 //
 // A connection whose turn is blocked by code of the program (a stage, the full mailbox
 // of its handler, the Hijack of a connection of another kind) cannot end by itself. Its

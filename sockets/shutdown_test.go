@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -211,3 +212,60 @@ func TestBaseContextGetsTheProgramsListener(t *testing.T) {
 }
 
 type ownListener struct{ net.Listener }
+
+// A session is over when its function has returned, however that ends: until then Shutdown waits, and its place is taken.
+func TestShutdownWaitsForSessions(t *testing.T) {
+	for name, leave := range map[string]func(){
+		"returns": func() {},
+		"panics":  func() { panic("on purpose") },
+		"exits":   runtime.Goexit,
+	} {
+		t.Run(name, func(t *testing.T) {
+			sampled(t, func(w *world) {
+				working, release := make(chan struct{}), make(chan struct{})
+				s := &Server{System: w.system, MaxConns: 1, Server: quiet(&SessionHandler{
+					Options: w.terms(&UpgradeServer{}).Options,
+					Serve: func(ctx context.Context, c *Conn) error {
+						c.Receive(context.Background())
+						close(working)
+						<-release
+						leave()
+						return nil
+					},
+				})}
+				addr := w.run(s)
+				c := w.open(addr, nil)
+				require.NoError(w, c.Close(frame.Normal, ""))
+				<-working
+				p, status := w.knock(addr)
+				assert.Equal(w, http.StatusServiceUnavailable, status, "its place is taken")
+				p.Close()
+				done := make(chan error, 1)
+				go func() { done <- s.Shutdown(w.within()) }()
+				select {
+				case err := <-done:
+					require.FailNow(w, "Shutdown has not waited", "%v", err)
+				case <-time.After(soon):
+				}
+				close(release)
+				require.NoError(w, <-done)
+			})
+		})
+	}
+}
+
+// A session that does not return keeps Shutdown no longer than its context.
+func TestShutdownDoesNotWaitForSessionsForEver(t *testing.T) {
+	w := newWorld(t, bare)
+	release := make(chan struct{})
+	s := &Server{System: w.system, Server: quiet(&SessionHandler{Serve: func(ctx context.Context, c *Conn) error {
+		<-release
+		return nil
+	}})}
+	c := w.open(w.run(s), nil)
+	ctx, cancel := context.WithTimeout(w.Context(), soon)
+	defer cancel()
+	require.NoError(w, s.Shutdown(ctx), "the connection itself ends in time")
+	<-c.Done()
+	close(release)
+}

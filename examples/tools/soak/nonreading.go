@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/sockets"
 )
@@ -98,9 +99,10 @@ func nonReading(c config, peers startPeers) error {
 		faults = append(faults, fmt.Errorf("%d bytes each, more than %d", each, most))
 	}
 	faults = append(faults, stop())
-	before.Actors--      // the handler
-	before.Descriptors++ // the poller's, and its goroutine: the first connection has brought it, and the server keeps it
-	before.Goroutines++
+	before.Actors-- // the handler
+	pollers := actors.RuntimeOf(system).Dispatcher().Groups()
+	before.Descriptors += pollers // the first connection has brought them, each with a goroutine, and the server keeps them
+	before.Goroutines += pollers
 	after, err := s.settled(before, grace)
 	fmt.Fprintf(c.out, "%8s  %s\n", "after", after)
 	if err := errors.Join(append(faults, err)...); err != nil {
