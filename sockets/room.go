@@ -214,12 +214,24 @@ func (r *LocalRoom) Send(f *frame.Frame) error { return r.send(nil, f) }
 // SendExcept is Room's. The history keeps f for everybody.
 func (r *LocalRoom) SendExcept(conn *actor.PID, f *frame.Frame) error { return r.send(conn, f) }
 
+// SendAll is Send of several messages in a row, which costs less: each member is looked at once. If
+// one of them is no message none is sent. The slice is the caller's again, with other messages in it
+// if RoomOptions.Number makes such.
+func (r *LocalRoom) SendAll(messages []*frame.Frame) error {
+	for _, f := range messages {
+		if err := checkMessage(f); err != nil {
+			return err
+		}
+	}
+	r.lock()
+	defer r.unlock()
+	r.fanOut(nil, messages)
+	return nil
+}
+
 func (r *LocalRoom) send(but *actor.PID, f *frame.Frame) error {
-	switch {
-	case f == nil:
-		return ErrNilFrame
-	case !f.Fin || f.Opcode != frame.OpText && f.Opcode != frame.OpBinary || f.HandedOver():
-		return ErrNoMessage
+	if err := checkMessage(f); err != nil {
+		return err
 	}
 	r.lock()
 	defer r.unlock()
@@ -227,21 +239,47 @@ func (r *LocalRoom) send(but *actor.PID, f *frame.Frame) error {
 	if but != nil {
 		omitted = r.memberOf(but)
 	}
-	r.stats.Sent++
-	if r.limits.Number != nil {
-		f = r.limits.Number(r.stats.Sent, f)
+	one := [1]*frame.Frame{f}
+	r.fanOut(omitted, one[:])
+	return nil
+}
+
+func checkMessage(f *frame.Frame) error {
+	switch {
+	case f == nil:
+		return ErrNilFrame
+	case !f.Fin || f.Opcode != frame.OpText && f.Opcode != frame.OpBinary || f.HandedOver():
+		return ErrNoMessage
 	}
-	f.Share()
-	r.keep(f)
+	return nil
+}
+
+// fanOut numbers messages, which it may replace, and posts them to all but omitted.
+func (r *LocalRoom) fanOut(omitted *membership, messages []*frame.Frame) {
+	for i, f := range messages {
+		r.stats.Sent++
+		if r.limits.Number != nil {
+			f = r.limits.Number(r.stats.Sent, f)
+			messages[i] = f
+		}
+		f.Share()
+		r.keep(f)
+	}
 	var out actors.Fanout
-	size := cost(f)
 	for i := len(r.members) - 1; i >= 0; i-- { // one that is removed gives its place to a later one
-		if m := r.members[i]; m != omitted && m.takes(size) {
-			out.Post(&m.Subscription, f, size)
+		m := r.members[i]
+		if m == omitted {
+			continue
+		}
+		for _, f := range messages {
+			if size := cost(f); m.takes(size) {
+				out.Post(&m.Subscription, f, size)
+			} else if m.index < 0 {
+				break
+			}
 		}
 	}
 	out.Flush()
-	return nil
 }
 
 func cost(f *frame.Frame) int { return messageCost + len(f.Payload) }

@@ -186,3 +186,41 @@ func TestRoomOfNoSystem(t *testing.T) {
 		require.Zero(t, room.Len())
 	}
 }
+
+// Several messages in a row are sent as they would be one by one, or none of them is.
+func TestRoomSendAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrowd(t, sockets.RoomOptions{History: 5, MaxOut: 100 << 10, SlowAfter: -1, Number: func(n uint64, f *frame.Frame) *frame.Frame {
+			return frame.Text(fmt.Sprint(n, ":", f))
+		}})
+		quick, slow := c.server.Connect("/quick"), c.server.Connect("/slow")
+		synctest.Wait()
+		slow.Stall()
+		require.ErrorIs(t, c.room.SendAll([]*frame.Frame{frame.Text("a"), frame.Ping(nil)}), sockets.ErrNoMessage)
+		require.NoError(t, c.room.SendAll(nil))
+		sent := 0
+		for c.room.Len() > 1 { // until one is slow, in the middle of a batch
+			var batch []*frame.Frame
+			for range 7 {
+				batch = append(batch, frame.Text(message(sent)))
+				sent++
+			}
+			require.NoError(t, c.room.SendAll(batch))
+			for i := sent - 7; i < sent; i++ {
+				quick.ExpectText(fmt.Sprint(i+1, ":", message(i)))
+			}
+			require.Less(t, sent, 1000)
+		}
+		stats := c.room.Stats()
+		assert.EqualValues(t, sent, stats.Sent)
+		assert.EqualValues(t, 1, stats.Closed)
+		assert.Zero(t, stats.Dropped)
+		var kept []uint64
+		for n := range c.room.Since(0) {
+			kept = append(kept, n)
+		}
+		assert.Len(t, kept, 5)
+		slow.Resume()
+		assert.ErrorIs(t, (<-c.closed).Err, sockets.ErrSlowConsumer)
+	})
+}
