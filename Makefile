@@ -144,8 +144,9 @@ cluster: ## three nodes to kill, roll and freeze on a page: make cluster ADDR=12
 	@echo "building: the first time it fetches modules and compiles them, later it is a second"
 	@cd examples/cluster && go run . $(if $(filter-out :8080,$(ADDR)),-addr $(ADDR))
 
-cluster-test: ## sockets/remote with 100 clients and the race detector: nodes killed, rolled, frozen
-	cd sockets/remote && SPINDRIFT_CLUSTER=1 go test -race -timeout 5m -count 1 . && SPINDRIFT_CLUSTER=1 go test -timeout 5m -count 1 .
+cluster-test: ## handlers and rooms on three nodes that are killed, rolled, frozen: 100 clients, 3,000 members, with the race detector and without
+	@set -e; for module in sockets/remote sockets/rooms; do for race in -race ''; do \
+	  echo "== $$module $$race"; (cd $$module && SPINDRIFT_CLUSTER=1 go test $$race -timeout 5m -count 1 .); done; done
 
 interop: ## our server and client against other implementations: make interop PEERS=node CASES=text,tls
 	@cd examples/tools/interop && ./install.sh && go run . $(if $(PEERS),-peers '$(PEERS)') $(if $(CASES),-cases '$(CASES)')

@@ -55,6 +55,8 @@ var sleepers = map[string]string{
 	"sockets/clientexchange_test.go":           "a server that answers late",
 	"sockets/callbacks_test.go":                "lets a goroutine begin to wait, which nothing shows",
 	"sockets/conn_test.go":                     "readers and peers that take their time",
+	"sockets/rooms/bench_test.go":              "members have the processors while nothing may be said",
+	"sockets/rooms/ears_test.go":               "nothing tells when one node knows of another",
 	"sockets/delivery_test.go":                 "a handler that takes its time",
 	"autobahn/judge/trial_test.go":             "waits for a file of another process",
 	"sockets/answers_test.go":                  "listeners that answer late; time limits of net/http, which are real time",

@@ -29,6 +29,9 @@ func (n *Node) encode(but *actor.PID, f *frame.Frame) []byte {
 // decode returns who is left out, if it is a connection of this node, and the message; nil if p
 // is none.
 func (n *Node) decode(p []byte) (but *actor.PID, f *frame.Frame) {
+	if len(p) == 0 {
+		return nil, nil
+	}
 	op := p[0]
 	p = p[1:]
 	if op&except != 0 {
@@ -43,7 +46,9 @@ func (n *Node) decode(p []byte) (but *actor.PID, f *frame.Frame) {
 		}
 	}
 	f = frame.Binary(p)
-	f.Opcode = frame.Opcode(op &^ except)
+	if f.Opcode = frame.Opcode(op &^ except); f.Opcode != frame.OpText && f.Opcode != frame.OpBinary {
+		return nil, nil
+	}
 	return but, f
 }
 

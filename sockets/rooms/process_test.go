@@ -24,6 +24,8 @@ import (
 // routeOfChild, in the environment, makes the test's program a node that knows the one there.
 const routeOfChild = "SPINDRIFT_ROOMS_ROUTE"
 
+const alone = "alone" // in place of a route: there is no other node yet
+
 func TestMain(m *testing.M) {
 	if route := os.Getenv(routeOfChild); route != "" {
 		if err := child(route); err != nil {
@@ -37,14 +39,18 @@ func TestMain(m *testing.M) {
 
 // child is a node until standard input ends.
 func child(route string) error {
-	n, err := Open(nil, Config{Routes: []string{route}})
+	var c Config
+	if route != alone {
+		c.Routes = []string{route}
+	}
+	n, err := Open(nil, c)
 	if err != nil {
 		return err
 	}
 	defer n.Close()
 	server := httptest.NewServer(member(n))
 	defer server.Close()
-	fmt.Println(server.URL)
+	fmt.Println(n.Addr(), "ws"+strings.TrimPrefix(server.URL, "http"))
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
 }
@@ -52,10 +58,10 @@ func child(route string) error {
 // process is a node that is a process of its own.
 type process struct {
 	*exec.Cmd
-	url string
+	addr, url string
 }
 
-func run(t *testing.T, route string) *process {
+func run(t testing.TB, route string) *process {
 	t.Helper()
 	p := &process{Cmd: exec.Command(os.Args[0])}
 	p.Env, p.Stderr = append(os.Environ(), routeOfChild+"="+route), os.Stderr
@@ -65,9 +71,8 @@ func run(t *testing.T, route string) *process {
 	require.NoError(t, err)
 	require.NoError(t, p.Start())
 	t.Cleanup(func() { p.kill() })
-	line, err := bufio.NewReader(out).ReadString('\n')
+	_, err = fmt.Fscan(bufio.NewReader(out), &p.addr, &p.url)
 	require.NoError(t, err)
-	p.url = "ws" + strings.TrimPrefix(strings.TrimSpace(line), "http")
 	return p
 }
 
