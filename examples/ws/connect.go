@@ -9,11 +9,14 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/spindrift-go/spindrift/sockets"
+	"golang.org/x/net/http/httpguts"
 )
 
 // connecting is what flags say of how to connect.
@@ -48,6 +51,12 @@ func (c *connecting) flags(f *flag.FlagSet) {
 
 // options are the terms that the flags ask for.
 func (c *connecting) options() (*sockets.DialOptions, error) {
+	switch {
+	case c.max == 0 || c.max < -1:
+		return nil, misusef("-max must be more than 0, or -1 for any length")
+	case c.redirects < 0 || c.timeout <= 0:
+		return nil, misusef("-timeout must be more than 0, -redirects not less")
+	}
 	o := &sockets.DialOptions{
 		Header:  http.Header(c.header).Clone(),
 		Options: &sockets.Options{MaxMessage: c.max, MaxFrame: c.max},
@@ -64,7 +73,10 @@ func (c *connecting) options() (*sockets.DialOptions, error) {
 	}
 	if c.subprotocols != "" {
 		for name := range strings.SplitSeq(c.subprotocols, ",") {
-			o.Options.Subprotocols = append(o.Options.Subprotocols, strings.TrimSpace(name))
+			if name = strings.TrimSpace(name); !httpguts.ValidHeaderFieldName(name) {
+				return nil, misusef("-subprotocol %q is not a list of names such as v2.chat,chat", c.subprotocols)
+			}
+			o.Options.Subprotocols = append(o.Options.Subprotocols, name)
 		}
 	}
 	if c.compress {
@@ -76,7 +88,7 @@ func (c *connecting) options() (*sockets.DialOptions, error) {
 		o.Dialer.Proxy = sockets.NoProxy
 	default:
 		u, err := url.Parse(c.proxy)
-		if err != nil || u.Host == "" {
+		if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) {
 			return nil, misusef("-proxy %q is not a URL such as http://proxy:3128 or socks5://proxy:1080", c.proxy)
 		}
 		o.Dialer.Proxy = http.ProxyURL(u)
@@ -101,10 +113,11 @@ func (h headers) String() string { return "" }
 
 func (h headers) Set(line string) error {
 	name, value, ok := strings.Cut(line, ":")
-	if name = strings.TrimSpace(name); !ok || name == "" {
+	name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+	if !ok || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
 		return misusef("want 'NAME: VALUE'")
 	}
-	http.Header(h).Add(name, strings.TrimSpace(value))
+	http.Header(h).Add(name, value)
 	return nil
 }
 
@@ -126,6 +139,10 @@ func target(operands []string) (string, error) {
 	}
 	u, err := url.Parse("http://" + rest)
 	switch {
+	case err == nil && u.Port() != "" && !isPort(u.Port()):
+		return "", misusef("%q: %s is no port: 1 to 65535", operands[0], u.Port())
+	case strings.Contains(rest, "#"):
+		return "", misusef("%q: the URL of a WebSocket has no #fragment", operands[0])
 	case err != nil || u.Host == "":
 		return "", misusef("%q is not the URL of a WebSocket, such as ws://localhost:8080/", operands[0])
 	case !ok && loopback(hostOf("ws://"+text)):
@@ -140,6 +157,11 @@ func target(operands []string) (string, error) {
 		return "", misusef("%q is not the URL of a WebSocket: ws:// or wss://", operands[0])
 	}
 	return text, nil
+}
+
+func isPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0
 }
 
 func hostOf(address string) string {

@@ -80,8 +80,8 @@ func load(ctx context.Context, args []string, c *console) error {
 // check refuses what makes no sense, and what is too much.
 func (l *loading) check() error {
 	switch {
-	case l.conns < 1 || l.size < 1 || l.duration <= 0 || l.rate < 0 || l.ramp < 0:
-		return misusef("-c, -size and -d must be more than 0, -rate and -ramp not less")
+	case l.conns < 1 || l.size < 1 || l.duration <= 0 || !(l.rate >= 0) || l.ramp < 0 || l.grace < 0: // -rate NaN too
+		return misusef("-c, -size and -d must be more than 0, -rate, -ramp and -grace not less")
 	case l.max >= 0 && int64(l.size) > l.max:
 		return misusef("-size %d is more than -max %d", l.size, l.max)
 	case l.mine:

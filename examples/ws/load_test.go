@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"testing"
 	"time"
 
@@ -85,4 +86,16 @@ func TestHistogram(t *testing.T) {
 		}
 	}
 	assert.LessOrEqual(t, len(h.bars()), 18)
+}
+
+// Where nothing was measured there are no tables of zeros.
+func TestLoadOnNobody(t *testing.T) {
+	l, err := net.Listen("tcp", "localhost:0")
+	require.NoError(t, err)
+	l.Close()
+	status, out, _ := try(t, "", "load", "-c", "2", "-d", "1s", "-ramp", "0s", l.Addr().String())
+	assert.Equal(t, unreached, status)
+	assert.Contains(t, out, "2 connections, 2 failed")
+	assert.NotContains(t, out, "handshake")
+	assert.NotContains(t, out, "0.000")
 }

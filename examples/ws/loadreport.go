@@ -68,7 +68,18 @@ func (l *loading) report(took time.Duration) {
 	if r.Other > 0 {
 		fmt.Fprintf(l.out, ", %d other messages", r.Other)
 	}
-	fmt.Fprintf(l.out, "\n\n%-12s%9s%9s%9s%9s%9s%9s%9s%9s\n", "ms", "min", "mean", "p50", "p75", "p90", "p99", "p99.9", "max")
+	fmt.Fprintf(l.out, "\n\n")
+	if r.Connections > int(r.Failed) || r.Sent > 0 {
+		l.table(r)
+	}
+	for _, line := range slices.Sorted(maps.Keys(r.Errors)) {
+		fmt.Fprintf(l.out, "%6d × %s\n", r.Errors[line], line)
+	}
+}
+
+// table prints the times, and draws those of messages.
+func (l *loading) table(r result) {
+	fmt.Fprintf(l.out, "%-12s%9s%9s%9s%9s%9s%9s%9s%9s\n", "ms", "min", "mean", "p50", "p75", "p90", "p99", "p99.9", "max")
 	for _, row := range []struct {
 		name string
 		times
@@ -81,9 +92,6 @@ func (l *loading) report(took time.Duration) {
 		fmt.Fprintln(l.out)
 	}
 	l.picture(r.Histogram)
-	for _, line := range slices.Sorted(maps.Keys(r.Errors)) {
-		fmt.Fprintf(l.out, "%6d × %s\n", r.Errors[line], line)
-	}
 }
 
 // picture draws the histogram, a row for each range of durations.

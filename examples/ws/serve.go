@@ -2,13 +2,17 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"flag"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/spindrift-go/spindrift/pipeline"
@@ -50,6 +54,9 @@ func serve(ctx context.Context, args []string, c *console) error {
 	}
 	if (s.cert == "") != (s.key == "") {
 		return misusef("-cert and -key go together")
+	}
+	if s.max == 0 || s.max < -1 {
+		return misusef("-max must be more than 0, or -1 for any length")
 	}
 	if err := s.choose(operands); err != nil {
 		return err
@@ -93,8 +100,18 @@ func (s *serving) choose(operands []string) error {
 
 // run serves until ctx ends, and then lets the connections end.
 func (s *serving) run(ctx context.Context) error {
+	var certificates []tls.Certificate
+	if s.cert != "" {
+		pair, err := tls.LoadX509KeyPair(s.cert, s.key)
+		if err != nil {
+			return err
+		}
+		certificates = append(certificates, pair)
+	}
 	l, err := net.Listen("tcp", s.addr)
-	if err != nil {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w: choose another with -addr", err)
+	} else if err != nil {
 		return err
 	}
 	o := &sockets.Options{InsecureAnyOrigin: s.any, MaxMessage: s.max, MaxFrame: s.max}
@@ -104,6 +121,7 @@ func (s *serving) run(ctx context.Context) error {
 	server := &sockets.Server{Server: http.Server{
 		Handler:           &sockets.SessionHandler{Serve: s.session, Options: o},
 		ReadHeaderTimeout: 10 * time.Second,
+		TLSConfig:         &tls.Config{Certificates: certificates},
 	}}
 	drained := make(chan error, 1)
 	go func() {
@@ -119,7 +137,7 @@ func (s *serving) run(ctx context.Context) error {
 	}
 	s.note(dim, "serving %s://%s/, Ctrl-C ends", scheme, l.Addr())
 	if s.cert != "" {
-		err = server.ServeTLS(l, s.cert, s.key)
+		err = server.ServeTLS(l, "", "")
 	} else {
 		err = server.Serve(l)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,4 +72,22 @@ func TestServe(t *testing.T) {
 	assert.Contains(t, lines[0], `"Event":"open","URL":"/path"`)
 	assert.Contains(t, lines[1], `"Event":"text","Text":"hello"`)
 	assert.Contains(t, lines[2], `"Event":"close","Code":1000,"By":"peer"`)
+}
+
+// What keeps a server from beginning is one line, and not after the one that it serves.
+func TestServeThatCannot(t *testing.T) {
+	l, err := net.Listen("tcp", "localhost:0")
+	require.NoError(t, err)
+	defer l.Close()
+	for args, want := range map[string]string{
+		"-cert nope.pem -key nope.pem -addr localhost:0 echo": "nope.pem",
+		"-addr " + l.Addr().String() + " echo":                "choose another with -addr",
+		"record nope/nope/nope":                               "nope/nope",
+	} {
+		status, out, errs := try(t, "", append([]string{"serve"}, strings.Fields(args)...)...)
+		assert.Equal(t, unreached, status, args)
+		assert.Contains(t, errs, want)
+		assert.Equal(t, 1, strings.Count(errs, "\n"), "one line: %s", errs)
+		assert.Empty(t, out)
+	}
 }

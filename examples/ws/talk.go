@@ -73,6 +73,14 @@ func talk(ctx context.Context, args []string, c *console) error {
 	if err != nil {
 		return err
 	}
+	switch {
+	case t.count < 0 || t.ping < 0:
+		return misusef("-count and -ping must not be less than 0")
+	case c.hex && c.json:
+		return misusef("-hex and -json are two ways to show a message: choose one")
+	case t.whole && t.hexIn:
+		return misusef("-whole sends the input as it is, -send-hex line by line: choose one")
+	}
 	o, err := t.options()
 	if err != nil {
 		return err
