@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spindrift-go/spindrift/frame"
@@ -49,7 +50,7 @@ type Disconnected struct {
 func (d *Disconnected) Error() string {
 	switch {
 	case d.Err != nil:
-		return "sockets: disconnected: " + d.Err.Error()
+		return "sockets: disconnected: " + strings.TrimPrefix(d.Err.Error(), "sockets: ")
 	case d.Closed != nil:
 		return (&CloseError{*d.Closed}).Error()
 	}

@@ -154,8 +154,10 @@ func (t *conversation) command(line string) {
 		for f := frame.Text(text); n > 0 && t.Send(context.Background(), f) == nil; n-- {
 			t.sent.Add(1)
 		}
-	default:
+	case "help":
 		t.note(dim, "%s", commands)
+	default:
+		t.note(red, "/%s is no command: %s", name, commands)
 	}
 }
 

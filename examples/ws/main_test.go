@@ -211,14 +211,14 @@ func TestTerminal(t *testing.T) {
 	}, nil)
 	in, typed := io.Pipe()
 	defer typed.Close()
-	go io.WriteString(typed, "/help\n/ping\n/hex 00\n/times 2 hi\n//slash\n/close 12\n/close 4001 enough\n")
+	go io.WriteString(typed, "/help\n/nope\n/ping\n/hex 00\n/times 2 hi\n//slash\n/close 12\n/close 4001 enough\n")
 	c := &console{in: in, inTerm: true, outTerm: true, colour: true}
 	status, out, errs := tryOn(t, c, "-count", "7", url)
 	assert.Equal(t, rejected, status)
 	assert.Contains(t, out, "clear \uFFFD[2J screen")
 	assert.Contains(t, out, "00000000  01 02 61")
 	assert.Contains(t, out, "\x1b[32m/slash\x1b[0m\n> ")
-	for _, want := range []string{"connected", "/times N TEXT", "round trip", "not a code that a Close may carry", "closed by us: 4001 \"enough\""} {
+	for _, want := range []string{"connected", "/times N TEXT", "/nope is no command", "round trip", "not a code that a Close may carry", "closed by us: 4001 \"enough\""} {
 		assert.Contains(t, errs, want)
 	}
 }
