@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
 )
 
 // Accept turns the connection of r into a WebSocket and returns it. If it returns an error,
@@ -36,7 +37,8 @@ func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Conn, error) {
 // Use it by pointer, and do not change it after its first request.
 type SessionHandler struct {
 	Serve   func(ctx context.Context, c *Conn) error
-	Options *Options // nil: the defaults
+	Options *Options         // nil: the defaults
+	Stages  []pipeline.Stage // yours, the one next to the Conn first; a RateLimit for instance. Up they send frames
 }
 
 // Session returns an http.Handler that accepts every WebSocket and runs serve with it, on a
@@ -57,7 +59,7 @@ func Session(serve func(ctx context.Context, c *Conn) error) *SessionHandler {
 func (h *SessionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := newConn()
 	c.session = true
-	stream, err := serve(nil, w, r, upgrade{terms: &UpgradeServer{Options: h.Options, Value: c}, receiver: c.top()})
+	stream, err := serve(nil, w, r, upgrade{terms: &UpgradeServer{Options: h.Options, Stages: h.Stages, Value: c}, receiver: c.top()})
 	defer stream.stay()
 	if err != nil {
 		return
