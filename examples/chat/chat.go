@@ -1,10 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -18,7 +18,6 @@ const (
 	history  = 200  // messages that a room keeps
 	mostText = 2000 // bytes of a message
 	mostName = 40   // bytes of a name, of a room or a person
-	mostEach = 10   // messages in a second from one connection
 	most     = 1000 // rooms
 )
 
@@ -34,27 +33,26 @@ type room struct{ talk, news *sockets.LocalRoom }
 
 func newRooms() *rooms { return &rooms{named: map[string]*room{}, epoch: time.Now().UnixMilli()} }
 
+// room is nil if there are too many.
 func (a *rooms) room(name string) *room {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.named[name] == nil {
-		if len(a.named) >= most { // those where nobody is are forgotten
-			for n, r := range a.named {
-				if r.news.Len() == 0 {
-					delete(a.named, n)
-				}
-			}
-		}
-		if len(a.named) >= most {
-			return nil
-		}
-		// Who does not take 64 KiB in 5 s is closed, with 1008; the others do not wait meanwhile.
-		a.named[name] = &room{
-			talk: sockets.NewRoom(&sockets.RoomOptions{MaxOut: 64 << 10, History: history, Number: number}),
-			news: sockets.NewRoom(&sockets.RoomOptions{MaxOut: 64 << 10, WhenFull: sockets.DropNewest}),
-		}
+	if r := a.named[name]; r != nil {
+		return r
 	}
-	return a.named[name]
+	if len(a.named) >= most {
+		maps.DeleteFunc(a.named, func(_ string, r *room) bool { return r.news.Len() == 0 }) // nobody is there
+	}
+	if len(a.named) >= most {
+		return nil
+	}
+	// Who does not take 64 KiB in 5 s is closed, with 1008; the others do not wait meanwhile.
+	r := &room{
+		talk: sockets.NewRoom(&sockets.RoomOptions{MaxOut: 64 << 10, History: history, Number: number}),
+		news: sockets.NewRoom(&sockets.RoomOptions{MaxOut: 64 << 10, WhenFull: sockets.DropNewest}),
+	}
+	a.named[name] = r
+	return r
 }
 
 // number puts n into the object that f is, so that a page which comes back can say what it has seen.
@@ -93,41 +91,26 @@ func (a *rooms) session(ctx context.Context, c *sockets.Conn) error {
 		fmt.Sscan(query.Get("seen"), &seen)
 	}
 	missed, err := r.talk.JoinAfter(c.PID(), name, seen) // what it has missed is on its way now
+	if err == nil {
+		err = r.news.Join(c.PID(), name)
+	}
 	if err != nil {
 		return err
 	}
-	if err := r.news.Join(c.PID(), name); err != nil {
-		return err
-	}
-	defer func() {
-		r.talk.Leave(c.PID())
-		r.news.Leave(c.PID())
-		r.tellWhoIsHere()
-	}()
+	defer r.tellWhoIsHere()
+	defer r.news.Leave(c.PID())
 	if err := c.SendJSON(ctx, object{"epoch": a.epoch, "missed": missed}); err != nil {
 		return err
 	}
 	r.tellWhoIsHere()
-	return r.listen(ctx, c, name)
-}
-
-// listen hands on what a page says until it ends.
-func (r *room) listen(ctx context.Context, c *sockets.Conn, name string) error {
-	for second, said := time.Now(), 0; ; {
+	for {
 		var m fromPage
-		if err := c.ReceiveJSON(ctx, &m); err != nil {
-			if c.Closed() != nil {
-				return err
-			}
-			return frame.Failure(frame.UnsupportedData, "not what this page sends")
-		}
-		if time.Since(second) > time.Second {
-			second, said = time.Now(), 0
-		}
-		if said++; said > mostEach {
-			return frame.Failure(frame.PolicyViolation, "too many messages")
-		}
+		err := c.ReceiveJSON(ctx, &m)
 		switch text := strings.TrimSpace(m.Say); {
+		case err != nil && c.Closed() != nil:
+			return err
+		case err != nil:
+			return frame.Failure(frame.UnsupportedData, "not what this page sends")
 		case len(text) > mostText || len(m.ID) > mostName:
 			return frame.Failure(frame.TooBig, "a message has 2000 bytes at most")
 		case text != "":
@@ -135,9 +118,7 @@ func (r *room) listen(ctx context.Context, c *sockets.Conn, name string) error {
 		case m.Typing:
 			r.news.Send(object{"typing": name}.frame())
 		case m.Ping != 0:
-			if err := c.SendJSON(ctx, object{"pong": m.Ping}); err != nil {
-				return err
-			}
+			c.SendJSON(ctx, object{"pong": m.Ping}) // what is wrong with it, ReceiveJSON says
 		}
 	}
 }
@@ -148,6 +129,6 @@ func (r *room) tellWhoIsHere() {
 	for _, m := range r.news.Members() {
 		names = append(names, m.Name)
 	}
-	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(strings.ToLower(a), strings.ToLower(b)) })
+	slices.Sort(names)
 	r.news.Send(object{"here": slices.Compact(names)}.frame())
 }

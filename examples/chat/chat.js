@@ -42,7 +42,7 @@ function take(m) {
     for (const { text, id } of pending.values()) send({ Say: text, ID: id }) // behind what was missed: it may have arrived
     ping()
   } else if (m.here) {
-    $('here').replaceChildren(...m.here.map(n => Object.assign(document.createElement('li'), { textContent: n })))
+    $('here').replaceChildren(...m.here.sort((a, b) => a.localeCompare(b)).map(n => Object.assign(document.createElement('li'), { textContent: n })))
   } else if (m.typing) typing(m.typing, true)
   else if (m.pong) state(`connected, round trip ${(performance.now() - m.pong).toFixed(1)} ms`, 'open')
 }

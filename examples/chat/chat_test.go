@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -124,7 +125,7 @@ func TestRefused(t *testing.T) {
 		}
 	}
 	v := enter(t, url, "lobby", "name=Ann")
-	for range mostEach + 1 {
+	for range 30 { // two seconds' worth may come at once
 		v.SendJSON(within(t), fromPage{Typing: true})
 	}
 	for {
@@ -143,6 +144,17 @@ func TestRoomsAreBounded(t *testing.T) {
 	}
 	require.NotNil(t, all.room("one more"))
 	assert.Len(t, all.named, 1)
+}
+
+// The README says how long the server is.
+func TestServerIsShort(t *testing.T) {
+	lines := 0
+	for _, name := range []string{"chat.go", "main.go"} {
+		source, err := os.ReadFile(name)
+		require.NoError(t, err)
+		lines += strings.Count(string(source), "\n")
+	}
+	assert.Less(t, lines, 200)
 }
 
 func TestPage(t *testing.T) {
