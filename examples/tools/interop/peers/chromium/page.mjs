@@ -66,6 +66,9 @@ try {
   await until('counts what the server does', () => page.textContent('#connections'), s => s === '1')
   await page.setViewportSize({ width: 360, height: 640 })
   await until('fits 360 pixels', () => page.evaluate(() => document.documentElement.scrollWidth), n => n <= 360)
+  await page.fill('#filter', 'no row has this')
+  await until('hides rows at 360 pixels', () => page.$$eval('#log tr', all => all.filter(r => r.getClientRects().length).length), n => n === 0)
+  await page.fill('#filter', '')
   await page.setViewportSize({ width: 900, height: 600 })
   await page.click('#close')
   // The reason is the server's, which answers with the code alone.
