@@ -85,6 +85,7 @@ type mismatch string
 func (m mismatch) Error() string { return string(m) }
 
 func (b *bare) handshake() error {
+	b.asked.Add(1)
 	b.SetDeadline(time.Now().Add(grace))
 	path := "/own"
 	if b.number%2 == 1 {
@@ -99,6 +100,7 @@ func (b *bare) handshake() error {
 	if r.StatusCode != http.StatusSwitchingProtocols {
 		return errors.New(r.Status)
 	}
+	b.upgraded.Add(1)
 	return nil
 }
 

@@ -139,13 +139,16 @@ func run(ctx context.Context, c config) error {
 	if err != nil {
 		w.fault("%v", err)
 	}
+	if err := w.compare(s.counts.Stats()); err != nil {
+		w.fault("%v", err)
+	}
 	fmt.Fprintf(c.out, "%8s  %s\n", "after", after)
 	fmt.Fprintln(c.out, w.summary())
 	fmt.Fprintf(c.out, "drained %d, cut %d of them\n", drained.Asked, drained.Cut)
 	if faults := w.faulty(); faults != nil {
 		return faults
 	}
-	fmt.Fprintln(c.out, "back at the baseline: memory, descriptors, goroutines, actors")
+	fmt.Fprintln(c.out, "back at the baseline: memory, descriptors, goroutines, actors; the observer has counted what the clients know of")
 	return nil
 }
 

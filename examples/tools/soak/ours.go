@@ -28,6 +28,7 @@ type ours struct {
 // with it.
 func (s *slot) ours(ctx context.Context, rounds int) bool {
 	o := &ours{slot: s, rounds: rounds, cut: s.IntN(4) == 0, told: make(chan *sockets.Closed, 1)}
+	s.asked.Add(1)
 	_, err := sockets.DialActor(ctx, s.server.system, "ws://"+s.server.addr+"/own", &sockets.UpgradeClient{
 		Spawn:   actor.PropsFromProducer(func() actor.Actor { return o }),
 		Options: &sockets.Options{Compression: &pipeline.Compression{}, Portable: s.portable, CloseTimeout: grace},
@@ -38,6 +39,7 @@ func (s *slot) ours(ctx context.Context, rounds int) bool {
 	if err != nil {
 		return s.judge(ctx, "our dial", err)
 	}
+	s.upgraded.Add(1)
 	end := <-o.told
 	switch {
 	case o.wrong != nil:

@@ -21,6 +21,7 @@ import (
 type server struct {
 	*sockets.Server
 	system *actor.ActorSystem
+	counts sockets.Counters
 	addr   string
 	most   int // connections at a time
 }
@@ -48,6 +49,7 @@ func start(c config) (*server, error) {
 		addr:   l.Addr().String(),
 		most:   c.conns,
 	}
+	s.Observers = []*sockets.Observer{s.counts.Observer()}
 	go s.Serve(l)
 	return s, nil
 }

@@ -24,6 +24,7 @@ type workload struct {
 	dialing  chan struct{} // no more at a time than a backlog holds
 
 	messages, bytes, lives atomic.Int64
+	asked, upgraded        atomic.Int64 // handshakes that were begun, and that were a success
 
 	mu     sync.Mutex
 	ends   map[string]int // lives, by how they ended
