@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/spindrift-go/spindrift/frame"
@@ -60,7 +61,7 @@ func (t *telemetry) endSpan(c *sockets.Observed, how *sockets.Closed, handshake 
 		trace.WithSpanKind(trace.SpanKindInternal), trace.WithLinks(trace.Link{SpanContext: handshake}))
 	if span.IsRecording() {
 		span.SetAttributes(
-			attribute.Int("websocket.close.code", int(how.Code)),
+			attribute.String("websocket.close.code", strconv.Itoa(int(how.Code))), // a string, as in the metrics
 			attribute.String("websocket.close.reason", how.Reason),
 			attribute.String("websocket.close.by", how.By.String()),
 			attribute.Bool("websocket.close.clean", how.Clean),

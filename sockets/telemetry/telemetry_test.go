@@ -182,7 +182,7 @@ func TestSpans(t *testing.T) {
 	require.Len(t, end.Links(), 1)
 	assert.Equal(t, shake.SpanContext(), end.Links()[0].SpanContext)
 	for _, a := range []attribute.KeyValue{
-		attribute.Int("websocket.close.code", 4002), attribute.String("websocket.close.reason", "bye"), attribute.String("websocket.close.by", "peer"),
+		attribute.String("websocket.close.code", "4002"), attribute.String("websocket.close.reason", "bye"), attribute.String("websocket.close.by", "peer"),
 	} {
 		assert.Contains(t, end.Attributes(), a)
 	}
