@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 )
@@ -19,6 +20,8 @@ type cluster struct {
 	mu    sync.Mutex
 	nodes []*nodeProcess
 	seen  seen
+
+	says chan string // what the page has one of the clients say
 }
 
 // nodeProcess is a node that runs, or may.
@@ -30,9 +33,9 @@ type nodeProcess struct {
 }
 
 func newCluster(program string) (*cluster, error) {
-	c := &cluster{program: program, seen: newSeen()}
+	c := &cluster{program: program, seen: newSeen(), says: make(chan string)}
 	var addrs []string
-	for range 5 { // all are held until the last is known
+	for range 8 { // all are held until the last is known
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
@@ -46,6 +49,8 @@ func newCluster(program string) (*cluster, error) {
 		{Name: "B", Addr: addrs[1], HTTP: addrs[4], Workers: workers},
 		{Name: "C", Addr: addrs[2], Worker: true, Workers: workers},
 	} {
+		at := 5 + len(c.nodes)
+		s.Rooms, s.Routes = addrs[at], slices.Delete(slices.Clone(addrs[5:]), at-5, at-4)
 		c.nodes = append(c.nodes, &nodeProcess{spec: s})
 	}
 	return c, nil

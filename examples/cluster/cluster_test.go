@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -58,6 +59,15 @@ func TestCluster(t *testing.T) {
 		close(ended)
 	}()
 	until("all are served", func(s state) bool { return at(s, "A")+at(s, "C") == 8 && at(s, "C") > 0 && s.Trips > 20 })
+	until("all are in the room, on both gateways, as both know", func(s state) bool {
+		return fmt.Sprint(s.Present) == "map[A:map[A:4 B:4] B:map[A:4 B:4]]" && s.Heard > 100
+	})
+	r, err := page.Client().PostForm(page.URL+"/say", url.Values{"text": {"hello, all of you"}})
+	require.NoError(t, err)
+	r.Body.Close()
+	require.Equal(t, 200, r.StatusCode)
+	until("all have heard it", func(s state) bool { return len(s.Said) == 1 && s.Said[0].Heard == 8 })
+	assert.Equal(t, "hello, all of you", c.state().Said[0].Text)
 	press("C", "kill")
 	until("A has taken over", func(s state) bool { return at(s, "A") == 8 && s.Moved > 0 })
 	assert.Empty(t, c.state().Ends, "nobody's connection ends")
@@ -66,10 +76,12 @@ func TestCluster(t *testing.T) {
 	press("B", "roll")
 	until("clients of B see 1001", func(s state) bool { return s.Ends["1001"] > 0 })
 	until("B is down", func(s state) bool { return !s.Nodes[1].Runs })
+	until("its members are gone", func(s state) bool { return fmt.Sprint(s.Present) == "map[A:map[A:4]]" })
 	press("B", "start")
 	until("all are back", func(s state) bool { return at(s, "A")+at(s, "C") == 8 && at(s, "C") > 0 })
 	press("C", "roll")
 	until("clients of C see 1012", func(s state) bool { return s.Ends["1012"] > 0 })
+	assert.Zero(t, c.state().Missed, "who was there has heard all that was said in the room")
 	cancel()
 	<-ended
 }

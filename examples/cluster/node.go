@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/sockets"
 	"github.com/spindrift-go/spindrift/sockets/remote"
+	"github.com/spindrift-go/spindrift/sockets/rooms"
 )
 
 const nodeEnv = "SPINDRIFT_CLUSTER_NODE" // a spec as JSON: this process is that node
@@ -25,14 +27,20 @@ type spec struct {
 	Name    string
 	Addr    string   // where nodes reach it
 	HTTP    string   // where clients do; "": it is no gateway
-	Worker  bool     // it has handlers
+	Worker  bool     // connections have their handlers there
 	Workers []string // the addresses of all that have
+
+	Rooms  string   // where nodes reach it for the room
+	Routes []string // and the others
+
+	rooms *rooms.Node // once it has started
+	room  *rooms.Room
 }
 
 // start README cluster
 
 // start makes this process a node. Its server's connections have their handlers on the workers in turn.
-func (s spec) start() (*remote.Node, *sockets.Server, error) {
+func (s *spec) start() (*remote.Node, *sockets.Server, error) {
 	system := sockets.NewSystem()
 	node, err := remote.Start(system, remote.Config{
 		Addr:             s.Addr,
@@ -43,19 +51,22 @@ func (s spec) start() (*remote.Node, *sockets.Server, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if s.Worker {
-		if _, err := system.Root.SpawnNamed(actor.PropsFromFunc(s.desk), "desk"); err != nil {
+	if s.room, err = s.lobby(system); err != nil {
+		return nil, nil, err
+	}
+	for name, receive := range map[string]actor.ReceiveFunc{"door": door(s.room), "desk": s.desk()} {
+		if _, err := system.Root.SpawnNamed(actor.PropsFromFunc(receive), name); err != nil {
 			return nil, nil, err
 		}
 	}
 	var next atomic.Int64
-	server := &sockets.Server{System: system, Server: http.Server{Addr: s.HTTP, Handler: &sockets.Handler{
-		New: func(*http.Request) (*sockets.UpgradeServer, error) {
-			worker := s.Workers[int(next.Add(1))%len(s.Workers)]
-			return &sockets.UpgradeServer{FrameHandler: actor.NewPID(worker, "desk")}, nil
-		},
-	}}}
-	return node, server, nil
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /present", s.present)
+	mux.Handle("/{$}", &sockets.Handler{New: func(*http.Request) (*sockets.UpgradeServer, error) {
+		worker := s.Workers[int(next.Add(1))%len(s.Workers)]
+		return &sockets.UpgradeServer{FrameHandler: actor.NewPID(worker, "desk")}, nil
+	}})
+	return node, &sockets.Server{System: system, Server: http.Server{Addr: s.HTTP, Handler: mux}}, nil
 }
 
 // roll ends a node so that nobody is cut off: the clients of this gateway get 1001, those whose handlers
@@ -97,12 +108,13 @@ func runNode(text string) error {
 	case <-ended:
 		return nil
 	case <-term:
+		defer s.rooms.Close() // the others know at once that its members are gone
 		return roll(node, server)
 	}
 }
 
 // another is the worker that takes a connection over whose own is lost.
-func (s spec) another(lost *actor.PID) *actor.PID {
+func (s *spec) another(lost *actor.PID) *actor.PID {
 	for _, w := range s.Workers {
 		if w != lost.Address {
 			return actor.NewPID(w, "desk")
@@ -112,11 +124,19 @@ func (s spec) another(lost *actor.PID) *actor.PID {
 }
 
 // desk is the frame handler of any number of connections. It does not know where they are.
-func (s spec) desk(ctx actor.Context) {
-	switch m := ctx.Message().(type) {
-	case *sockets.Upgraded:
-		ctx.Respond(frame.Text(s.Name))
-	case *frame.Frame:
-		ctx.Respond(frame.Text(s.Name + " " + m.String()))
+func (s *spec) desk() actor.ReceiveFunc {
+	speaker := newSpeaker(s.room, s.Name)
+	return func(ctx actor.Context) {
+		switch m := ctx.Message().(type) {
+		case *sockets.Upgraded:
+			joins(ctx, m)
+			ctx.Respond(frame.Text(s.Name))
+		case *frame.Frame:
+			if text, ok := strings.CutPrefix(m.String(), "say "); ok {
+				speaker.say(text)
+			} else {
+				ctx.Respond(frame.Text(s.Name + " " + m.String()))
+			}
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"time"
 )
 
 //go:embed page.html
@@ -20,6 +21,13 @@ func (c *cluster) page() http.Handler {
 			http.Error(w, err.Error(), http.StatusConflict)
 		}
 	})
+	mux.HandleFunc("POST /say", func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case c.says <- r.PostFormValue("text"):
+		case <-time.After(2 * time.Second):
+			http.Error(w, "no client is connected", http.StatusConflict)
+		}
+	})
 	return http.NewCrossOriginProtection().Handler(mux) // a button is for this page
 }
 
@@ -32,6 +40,10 @@ type state struct {
 	Away  int
 	Trips int
 	Trip  float64 // ms
+
+	Heard, Missed int
+	Said          []said
+	Present       map[string]map[string]int
 }
 
 type nodeState struct {
@@ -49,6 +61,10 @@ func (c *cluster) state() (s state) {
 	c.seen.add(func(v *seen) {
 		s.Where, s.Ends = maps.Clone(v.Where), maps.Clone(v.Ends)
 		s.Moved, s.Away, s.Trips, s.Trip = v.Moved, v.Away, v.Trips, float64(v.Last.Microseconds())/1000
+		s.Heard, s.Missed, s.Present = v.Heard, v.Missed, maps.Clone(v.Present)
+		for _, m := range v.Said {
+			s.Said = append(s.Said, *m)
+		}
 	})
 	return s
 }

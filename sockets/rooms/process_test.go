@@ -164,4 +164,5 @@ func TestDeathsLeaveNothing(t *testing.T) {
 func TestLimitsOfNATS(t *testing.T) {
 	assert.Equal(t, 10*time.Second, server.DEFAULT_FLUSH_DEADLINE)
 	assert.Equal(t, 64<<20, server.MAX_PENDING_SIZE)
+	assert.Equal(t, 3, server.DEFAULT_ROUTE_POOL_SIZE)
 }
