@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/stretchr/testify/assert"
@@ -46,6 +47,35 @@ func TestNothingIsLeft(t *testing.T) {
 	})
 	assert.Less(t, live(), heap+4<<20)
 	assert.Empty(t, gateway.node.allLinks())
+	assert.Len(t, gateway.node.Peers(), deaths+2)
+	gateway.node.forgetPeers(time.Now().Add(2 * keepPeers))
+	assert.Empty(t, gateway.node.Peers())
+	assert.NoError(t, gateway.node.Connect(t.Context(), spawn(t, "worker", "", "").addr))
+}
+
+// Nor is anything left of their connections at a worker whose gateways died.
+func TestNothingIsLeftOfGateways(t *testing.T) {
+	deaths, each := 10, size(100, 10)
+	worker := start(t, Config{})
+	h := worker.handler("echo", echo)
+	var goroutines, open int
+	for i := range deaths + 2 {
+		gateway := spawn(t, "gateway", worker.node.Addr(), "")
+		conns := crowd(t, each, gateway.url)
+		gateway.signal(os.Kill)
+		ends(t, conns, 5e9, frame.Abnormal)
+		gateway.cmd.Wait()
+		gateway.in.Close()
+		eventually(t, "the Closeds", func() bool { return h.closeds() == (i+1)*each })
+		if i == 1 { // what is made once has been made
+			eventually(t, "no link", func() bool { return len(worker.node.allLinks()) == 0 })
+			goroutines, open = runtime.NumGoroutine(), descriptors()
+		}
+	}
+	eventually(t, "goroutines and descriptors", func() bool { return runtime.NumGoroutine() <= goroutines && descriptors() <= open })
+	assert.Empty(t, worker.node.allLinks())
+	assert.Zero(t, worker.node.Stats().Handled)
+	h.judge(t)
 }
 
 func live() uint64 {

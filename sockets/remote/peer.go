@@ -19,7 +19,9 @@ type peer struct {
 	attempt *attempt // to have one; nil: none goes on
 	making  int      // links that are being made, asked for by either
 	failed  time.Time
-	err     error // of the last attempt
+	err     error     // of the last attempt
+	idle    time.Time // since when there is no link, and none is made
+	gone    bool      // another peer has its place: see forgetPeers
 }
 
 // attempt is what waits for a link.
@@ -29,17 +31,40 @@ type attempt struct {
 	err  error
 }
 
-var errCrossed = errors.New("its own link to here is being made")
+var (
+	errCrossed   = errors.New("its own link to here is being made")
+	errForgotten = errors.New("it was not asked for in a minute: ask again")
+)
 
 func (n *Node) peer(host string) *peer {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	p := n.peers[host]
 	if p == nil {
-		p = &peer{node: n, host: host}
+		p = &peer{node: n, host: host, idle: time.Now()}
 		n.peers[host] = p
 	}
 	return p
+}
+
+// keepPeers is how long a place is remembered to which there is no link. Where each node that starts has
+// another address they would be more and more.
+const keepPeers = time.Minute
+
+// forgetPeers forgets places that nobody has asked for lately.
+func (n *Node) forgetPeers(now time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for host, p := range n.peers {
+		if !p.mu.TryLock() { // somebody asks; and mu may not be waited for under n.mu
+			continue
+		}
+		if p.link == nil && p.attempt == nil && p.making == 0 && now.Sub(p.idle) > keepPeers {
+			p.gone = true
+			delete(n.peers, host)
+		}
+		p.mu.Unlock()
+	}
 }
 
 func (p *peer) current() *link {
@@ -53,6 +78,8 @@ func (p *peer) start() (*attempt, *link, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
+	case p.gone:
+		return nil, nil, &AwayError{p.host, errForgotten}
 	case p.link != nil:
 		return nil, p.link, nil
 	case p.attempt != nil:
@@ -138,6 +165,7 @@ func (p *peer) made(l *link, err error) {
 		return
 	default:
 		p.failed, p.err = time.Now(), &AwayError{p.host, err}
+		p.idle = p.failed
 	}
 	if a := p.attempt; a != nil {
 		p.attempt = nil
@@ -165,7 +193,7 @@ func (p *peer) severed(l *link) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.link == l {
-		p.link = nil
+		p.link, p.idle = nil, time.Now()
 	}
 }
 
@@ -176,6 +204,9 @@ func (p *peer) accept(from, name string) (*link, error) {
 	p.mu.Lock()
 	old := p.link
 	switch {
+	case p.gone:
+		p.mu.Unlock()
+		return nil, errForgotten
 	case old != nil && first && old.remote == from && time.Since(p.since) < 2*n.config.DialTimeout:
 		p.mu.Unlock()
 		return nil, errCrossed

@@ -15,7 +15,8 @@ type Peer struct {
 	Handled   int           // connections there whose handlers are here
 }
 
-// Peers lists the nodes that this one has tried to reach, or that have reached it.
+// Peers lists the nodes that this one has tried to reach, or that have reached it. One to which there has
+// been no link for a minute is forgotten.
 func (n *Node) Peers() (all []Peer) {
 	n.mu.Lock()
 	peers := make([]*peer, 0, len(n.peers))

@@ -1,0 +1,57 @@
+package remote
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// entered counts a connection in, and reports whether the node leaves.
+func (n *Node) entered(e *entry) (leaving bool) {
+	n.mu.Lock()
+	n.entries++
+	_, watched := n.handlers[e.handler.Id]
+	n.handlers[e.handler.Id]++
+	leaving = n.leaving
+	n.mu.Unlock()
+	if !watched {
+		e.to.process.SendSystemMessage(e.handler, &actor.Watch{Watcher: n.self})
+	}
+	return leaving
+}
+
+// left counts a connection out. Its handler is watched on: it ends some day.
+func (n *Node) left(e *entry) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.entries--
+	if _, there := n.handlers[e.handler.Id]; there {
+		n.handlers[e.handler.Id]--
+	}
+	if n.entries == 0 && n.leaving {
+		select {
+		case n.empty <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (n *Node) forget(l *link) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.links, l.name)
+}
+
+func (n *Node) link(name string) *link {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.links[name]
+}
+
+// allLinks are those that there are.
+func (n *Node) allLinks() (all []*link) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, l := range n.links {
+		all = append(all, l)
+	}
+	return all
+}
