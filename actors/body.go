@@ -1,10 +1,13 @@
 package actors
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net/http"
+	"reflect"
+	"strings"
 	"sync"
 	"time"
 )
@@ -28,7 +31,7 @@ type body struct {
 	out     *slowWriter
 	waits   bool        // something was written and not flushed
 	over    bool        // nothing more is written
-	timer   *time.Timer // of the late flush; nil: everything is flushed as it comes
+	timer   *time.Timer // of the late flush; nil: everything is flushed as it comes, or is there already
 	unwatch func() bool // ends the watch for a client that leaves
 }
 
@@ -43,11 +46,14 @@ func (b *body) close() {
 func (b *body) copyTo(out *slowWriter, streamed, chunked bool) (ok bool) {
 	b.out = out
 	defer b.end()
-	if streamed {
+	switch {
+	case streamed:
 		out.Flush()
 		out.rest()
 		b.watch()
-	} else {
+	case inMemory(b.ReadCloser):
+		b.waits = true // for what is at hand: no timer is needed
+	default:
 		b.waits = true // the header
 		b.timer = time.AfterFunc(lateFlush, b.late)
 	}
@@ -148,6 +154,25 @@ func (b *body) end() {
 		b.unwatch()
 	}
 }
+
+// inMemory reports whether r reads what is there already, so that nobody ever waits for it.
+func inMemory(r io.ReadCloser) bool {
+	t := reflect.TypeOf(r)
+	if t != nopCloser && t != nopCloserTo {
+		return false
+	}
+	switch reflect.ValueOf(r).Field(0).Interface().(type) { // the Reader that io.NopCloser was given
+	case *strings.Reader, *bytes.Reader, *bytes.Buffer:
+		return true
+	}
+	return false
+}
+
+// What io.NopCloser returns has no name. It is of another type where the Reader is an io.WriterTo.
+var (
+	nopCloser   = reflect.TypeOf(io.NopCloser(struct{ io.Reader }{}))
+	nopCloserTo = reflect.TypeOf(io.NopCloser(strings.NewReader("")))
+)
 
 // slowWriter writes to a client that may take its time, but not stand still: a write in
 // which nothing moves for stall fails.
