@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
+	"runtime/pprof"
 	"syscall"
 	"testing"
 	"time"
@@ -18,7 +20,8 @@ import (
 
 // BenchmarkIdle prints what an idle upgraded connection costs: bytes of heap and
 // stack, and goroutines. Each has echoed one message. The peers are bare
-// descriptors, which cost the process nothing it would count.
+// descriptors, which cost the process nothing it would count. PROFILE in the environment names a
+// file for a profile of the heap while they are there.
 func BenchmarkIdle(b *testing.B) {
 	echo := func(ctx actor.Context) {
 		if f, ok := ctx.Message().(*frame.Frame); ok {
@@ -53,13 +56,23 @@ func measureIdle(b *testing.B, system *actor.ActorSystem, h http.Handler) {
 	defer syscall.Close(warm)
 	before, goroutines := footprint()
 	fds := make([]int, conns)
+	defer func() { // one for all: a defer each would be 64 bytes of theirs
+		for _, fd := range fds {
+			syscall.Close(fd)
+		}
+	}()
 	for i := range fds {
 		fds[i] = dialBare(b, port)
-		defer syscall.Close(fds[i])
 	}
 	require.Eventually(b, func() bool { return runtime.NumGoroutine() <= goroutines+conns*2 }, 5*time.Second, 10*time.Millisecond)
 	time.Sleep(500 * time.Millisecond) // the dispatcher's parked workers leave
 	after, more := footprint()
+	if path := os.Getenv("PROFILE"); path != "" {
+		profile, err := os.Create(path)
+		require.NoError(b, err)
+		defer profile.Close()
+		require.NoError(b, pprof.Lookup("heap").WriteTo(profile, 0))
+	}
 	b.ReportMetric(float64(after-before)/conns, "B/conn")
 	b.ReportMetric(float64(more-goroutines)/conns, "goroutines/conn")
 	b.ReportMetric(0, "ns/op")
