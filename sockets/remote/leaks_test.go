@@ -55,7 +55,7 @@ func TestNothingIsLeft(t *testing.T) {
 
 // Nor is anything left of their connections at a worker whose gateways died.
 func TestNothingIsLeftOfGateways(t *testing.T) {
-	deaths, each := 10, size(100, 10)
+	deaths, each := size(10, 3), size(100, 10)
 	worker := start(t, Config{})
 	h := worker.handler("echo", echo)
 	var goroutines, open int

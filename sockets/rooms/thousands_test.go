@@ -8,21 +8,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 // A room of 3,000 on three nodes, of which one is killed, one is frozen for 5 s, one joins and one comes
-// back: who was there all the time has every number, in order; who came later from then on. In a short
-// form of 30 members it is a part of every run.
+// back: who was there all the time has every number, in order; who came later from then on.
 func TestThousands(t *testing.T) {
-	if testing.Short() {
-		t.Skip("five seconds of frost")
+	if os.Getenv("SPINDRIFT_CLUSTER") == "" {
+		t.Skip("the long form of TestProcesses, for make cluster-test")
 	}
-	each, pace := 10, 10*time.Millisecond
-	if os.Getenv("SPINDRIFT_CLUSTER") != "" {
-		each, pace = 1000, 20*time.Millisecond
-	}
+	const each, pace = 1000, 20 * time.Millisecond
 	a := newAuditorium(t, 3, 3*each)
 	first, killed, frozen := a.nodes[0], a.nodes[1], a.nodes[2]
 	a.begin(true)
@@ -60,10 +57,12 @@ func TestThousands(t *testing.T) {
 	joined := joins()
 	speak(time.Second / 2)
 	require.NoError(t, frozen.Process.Signal(syscall.SIGSTOP))
+	frost := time.Now()
 	before := leastOf(t, thawed)
 	speak(5 * time.Second)
 	assert.Less(t, leastOf(t, thawed), before+uint64(time.Second/pace), "it was frozen")
 	heard("who is on another node, meanwhile", survivors)
+	assert.Less(t, time.Since(frost), server.DEFAULT_FLUSH_DEADLINE, "nobody has waited until NATS gives the frozen up")
 	require.NoError(t, frozen.Process.Signal(syscall.SIGCONT))
 	again := joins()
 	speak(time.Second)
@@ -82,5 +81,4 @@ func TestThousands(t *testing.T) {
 	}
 	t.Logf("%d messages to %d members: %d survivors, %d that were frozen, %d late; survivors waited %v at most",
 		sent, 3*each, len(survivors), len(thawed), len(joined)+len(again), slowest)
-	assert.Less(t, slowest, 2*time.Second, "the frozen and the killed cost the others nothing")
 }
