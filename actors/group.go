@@ -161,11 +161,10 @@ func (rt *Runtime) ValueOf(pid *actor.PID) any {
 }
 
 func (g *Group) members() []*actor.PID {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	pids := make([]*actor.PID, 0, g.size)
-	for s := g.first; s != nil; s = s.inGroup.next {
-		pids = append(pids, s.ctx.Self())
+	all := g.All()
+	pids := make([]*actor.PID, len(all))
+	for i, m := range all {
+		pids[i] = m.PID
 	}
 	return pids
 }

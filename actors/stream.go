@@ -9,7 +9,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors/dispatch"
 	"github.com/spindrift-go/spindrift/actors/transport"
-	"github.com/spindrift-go/spindrift/internal/pool"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -17,8 +16,8 @@ import (
 var ErrStopped = errors.New("connection actor was stopped")
 
 // stream is the side of a connection that drives a pipeline. Its files are the way of a
-// message: input.go reads, top.go and credit.go hand over, output.go writes, ending.go
-// ends, and driver.go is what the pipeline sees of it.
+// message: turn.go says what a turn is for, input.go reads, top.go and credit.go hand over,
+// output.go writes, ending.go ends, and driver.go is what the pipeline sees of it.
 type stream struct {
 	*conn
 	*turnState // nil between turns
@@ -94,38 +93,6 @@ func (s *stream) cause() error {
 	return s.faults.cause
 }
 
-// turnState is what a stream needs for the length of a turn, or of a burst of them; an
-// idle one does without.
-type turnState struct {
-	envelopes envelopes
-	items     []any // for the top, in one hand-over
-	input     pipeline.Input
-	space     pipeline.Space
-	kept      pipeline.Kept
-	hello     any              // of the Plan, until it has gone up; nil: none
-	fired     any              // the timer's event that is on its way up
-	late      bool             // something waited to be read when it was due
-	outcome   *pipeline.Closed // how the connection ended, as the core of the pipeline knows it; nil: not yet
-}
-
-var turnStates = pool.New("turn states", func() any { return new(turnState) })
-
-// beginTurn is the first thing in every turn, endTurn the last when none follows.
-func (s *stream) beginTurn() {
-	if s.turnState == nil {
-		s.turnState = turnStates.Get().(*turnState)
-	}
-}
-
-func (s *stream) endTurn() {
-	if s.turnState != nil {
-		clear(s.items)
-		*s.turnState = turnState{items: s.items[:0]}
-		turnStates.Put(s.turnState)
-		s.turnState = nil
-	}
-}
-
 // become makes c the driver of p over t, whose first bytes were read already,
 // within the present turn.
 func (c *conn) become(p *Plan, t transport.Transport, first []byte) {
@@ -155,145 +122,6 @@ func (c *conn) become(p *Plan, t transport.Transport, first []byte) {
 		s.feed(first, nil)
 	}
 	s.flush() // the answer to a handshake is awaited
-	s.conclude()
-}
-
-func (s *stream) receive(ctx actor.Context) {
-	s.beginTurn()
-	switch m := ctx.Message().(type) {
-	case *actor.Touched, *workedThrough:
-		s.touched()
-	case *handlerFailed:
-		s.loseHandler(m.err)
-	case *HandlerLost:
-		s.loseHandler(m.Err)
-	case *HandlerMoved:
-		s.moveHandler(m.To)
-	case *handlerRestarted:
-		s.announceAgain()
-	case *forgive:
-		s.forgive()
-	case *woken:
-		s.pipeline.Up(m.event)
-	case *SetTop:
-		s.setTop(m.Top)
-	case *SetLimits:
-		s.setLimits(m)
-	case Flush:
-		if who := ctx.Sender(); who != nil {
-			s.out.waiters = &flushWaiter{flush: m, to: who, earlier: s.out.waiters}
-		}
-	case *Offer:
-		s.offer(m)
-	case *flushCall:
-		s.out.waiters = &flushWaiter{done: m.done, earlier: s.out.waiters}
-	case *actor.Touch: // proto.actor has answered it
-	case *listenerPanicked, *actor.DeadLetterResponse, *actor.Terminated:
-		// of the exchange that it was
-	default:
-		if !s.changedBy(m, ctx.Sender()) {
-			s.pipeline.Down(m)
-		}
-	}
-	s.conclude()
-}
-
-func (s *stream) item(item any) {
-	s.beginTurn()
-	s.pipeline.Down(item)
-	s.conclude()
-}
-
-func (s *stream) signalled(bits uint32) {
-	s.beginTurn()
-	if bits&transport.Ended != 0 {
-		s.endSeen = true
-	}
-	switch {
-	case bits&dispatch.Due != 0:
-		s.fire()
-	case bits&transport.Readable != 0:
-		s.read()
-	}
-	if bits&transport.Ended != 0 && s.paused {
-		if bits&transport.Broken != 0 && s.failed() == nil {
-			if err := s.transport.Failure(); err != nil {
-				s.writeFailed(err)
-			}
-		}
-		s.endBehindPause()
-	}
-	if bits&transport.Writable != 0 && s.out.blocked {
-		s.flush()
-	}
-	s.conclude()
-}
-
-// burstEnded writes what a burst of messages has made: one write for all of it.
-func (s *stream) burstEnded() {
-	s.beginTurn()
-	if s.out.waiting() > 0 && !s.out.blocked {
-		s.flush()
-		s.conclude()
-	}
-	for s.out.offers != nil && s.takeOffers() {
-		s.flush()
-		if s.conclude(); s.side != side(s) { // it has ended
-			return
-		}
-	}
-	if s.out.waiting() == 0 && !s.out.blocked {
-		s.answerFlushes(s.unwritable())
-	}
-	s.watch().burst()
-	if l, ok := s.top.(*local); s.pipeline != nil && (ok || s.subscriptions != nil) {
-		s.kept = pipeline.Kept{}
-		s.pipeline.Down(&s.kept)
-		left := s.outstanding() + s.kept.Bytes
-		if ok {
-			l.outputLeft(left)
-		}
-		for sub := s.subscriptions; sub != nil; sub = sub.links.next {
-			sub.outputLeft(left)
-		}
-	}
-	s.endTurn()
-}
-
-func (s *stream) stop() {
-	defer func() { // also if a stage panics
-		s.finish(ErrStopped)
-		if d, ok := s.side.(*ended); ok { // nobody can answer us any more
-			d.vacate()
-		}
-	}()
-	s.beginTurn()
-	s.pipeline.Down(&pipeline.Leave{})
-	s.flush()
-}
-
-// crashed ends the connection after a panic in a stage; a second panic while
-// doing so ends it on the spot.
-func (s *stream) crashed(err error) {
-	s.beginTurn()
-	if s.cause() != nil || s.closedTold {
-		s.finish(err)
-		return
-	}
-	s.faultsOf().cause = err
-	if s.hello != nil { // the panic kept it from the handler
-		s.Deliver(s.hello)
-	}
-	defer func() {
-		if recover() != nil {
-			s.finish(err)
-		}
-	}()
-	s.pipeline.Up(&pipeline.HandlerGone{Err: err})
-	if s.hangup == nil { // the panic kept it from us
-		s.hangUp(&pipeline.Hangup{})
-	}
-	s.flush()
 	s.conclude()
 }
 

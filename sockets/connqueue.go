@@ -1,0 +1,121 @@
+package sockets
+
+import (
+	"context"
+
+	"github.com/spindrift-go/spindrift/frame"
+)
+
+// signal wakes one of those who wait for input. The lock must be held.
+func (c *Conn) signal() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// pop takes the oldest piece of input, and waits for one if need be.
+func (c *Conn) pop(ctx context.Context) (*frame.Frame, error) {
+	if ctx == nil {
+		return nil, ErrNilContext
+	}
+	for late := error(nil); ; {
+		c.mu.Lock()
+		c.finished()
+		if len(c.queue) > 0 {
+			r := c.take()
+			c.mu.Unlock()
+			if r.frame == nil {
+				c.handle.WorkedThrough(r.marks)
+				<-c.done // in the same turn: Closed tells as well
+				return nil, c.closeError()
+			}
+			return r.frame, nil
+		}
+		over := c.ended || c.discard
+		if over {
+			c.signal() // the others
+		}
+		c.mu.Unlock()
+		switch {
+		case over:
+			<-c.done // Close was called, which waits as well
+			return nil, c.closeError()
+		case late != nil:
+			return nil, late
+		}
+		late = c.wait(ctx) // a last look follows: ctx may have ended with the connection
+	}
+}
+
+// wait waits until there may be input. A context that cannot end, or ends with the
+// connection, is not looked at: a goroutine that waits for one channel and not for two fits
+// into the smallest stack, and needs no context that can be waited for.
+func (c *Conn) wait(ctx context.Context) error {
+	if ctx == context.Background() || ctx == c.Context() {
+		<-c.wake
+		return nil
+	}
+	select {
+	case <-c.wake:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// finished: who comes for more has worked through what was received before, and what it
+// answers has been sent. The lock must be held.
+func (c *Conn) finished() {
+	if !c.keeping {
+		c.release(len(c.work))
+	}
+}
+
+// release says that the n oldest pieces in work have been worked through. The lock must be held.
+func (c *Conn) release(n int) {
+	n = min(n, len(c.work))
+	for _, marks := range c.work[:n] {
+		c.handle.WorkedThrough(marks)
+	}
+	c.work = append(c.work[:0], c.work[n:]...)
+}
+
+// keep is called by who says with workedThrough, and not by receiving again, what has been.
+func (c *Conn) keep(yes bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.finished()
+	if c.keeping = yes; !yes {
+		c.finished()
+	}
+}
+
+// received is how many pieces were.
+func (c *Conn) received() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.taken
+}
+
+// workedThrough says that the n oldest pieces have been.
+func (c *Conn) workedThrough(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.release(n)
+}
+
+// take removes the oldest piece of input. The lock must be held.
+func (c *Conn) take() received {
+	r := c.queue[0]
+	c.queue[0] = received{}
+	if r.frame != nil {
+		c.unread -= len(r.frame.Payload)
+		c.work = append(c.work, r.marks)
+		c.taken++
+	}
+	if c.queue = c.queue[1:]; len(c.queue) > 0 || c.ended {
+		c.signal() // the next one who waits
+	}
+	return r
+}

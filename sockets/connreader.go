@@ -1,0 +1,120 @@
+package sockets
+
+import (
+	"context"
+	"io"
+
+	"github.com/spindrift-go/spindrift/frame"
+)
+
+// Reader waits for the next message and returns its type and a reader of its payload: with
+// Options.Stream and a MaxMessage to match it may be of any length, for a piece is held at
+// a time. The reader waits for its pieces as long as ctx lasts. It must be read to its end
+// before anything else is received.
+func (c *Conn) Reader(ctx context.Context) (frame.Opcode, io.Reader, error) {
+	f, r, err := c.message(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	if f != nil {
+		c.mu.Lock()
+		c.reading = true
+		c.mu.Unlock()
+		r = &messageReader{c: c, op: f.Opcode, piece: f, fin: true}
+	} else if len(r.collected) > 0 {
+		r.piece = &frame.Frame{Payload: r.collected}
+	}
+	r.ctx = ctx
+	if r.piece != nil {
+		r.rest = r.piece.Payload
+	}
+	return r.op, r, nil
+}
+
+// message takes the next message, if it is whole, or begins to read its pieces, of which
+// it may have none yet.
+func (c *Conn) message(ctx context.Context) (*frame.Frame, *messageReader, error) {
+	c.mu.Lock()
+	r, reading := c.suspended, c.reading
+	c.suspended = nil
+	c.reading = reading || r != nil
+	c.mu.Unlock()
+	switch {
+	case reading:
+		return nil, nil, ErrReaderOpen
+	case r != nil:
+		return nil, r, nil
+	}
+	f, err := c.pop(ctx)
+	if err != nil || f.Fin {
+		return f, nil, err
+	}
+	c.mu.Lock()
+	c.reading = true
+	c.mu.Unlock()
+	r = &messageReader{c: c, op: f.Opcode, collected: append([]byte(nil), f.Payload...)}
+	f.Release()
+	return nil, r, nil
+}
+
+// suspend keeps a message that was received in part for the next call.
+func (c *Conn) suspend(r *messageReader) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.suspended, c.reading = r, false
+}
+
+// finish ends the reading of a message in pieces.
+func (c *Conn) finish() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reading = false
+}
+
+// messageReader reads the payload of one message.
+type messageReader struct {
+	c         *Conn
+	ctx       context.Context
+	op        frame.Opcode
+	collected []byte       // what was received of it before the reader was there
+	piece     *frame.Frame // that is being read; nil: none
+	rest      []byte       // of piece
+	fin       bool         // piece is the last
+	err       error
+}
+
+// next waits for the next piece.
+func (r *messageReader) next(ctx context.Context) error {
+	f, err := r.c.pop(ctx)
+	if err != nil {
+		return err
+	}
+	r.piece, r.rest, r.fin = f, f.Payload, f.Fin
+	return nil
+}
+
+// discard gives the piece back.
+func (r *messageReader) discard() {
+	if r.piece != nil {
+		r.piece.Release()
+		r.piece, r.rest = nil, nil
+	}
+}
+
+func (r *messageReader) Read(p []byte) (int, error) {
+	for len(r.rest) == 0 && r.err == nil {
+		r.discard()
+		if r.fin {
+			r.c.finish()
+			r.err = io.EOF
+		} else if err := r.next(r.ctx); err != nil {
+			return 0, err
+		}
+	}
+	if r.err != nil {
+		return 0, r.err
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
