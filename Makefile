@@ -30,14 +30,14 @@ chat: ## start the chat, to open in two browsers: make chat ADDR=:9000
 # and all else, and the other packages.
 HALF = ^Test[A-L]
 PARTS = test-sockets test-sockets-too test-others
-RACE = go test -race -short -tags spindriftdebug -timeout 5m
+DEBUG = -race -tags spindriftdebug
+RACE = go test $(DEBUG) -short -vet=off -timeout 5m
 
-test: ## vet, build the examples and test with the race detector: the first thing to run
-	@echo "== vet and build"
-	@go vet ./...
-	@go build ./...
+test: ## vet, and test with the race detector, the examples too: the first thing to run
+	@echo "== vet"
+	@go vet $(DEBUG) ./...
 	@echo "== test, with the race detector: a line for each package, and two for sockets"
-	@go test -race -tags spindriftdebug -run '^$$' ./sockets >/dev/null # compiled once
+	@go test $(DEBUG) -vet=off -run '^$$' ./sockets >/dev/null # compiled once
 	@$(MAKE) --no-print-directory -k -j $(words $(PARTS)) $(PARTS)
 
 test-sockets:
@@ -68,6 +68,9 @@ modules: ## vet and test the modules of their own
 	@set -e; for module in $(MODULES); do echo "== $$module: vet and test"; (cd $$module && go vet ./... && go test -timeout 5m ./...); done
 
 thorough: ## every test without the race detector: thousands of connections too
+	@echo "== every program is built"
+	@go vet ./...
+	@go build ./...
 	@echo "== the tests that make test leaves out or thins"
 	@go test -timeout 5m ./internal/... ./frame/... ./pipeline/... ./actors/... ./sockets/... ./examples/...
 	@go test -tags purego ./frame/...
