@@ -2,12 +2,9 @@ package actors
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/tls"
-	"encoding/binary"
 	"io"
 	"net"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -426,9 +423,9 @@ func (s *seed) receive(ctx actor.Context) {
 // peer is the other end of a connection, and what a test knows of this end.
 type peer struct {
 	*world
-	net.Conn
-	tcp    *net.TCPConn // the same, or what TLS runs over; nil in a bubble
-	in     *bufio.Reader
+	*harness.Peer
+	tcp    *net.TCPConn  // its TCP; nil in a bubble
+	in     *bufio.Reader // its In
 	pid    *actor.PID
 	conn   *conn
 	stream *stream // the driver, for who has synchronised with it
@@ -471,14 +468,8 @@ func (w *world) link(plan *Plan) *peer {
 	w.Helper()
 	near, far := w.pair()
 	p := w.start(plan, func(m *dispatch.Mailbox) transport.Transport { return w.rt.poller.Open(near, m, plan.Portable) })
-	p.Conn = far
-	switch c := far.(type) {
-	case *net.TCPConn:
-		p.tcp = c
-	case *tls.Conn:
-		p.tcp = c.NetConn().(*net.TCPConn)
-	}
-	p.in = bufio.NewReader(far)
+	p.Peer = harness.NewPeer(w, far)
+	p.tcp, p.in = p.TCP, p.In
 	if !w.virtual {
 		far.SetDeadline(time.Now().Add(testTimeout))
 	}
@@ -532,28 +523,6 @@ func (p *peer) ended() bool {
 	return !alive
 }
 
-// Close ends the connection at once.
-func (p *peer) Close() error {
-	if p.tcp != nil {
-		return p.tcp.Close()
-	}
-	return p.Conn.Close()
-}
-
-// reset ends it without an orderly end.
-func (p *peer) reset() {
-	require.NoError(p, p.tcp.SetLinger(0))
-	p.tcp.Close()
-}
-
-// half closes the sending half.
-func (p *peer) half() {
-	if c, ok := p.Conn.(*tls.Conn); ok {
-		require.NoError(p, c.CloseWrite())
-	}
-	require.NoError(p, p.tcp.CloseWrite())
-}
-
 // tell sends messages to the connection as its handler would.
 func (p *peer) tell(messages ...any) {
 	for _, m := range messages {
@@ -583,20 +552,14 @@ func (p *peer) handed() (n int) {
 	return n
 }
 
-// send writes all parts in one piece.
-func (p *peer) send(parts ...string) {
-	p.Helper()
-	_, err := io.WriteString(p.Conn, strings.Join(parts, ""))
-	require.NoError(p, err)
-}
-
-// frame reads one frame of the other end.
-func (p *peer) frame() *frame.Frame {
-	p.Helper()
-	f, err := readFrame(p.in)
-	require.NoError(p, err)
-	return f
-}
+// The words of harness.Peer.
+func (p *peer) reset()                            { p.Helper(); p.Reset() }
+func (p *peer) half()                             { p.Helper(); p.Half() }
+func (p *peer) send(parts ...string)              { p.Helper(); p.Send(parts...) }
+func (p *peer) frame() *frame.Frame               { p.Helper(); return p.Frame() }
+func (p *peer) closes(code frame.Code) string     { p.Helper(); return p.Closes(code) }
+func masked(f *frame.Frame) string                { return harness.Masked(f) }
+func readFrame(r io.Reader) (*frame.Frame, error) { return harness.ReadFrame(r) }
 
 // text reads a frame and requires its text.
 func (p *peer) text(want string) {
@@ -606,48 +569,8 @@ func (p *peer) text(want string) {
 	require.Equal(p, want, f.String())
 }
 
-// closes reads a Close and requires its code.
-func (p *peer) closes(code frame.Code) (reason string) {
-	p.Helper()
-	f := p.frame()
-	require.Equal(p, frame.OpClose, f.Opcode, "% x", f.Payload)
-	require.GreaterOrEqual(p, len(f.Payload), 2)
-	require.Equal(p, code, frame.Code(binary.BigEndian.Uint16(f.Payload)), "%s", f.Payload[2:])
-	return string(f.Payload[2:])
-}
-
 // eof requires that nothing comes but an orderly end.
 func (p *peer) eof() {
 	p.Helper()
-	rest, err := io.ReadAll(p.in)
-	require.NoError(p, err)
-	require.Empty(p, rest)
-}
-
-// readFrame is a decoder of its own, so that a test does not ask the code under
-// test whether it is right.
-func readFrame(r io.Reader) (*frame.Frame, error) {
-	var head [2]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return nil, err
-	}
-	f := new(frame.Frame)
-	f.Fin, f.RSV, f.Opcode = head[0]&0x80 != 0, head[0]&0x70, frame.Opcode(head[0]&0xf)
-	f.Length = int64(head[1] & 0x7f)
-	if size := map[int64]int{126: 2, 127: 8}[f.Length]; size > 0 {
-		var b [8]byte
-		if _, err := io.ReadFull(r, b[8-size:]); err != nil {
-			return nil, err
-		}
-		f.Length = int64(binary.BigEndian.Uint64(b[:]))
-	}
-	var payload bytes.Buffer
-	_, err := io.CopyN(&payload, r, f.Length)
-	f.Payload = payload.Bytes()
-	return f, err
-}
-
-// masked is a client's frame; the key is always the same.
-func masked(f *frame.Frame) string {
-	return string(frame.AppendMasked(nil, f, [4]byte{0x37, 0xfa, 0x21, 0x3d}))
+	require.Empty(p, p.Rest())
 }

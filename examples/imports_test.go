@@ -29,7 +29,7 @@ var rooms = map[string][]string{
 	"frame":            {},
 	"pipeline":         {"frame"},
 	"internal":         {},
-	"internal/harness": {"internal"},                                                    // of tests and tools: no package lists it
+	"internal/harness": {"frame", "internal"},                                           // of tests and tools: no package lists it
 	"actors/dispatch":  {"internal"},                                                    // it knows nothing of connections
 	"actors/transport": {"actors/dispatch", "internal"},                                 // it signals mailboxes, and does not know what for
 	"actors":           {"actors/dispatch", "actors/transport", "pipeline", "internal"}, // not frame: it moves any item, and could run any protocol

@@ -103,7 +103,7 @@ func TestMaxConnsPerIP(t *testing.T) {
 		if err != nil {
 			t.Skip("this system has one loopback address: ", err)
 		}
-		p := (&peer{world: w, Conn: nc, tcp: nc.(*net.TCPConn)}).ready()
+		p := w.peerOf(nc)
 		p.send(handshake(addr))
 		return p.answer("GET").StatusCode
 	}
@@ -139,8 +139,7 @@ func TestMaxConnsPerIPOfMiddleware(t *testing.T) {
 			knock := func(ip string) int {
 				nc, err := net.Dial(network, l.Addr().String())
 				require.NoError(t, err)
-				t.Cleanup(func() { nc.Close() })
-				p := (&peer{world: w, Conn: nc}).overPipe()
+				p := w.peerOf(nc)
 				if ip == "" {
 					p.send(handshake("a.example"))
 				} else {

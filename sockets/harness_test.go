@@ -4,15 +4,10 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"io"
 	"log"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -25,6 +20,7 @@ import (
 	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/internal/harness"
+	"github.com/spindrift-go/spindrift/internal/testcert"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -124,7 +120,7 @@ type world struct {
 func newWorld(t *testing.T, s setting) *world {
 	w := &world{T: t, setting: s, system: theSystem(), judges: new([]func(assert.TestingT))}
 	w.observe()
-	certificate()
+	testcert.Certificate()
 	w.before = w.count()
 	t.Cleanup(w.over)
 	return w
@@ -342,37 +338,13 @@ func (h *handler) judge(t assert.TestingT) {
 	}
 }
 
-// certificate is self-signed, for this machine.
-var certificate = sync.OnceValue(func() tls.Certificate {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		NotAfter:     time.Now().Add(time.Hour),
-		DNSNames:     []string{"localhost"},
-		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		panic(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		panic(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
-})
+func serverTLS() *tls.Config { return testcert.Server() }
 
-func serverTLS() *tls.Config {
-	return &tls.Config{Certificates: []tls.Certificate{certificate()}}
-}
-
+// clientTLS is that of a client which asks for the name that it dials.
 func clientTLS() *tls.Config {
-	roots := x509.NewCertPool()
-	roots.AddCert(certificate().Leaf)
-	return &tls.Config{RootCAs: roots}
+	config := testcert.Client()
+	config.ServerName = ""
+	return config
 }
 
 func (w *world) listen() net.Listener {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/tls"
 	"fmt"
-	"net"
 	"net/http"
 	"testing"
 
@@ -114,11 +113,10 @@ func (w *world) script(talk func(p *peer)) (addr string, accepted <-chan *peer) 
 		if err != nil {
 			return
 		}
-		p := &peer{world: w, Conn: nc, tcp: nc.(*net.TCPConn)}
 		if w.tls {
-			p.Conn = tls.Server(nc, serverTLS())
+			nc = tls.Server(nc, serverTLS())
 		}
-		p.ready()
+		p := w.peerOf(nc)
 		talk(p)
 		talked <- p
 	}()

@@ -110,7 +110,7 @@ func TestConnectionThatIsNoSocket(t *testing.T) {
 		defer close(done)
 		Upgrade(w.system, &pipeWriter{httptest.NewRecorder(), ours}, r, &UpgradeServer{FrameHandler: h.pid})
 	}()
-	p := (&peer{world: w, Conn: theirs}).overPipe()
+	p := w.peerOf(theirs)
 	p.bytes(switched())
 	<-done
 	h.upgraded()

@@ -1,7 +1,6 @@
 package sockets
 
 import (
-	"bufio"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -311,13 +310,12 @@ func TestReconnectAfterFaults(t *testing.T) {
 		} {
 			w.in(name, func(w *world) {
 				addr := w.accepting(func(nc net.Conn) {
-					p := &peer{world: w, Conn: nc, tcp: nc.(*net.TCPConn)}
 					if w.tls {
-						p.Conn = tls.Server(nc, serverTLS())
+						nc = tls.Server(nc, serverTLS())
 					}
-					p.in = bufio.NewReader(p.Conn)
+					p := w.peerOf(nc)
 					talk(p)
-					p.tcp.Close()
+					p.Close()
 				})
 				h := w.handler()
 				losses := 0

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"math/big"
+	"net"
 	"sync"
 	"time"
 )
@@ -22,6 +23,7 @@ var Certificate = sync.OnceValue(func() tls.Certificate {
 		SerialNumber: big.NewInt(1),
 		NotAfter:     time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC), // the time in a bubble is another
 		DNSNames:     []string{"localhost"},
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
