@@ -90,11 +90,15 @@ func (s *stream) closeInSteps() {
 	if s.out.waiting() > 0 || s.out.blocked || s.out.halfClosed {
 		return
 	}
-	if !s.hangup.Wait || s.eof {
-		s.out.halfClosed = true
-		if !s.transport.CloseWrite() {
-			s.endWithoutHalfClose()
-		}
+	half := s.transport.CanCloseWrite()
+	if s.hangup.Wait && half && !s.eof {
+		return
+	}
+	s.out.halfClosed = true
+	if half {
+		s.transport.CloseWrite()
+	} else {
+		s.endWithoutHalfClose()
 	}
 	if s.eof {
 		s.cut = true

@@ -153,13 +153,14 @@ func (w *fake) Writev(head, body []byte) (int, error) { return transport.WriteBo
 
 func (w *fake) Abort() { w.aborted.Store(true) }
 
-func (w *fake) CloseWrite() (closed bool) {
+func (w *fake) CanCloseWrite() bool { return true }
+
+func (w *fake) CloseWrite() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.shuts++; w.shuts > 1 || w.closes > 0 {
 		w.abuse = append(w.abuse, "closeWrite again")
 	}
-	return true
 }
 
 func (w *fake) Close() {

@@ -12,6 +12,7 @@ import (
 	"github.com/spindrift-go/spindrift/actors/dispatch"
 	"github.com/spindrift-go/spindrift/actors/transport"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -48,6 +49,38 @@ func TestEndsWithoutHalfClose(t *testing.T) {
 				}()
 				p.eof()
 				assert.Equal(w, test.took, time.Since(began).Truncate(50*time.Millisecond))
+				assert.Equal(w, test.took == 0, h.closed().Clean)
+			})
+		})
+	}
+}
+
+// A client whose half cannot be closed does not wait for its server to end either, which may wait for its client: once the Close of
+// that has come it ends, else after a second.
+func TestClientEndsWithoutHalfClose(t *testing.T) {
+	for name, test := range map[string]struct {
+		first  any // of ours
+		server string
+		took   time.Duration
+	}{
+		"the server closes":   {nil, "\x88\x00", 0},
+		"the client closes":   {frame.Close(frame.Normal, ""), "\x88\x00", 0},
+		"the server is wrong": {nil, "\x83\x00", readOn},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(w *world) {
+				h := w.handler()
+				plan := w.plan(h)
+				plan.Core = pipeline.Chain(pipeline.Assemble, pipeline.Closing{Client: true, Timeout: 5 * time.Second}.Stage(), pipeline.Codec{Client: true}.Stage())
+				p := w.link(plan)
+				if test.first != nil {
+					p.tell(test.first)
+				}
+				began := time.Now()
+				p.send(test.server)
+				_, err := io.ReadAll(p.in)
+				require.NoError(w, err)
+				assert.Equal(w, test.took, time.Since(began))
 				assert.Equal(w, test.took == 0, h.closed().Clean)
 			})
 		})

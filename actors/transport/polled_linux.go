@@ -137,10 +137,9 @@ func (w *polled) Failure() error {
 	return os.NewSyscallError("read", unix.Errno(errno))
 }
 
-func (w *polled) CloseWrite() (closed bool) {
-	unix.Shutdown(w.fd, unix.SHUT_WR)
-	return true
-}
+func (w *polled) CanCloseWrite() bool { return true }
+
+func (w *polled) CloseWrite() { unix.Shutdown(w.fd, unix.SHUT_WR) }
 
 // Close closes the socket aside if the program has called SetLinger: that may block.
 func (w *polled) Close() {

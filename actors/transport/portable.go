@@ -252,13 +252,18 @@ func (p *portable) writer() {
 }
 
 // CloseWrite is done aside, for TLS has something to write then.
-func (p *portable) CloseWrite() (closed bool) {
-	c, ok := p.nc.(interface{ CloseWrite() error })
-	if ok {
+func (p *portable) CloseWrite() {
+	if c, ok := p.nc.(halfCloser); ok {
 		go c.CloseWrite()
 	}
+}
+
+func (p *portable) CanCloseWrite() bool {
+	_, ok := p.nc.(halfCloser)
 	return ok
 }
+
+type halfCloser interface{ CloseWrite() error }
 
 // farewell is how long a write that is under way may take when the transport is closed: it may be the Close frame.
 const farewell = time.Second

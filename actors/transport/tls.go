@@ -100,11 +100,13 @@ func (t *tlsTransport) push() error {
 }
 
 // CloseWrite says so in TLS first. What the socket does not take of that is lost with the connection.
-func (t *tlsTransport) CloseWrite() (closed bool) {
+func (t *tlsTransport) CloseWrite() {
 	t.conn.CloseWrite()
 	t.push()
-	return t.below.polled.CloseWrite()
+	t.below.polled.CloseWrite()
 }
+
+func (t *tlsTransport) CanCloseWrite() bool { return true }
 
 func (t *tlsTransport) Close() {
 	t.below.polled.Close()

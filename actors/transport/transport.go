@@ -30,9 +30,11 @@ type Transport interface {
 	HasUnread() bool
 	// Failure is what has broken the connection. It is nil if nothing has, or if the transport cannot tell without a read or a write.
 	Failure() error
-	// CloseWrite closes our half, after what was written. It returns false if the transport cannot: then the peer learns of our end
-	// when Close is called, and waiting for the peer's end is waiting for something that it has no reason to do.
-	CloseWrite() (closed bool)
+	// CanCloseWrite reports whether our half can be closed. If not, the peer learns of our end when Close is called, and waiting for
+	// the peer's end is waiting for something that it has no reason to do.
+	CanCloseWrite() bool
+	// CloseWrite closes our half, after what was written, if that can be.
+	CloseWrite()
 	// Close closes the socket, at the latest a second after the call. It does not wait for that. No other method but Abort may be called
 	// afterwards.
 	Close()
