@@ -16,6 +16,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/asynkron/protoactor-go/remote"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/sockets"
 	"github.com/spindrift-go/spindrift/sockets/remote/wire"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -144,12 +145,16 @@ func newAuthority(t *testing.T) *authority {
 	return &authority{c, key}
 }
 
-// member is the TLS of a node whose certificate a has signed, and which trusts a.
-func (a *authority) member(t *testing.T) *tls.Config {
+// member is the TLS of a node whose certificate a has signed, and which trusts a. Names are in place of its
+// address.
+func (a *authority) member(t *testing.T, names ...string) *tls.Config {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	c := &x509.Certificate{SerialNumber: big.NewInt(2), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+	if c.DNSNames = names; names != nil {
+		c.IPAddresses = nil
+	}
 	raw, err := x509.CreateCertificate(rand.Reader, c, a.cert, &key.PublicKey, a.key)
 	require.NoError(t, err)
 	pool := x509.NewCertPool()
@@ -175,6 +180,28 @@ func TestMutualTLS(t *testing.T) {
 		refused(t, m.serve(worker.node.Addr(), "echo"))
 	}
 	says(t, dial(t, gateway.serve(worker.node.Addr(), "echo")), "still")
+}
+
+// Nodes that have addresses nobody knows before have one name in their certificates, as pods do.
+func TestOneNameForAllNodes(t *testing.T) {
+	ours := newAuthority(t)
+	at := func(serverName string) *machine {
+		m := &machine{T: t, system: sockets.NewSystem()}
+		c := Config{Addr: ":0", Advertise: "127.0.0.1:0", TLS: ours.member(t, "nodes"), Log: quietly()}
+		c.TLS.ServerName = serverName
+		var err error
+		m.node, err = Start(m.system, c)
+		require.NoError(t, err)
+		t.Cleanup(func() {
+			m.node.Close()
+			m.system.Shutdown()
+		})
+		return m
+	}
+	worker, gateway := at("nodes"), at("nodes")
+	worker.handler("echo", echo)
+	says(t, dial(t, gateway.serve(worker.node.Addr(), "echo")), "by one name")
+	assert.Error(t, at("").node.Connect(t.Context(), worker.node.Addr()), "an address that is not in the certificate")
 }
 
 func TestConfigIsChecked(t *testing.T) {
