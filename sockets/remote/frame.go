@@ -5,6 +5,22 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
+// head packs what is to be known of a frame besides its payload.
+func head(f *frame.Frame) uint64 {
+	h := uint64(f.Opcode&15) | uint64(f.RSV&0x70)<<headRSV
+	if f.Fin {
+		h |= headFin
+	}
+	if f.NoCompress {
+		h |= headNoCompress
+	}
+	return h
+}
+
+func unhead(h uint64) frame.Header {
+	return frame.Header{Fin: h&headFin != 0, Opcode: frame.Opcode(h & 15), RSV: byte(h>>headRSV) & 0x70}
+}
+
 // keptWhole is how much of a Pack a payload must be to keep all of it in memory.
 const keptWhole = 4
 
@@ -36,20 +52,4 @@ func frameIn(body []byte, pack int) (*frame.Frame, error) {
 	f.Header, f.NoCompress = header, h&headNoCompress != 0
 	f.Length = int64(len(payload))
 	return f, nil
-}
-
-// head packs what is to be known of a frame besides its payload.
-func head(f *frame.Frame) uint64 {
-	h := uint64(f.Opcode&15) | uint64(f.RSV&0x70)<<headRSV
-	if f.Fin {
-		h |= headFin
-	}
-	if f.NoCompress {
-		h |= headNoCompress
-	}
-	return h
-}
-
-func unhead(h uint64) frame.Header {
-	return frame.Header{Fin: h&headFin != 0, Opcode: frame.Opcode(h & 15), RSV: byte(h>>headRSV) & 0x70}
 }

@@ -8,6 +8,56 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
+// The numbers of the fields of an Item, see wire.proto.
+const (
+	itemTarget        protowire.Number = 1
+	itemSender        protowire.Number = 2
+	itemSenderAddress protowire.Number = 3
+	itemTargetRequest protowire.Number = 4
+	itemSenderRequest protowire.Number = 5
+	itemUp            protowire.Number = 6
+	itemHeader        protowire.Number = 7
+
+	kindFrame           protowire.Number = 16
+	kindTouch           protowire.Number = 17
+	kindTouched         protowire.Number = 18
+	kindUpgraded        protowire.Number = 19
+	kindClosed          protowire.Number = 20
+	kindRoundTripTime   protowire.Number = 21
+	kindBackpressure    protowire.Number = 22
+	kindDrained         protowire.Number = 23
+	kindDropped         protowire.Number = 24
+	kindLeave           protowire.Number = 25
+	kindFail            protowire.Number = 26
+	kindOptions         protowire.Number = 27
+	kindPlain           protowire.Number = 28
+	kindFlushed         protowire.Number = 29
+	kindAny             protowire.Number = 30
+	kindDisconnected    protowire.Number = 31
+	kindWatch           protowire.Number = 40
+	kindUnwatch         protowire.Number = 41
+	kindTerminated      protowire.Number = 42
+	kindStop            protowire.Number = 43
+	kindHandlerGone     protowire.Number = 44
+	kindHandlerPanicked protowire.Number = 45
+	kindLeaving         protowire.Number = 46
+	kindBye             protowire.Number = 47
+)
+
+// The fields of a Pack and of a Frame.
+const (
+	packPing  protowire.Number = 1
+	packPong  protowire.Number = 2
+	packItems protowire.Number = 3
+
+	frameHead    protowire.Number = 1
+	framePayload protowire.Number = 2
+
+	headFin        = 1 << 4
+	headNoCompress = 1 << 5
+	headRSV        = 2 // bits to the left: RSV1 to RSV3 are 0x40 to 0x10
+)
+
 var errMalformed = errors.New("malformed")
 
 // item is an Item as it lies in a Pack.
@@ -100,53 +150,3 @@ func (i *item) headers() map[string]string {
 	}
 	return h
 }
-
-// The numbers of the fields of an Item, see wire.proto.
-const (
-	itemTarget        protowire.Number = 1
-	itemSender        protowire.Number = 2
-	itemSenderAddress protowire.Number = 3
-	itemTargetRequest protowire.Number = 4
-	itemSenderRequest protowire.Number = 5
-	itemUp            protowire.Number = 6
-	itemHeader        protowire.Number = 7
-
-	kindFrame           protowire.Number = 16
-	kindTouch           protowire.Number = 17
-	kindTouched         protowire.Number = 18
-	kindUpgraded        protowire.Number = 19
-	kindClosed          protowire.Number = 20
-	kindRoundTripTime   protowire.Number = 21
-	kindBackpressure    protowire.Number = 22
-	kindDrained         protowire.Number = 23
-	kindDropped         protowire.Number = 24
-	kindLeave           protowire.Number = 25
-	kindFail            protowire.Number = 26
-	kindOptions         protowire.Number = 27
-	kindPlain           protowire.Number = 28
-	kindFlushed         protowire.Number = 29
-	kindAny             protowire.Number = 30
-	kindDisconnected    protowire.Number = 31
-	kindWatch           protowire.Number = 40
-	kindUnwatch         protowire.Number = 41
-	kindTerminated      protowire.Number = 42
-	kindStop            protowire.Number = 43
-	kindHandlerGone     protowire.Number = 44
-	kindHandlerPanicked protowire.Number = 45
-	kindLeaving         protowire.Number = 46
-	kindBye             protowire.Number = 47
-)
-
-// The fields of a Pack and of a Frame.
-const (
-	packPing  protowire.Number = 1
-	packPong  protowire.Number = 2
-	packItems protowire.Number = 3
-
-	frameHead    protowire.Number = 1
-	framePayload protowire.Number = 2
-
-	headFin        = 1 << 4
-	headNoCompress = 1 << 5
-	headRSV        = 2 // bits to the left: RSV1 to RSV3 are 0x40 to 0x10
-)
