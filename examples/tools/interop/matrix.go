@@ -30,6 +30,7 @@ func (r *run) matrix(ctx context.Context) *table {
 			t.columns = append(t.columns, cases[i].title)
 		}
 	}
+	t.partial = len(chosen) < len(cases)
 	if len(chosen) == 0 {
 		return t
 	}

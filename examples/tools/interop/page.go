@@ -12,7 +12,7 @@ import (
 // steps are what peers/chromium/page.mjs reports, in this order.
 var steps = []string{
 	"opens, whatever the fragment", "compresses", "echoes hello by itself", "echoes what was typed, with a round trip", "echoes 64 KiB",
-	"echoes hexadecimal", "tells of JSON that is none", "shows a Ping and its Pong", "shows fragments", "counts what the server does", "fits 360 pixels",
+	"echoes hexadecimal", "tells of JSON that is none", "shows a Ping and its Pong", "shows fragments", "counts what the server does", "fits 360 pixels", "hides rows at 360 pixels",
 	"shows the close", "lists the close", "says who closed", "opens again, for 64 KiB", "opens once for two messages", "is told that the server leaves",
 	"leaves the console empty",
 }
@@ -78,7 +78,11 @@ func (r *run) visit(ctx context.Context, line *row) error {
 			line.done(step, err)
 			return nil
 		}
-		line.done(said.Step, nil)
+		if said.Step != step {
+			line.done(step, fmt.Errorf("the page reports %q", said.Step))
+			return nil
+		}
+		line.done(step, nil)
 		if step == "opens once for two messages" {
 			server.signal(syscall.SIGTERM)
 		}

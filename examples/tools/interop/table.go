@@ -12,6 +12,7 @@ import (
 type table struct {
 	title, corner string
 	columns       []string
+	partial       bool // some of the columns were left out
 	rows          []*row
 }
 
@@ -149,6 +150,19 @@ func (t *table) grid(mark string) (grid [][]string, notes []string) {
 		grid = append(grid, line)
 	}
 	return grid, notes
+}
+
+// complete reports whether all of the table has run.
+func (t *table) complete() bool { return len(t.rows) > 0 && !t.partial }
+
+// section is the table with a title in a file of results, "" if it has none.
+func section(file, title string) string {
+	_, text, found := strings.Cut(file, "## "+title+"\n")
+	if !found {
+		return ""
+	}
+	text, _, _ = strings.Cut(text, "\n## ")
+	return "## " + title + "\n" + strings.TrimRight(text, "\n") + "\n\n"
 }
 
 func (r *row) bad() (n int) {

@@ -68,3 +68,29 @@ func TestFlags(t *testing.T) {
 	assert.EqualError(t, err, `unexpected argument "node"`)
 	assert.True(t, new(choice).has("anything"))
 }
+
+// A run of some cases keeps the tables of the others.
+func TestResultsAreKept(t *testing.T) {
+	dir := t.TempDir()
+	one, other := sample(), sample()
+	one.title, other.title = "One", "Other"
+	for _, x := range []*table{one, other} {
+		x.rows = x.rows[:1]
+	}
+	r := &run{out: io.Discard}
+	require.NoError(t, r.results(dir, []*table{one, other}))
+	first, err := os.ReadFile(filepath.Join(dir, "results.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(first), "## One\n")
+	other.rows[0].name = "anew"
+	require.NoError(t, r.results(dir, []*table{{title: "One"}, other}))
+	second, err := os.ReadFile(filepath.Join(dir, "results.md"))
+	require.NoError(t, err)
+	assert.Equal(t, section(string(first), "One"), section(string(second), "One"))
+	assert.Contains(t, section(string(second), "Other"), "| anew |")
+	assert.Empty(t, section(string(second), "None"))
+
+	some := sample()
+	some.partial = true
+	assert.False(t, some.complete())
+}
