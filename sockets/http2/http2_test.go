@@ -229,7 +229,7 @@ func connect(path string, other ...string) (fields []string) {
 }
 
 // Under another server a Handler, a Session and Upgrade serve by themselves, and Accept does where
-// ExtendedConnect is around it.
+// ExtendedConnect is around it. What hijacks can only refuse.
 func TestOtherServers(t *testing.T) {
 	ended := make(closed, 10)
 	session := func(ctx context.Context, c *sockets.Conn) error {
@@ -252,6 +252,11 @@ func TestOtherServers(t *testing.T) {
 	mux.Handle("/handler", &sockets.Handler{System: harness.System(), Spawn: ended.echo()})
 	mux.Handle("/session", sockets.Session(session))
 	mux.HandleFunc("/accept", accept)
+	mux.HandleFunc("/hijack", func(w http.ResponseWriter, r *http.Request) { // as other libraries do
+		_, _, err := http.NewResponseController(w).Hijack()
+		assert.Error(t, err)
+		w.WriteHeader(http.StatusInternalServerError)
+	})
 	mux.Handle("/wrapped", sockets.ExtendedConnect(http.HandlerFunc(accept)))
 	sockets.DefaultSystem() // which stays
 	everywhere(t, func(t *testing.T, secure bool) {
@@ -263,11 +268,13 @@ func TestOtherServers(t *testing.T) {
 			p.closes(frame.Normal)
 			ended.expect(t, frame.Normal)
 		}
-		s, err := c.Connect("/accept")
-		require.NoError(t, err)
-		status, _, err := s.Answer()
-		require.NoError(t, err)
-		assert.Equal(t, "501", status)
+		for path, want := range map[string]string{"/accept": "501", "/hijack": "500"} {
+			s, err := c.Connect(path)
+			require.NoError(t, err)
+			status, _, err := s.Answer()
+			require.NoError(t, err)
+			assert.Equal(t, want, status)
+		}
 	})
 }
 
