@@ -24,7 +24,7 @@ func unhead(h uint64) frame.Header {
 // keptWhole is how much of a Pack a payload must be to keep all of it in memory.
 const keptWhole = 4
 
-// frameIn makes a frame of its own, up says that it comes from a connection. pack is how long the
+// frameIn makes a frame, whose payload is its own or that of the Pack. pack is how long the
 // Pack is that body lies in.
 func frameIn(body []byte, pack int) (*frame.Frame, error) {
 	var h uint64
