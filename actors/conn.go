@@ -127,6 +127,7 @@ func (c *conn) refuse(message any, sender *actor.PID) {
 		c.ctx.Send(sender, answer)
 	}
 }
+
 func (gone) item(any)         {}
 func (gone) signalled(uint32) {}
 func (gone) burstEnded()      {}

@@ -128,9 +128,9 @@ func (s *stream) checkCredit() {
 // unread.
 func (s *stream) endKnown() bool { return s.endSeen || s.failed() != nil }
 
-// endBehindPause begins the time that a Receiver has for what the peer sent before its end. As
-// long as the peer lives it has any time: who receives nothing only sends, perhaps. Afterwards
-// nobody would ever tell it of the end.
+// endBehindPause begins the time that a Receiver has for what the peer sent before its end. While
+// the peer lives there is no limit, for who receives nothing may only want to send. Behind its end
+// there is one: without it the Receiver would never be told of that.
 func (s *stream) endBehindPause() {
 	if !s.creditWatched {
 		s.credit.since = s.rt.now()

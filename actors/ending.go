@@ -190,8 +190,8 @@ func (s *stream) tellClosed(err error) {
 }
 
 // ended is the side of a connection that has ended, until its handler has worked
-// through Closed and what came before, or its credit's time is over: as long its place is
-// taken, for what waits in the handler's mailbox is bounded by nothing else.
+// through Closed and what came before, or its credit's time is over. Until then its place is
+// taken: nothing else bounds what waits in the handler's mailbox.
 type ended struct {
 	*stream
 	awaited int // answers to a Touch

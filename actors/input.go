@@ -22,8 +22,8 @@ const (
 	overloaded                         // the peer does not take half of what may wait for it: it would only be answered
 )
 
-// pauseReasons is why the socket may not be read now. Nothing keeps us from seeing the
-// peer's end once nobody is told what it says.
+// pauseReasons is why the socket may not be read now. Once nobody is told what the peer says
+// there is no reason left: only its end is looked for.
 func (s *stream) pauseReasons() (why pauseReason) {
 	if s.hangup != nil || s.handlerGone {
 		return 0

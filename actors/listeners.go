@@ -139,8 +139,8 @@ func (l *listener) all() (qs []*question) {
 	return qs
 }
 
-// lookAt has look called. One timer for all that wait saves each of them its own; it is let to
-// ring for nothing when none does any more.
+// lookAt has look called. One timer for all that wait saves each of them its own; it may
+// fire for nothing when none waits any more.
 func (l *listener) lookAt(at time.Duration) {
 	l.next = at
 	time.AfterFunc(at-l.rt.now(), func() { l.look(at) })

@@ -96,14 +96,14 @@ var (
 	spawnerField         = fieldOf[actor.Props]("spawner")
 )
 
-// fieldOf finds a field of T; nil: T has it no more.
+// fieldOf finds a field of T; nil: this version of T has none of that name.
 func fieldOf[T any](name string) []int {
 	f, _ := reflect.TypeFor[T]().FieldByName(name)
 	return f.Index
 }
 
-// mayBeSet reports whether the function in a field of what x points to is set. Of one that
-// is not there nobody knows.
+// mayBeSet reports whether the function in a field of what x points to is set. If there is no
+// such field it may be.
 func mayBeSet(x any, field []int) bool {
 	if len(field) != 1 {
 		return true

@@ -70,8 +70,9 @@ func (t *Tunnel) await(fact *bool, to bool) {
 // Serve answers the request, reads, and returns when the stream may end, which the return of the
 // handler then does. A second call waits for that.
 //
-// It is Begin, and while Next is true a read of no bytes from Body and Arrived. Where many idle streams are served, that is written
-// down in place of a call: the goroutine spends the life of its stream there, and each frame of its stack counts.
+// It is Begin, and while Next is true a read of no bytes from Body and Arrived. A server of many
+// idle streams writes that down in place of a call: the goroutine spends the life of its stream
+// there, and each frame of its stack counts.
 func (t *Tunnel) Serve() {
 	if t.Begin() {
 		for t.Next() {

@@ -99,10 +99,10 @@ func (p *Plan) abort(why error, from *origin) {
 	}
 }
 
-// decide upgrades ex, or refuses it, without waiting for an actor: that comes into the
-// world as a turn of the dispatcher, whose stacks are large enough for all that is made then.
-// A goroutine of net/http's would have to grow its own first (make bench ROWS=upgrades). Of c
-// the actor is there, and its first turn reserved; nil: it is spawned.
+// decide upgrades ex, or refuses it, without waiting for an actor: the dispatcher makes that in a
+// turn, and its stacks are large enough for all that is made then. A goroutine of net/http's
+// would have to grow its own first (make bench ROWS=upgrades). If c is not nil, its actor has been
+// spawned and its first turn is reserved.
 func (rt *Runtime) decide(ex *Exchange, c *conn) {
 	plan, refusal := rt.judge(ex, ex.Decided)
 	var o opening

@@ -28,11 +28,11 @@ type Watcher interface {
 	Closed(how *pipeline.Closed)
 }
 
-// watch is a connection's Watcher and what it has to tell. All is for a nil watch as well,
-// and in that costs nothing.
+// watch is a connection's Watcher and what it has to tell. Its methods work on a
+// nil watch too, and cost nothing then.
 //
-// It takes the place of the connection's Lifetime, which it passes on to: an idle connection
-// that nobody observes has no word for it.
+// It takes the place of the connection's Lifetime, which it passes on to, so that a
+// connection which nobody observes has no field for it.
 type watch struct {
 	Watcher
 	life   Lifetime // nil: there is no other
