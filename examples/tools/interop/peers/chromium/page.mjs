@@ -65,9 +65,9 @@ try {
   await page.click('#panel summary')
   await until('counts what the server does', () => page.textContent('#connections'), s => s === '1')
   await page.setViewportSize({ width: 360, height: 640 })
-  await until('fits 360 pixels', () => page.evaluate(() => document.documentElement.scrollWidth), n => n <= 360)
   await page.fill('#filter', 'no row has this')
-  await until('hides rows at 360 pixels', () => page.$$eval('#log tr', all => all.filter(r => r.getClientRects().length).length), n => n === 0)
+  const narrow = () => page.evaluate(() => [document.documentElement.scrollWidth, [...document.querySelectorAll('#log tr')].filter(r => r.getClientRects().length).length])
+  await until('fits 360 pixels', narrow, ([width, rows]) => width <= 360 && rows === 0) // and the filter hides
   await page.fill('#filter', '')
   await page.setViewportSize({ width: 900, height: 600 })
   await page.click('#close')
