@@ -44,5 +44,6 @@ func server(addr string) *sockets.Server {
 // end README dropin
 
 func main() {
+	log.Print("serving ws://localhost:8080/chat")
 	log.Fatal(server(":8080").ListenAndServe())
 }

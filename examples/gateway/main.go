@@ -23,6 +23,7 @@ func main() {
 	flag.Parse()
 	target, err := url.Parse(*to)
 	if err == nil {
+		fmt.Printf("serving ws://%s/, in front of %s\n", *addr, target)
 		err = serve(&sockets.Server{Server: http.Server{Addr: *addr, Handler: gateway(target)}})
 	}
 	if err != nil {

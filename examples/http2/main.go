@@ -20,6 +20,7 @@ func main() {
 	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: http2 [-addr HOST:PORT] [-cert FILE -key FILE]") }
 	flag.Parse()
 	s := server(*addr)
+	fmt.Println("serving", *addr)
 	serve := s.ListenAndServe
 	if *cert != "" {
 		serve = func() error { return s.ListenAndServeTLS(*cert, *key) }

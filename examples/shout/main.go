@@ -33,6 +33,7 @@ func main() {
 	listener := system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return shout{} }))
 	server := &sockets.Server{System: system, Listener: listener}
 	server.Addr = ":8080"
+	log.Print("serving ws://localhost:8080/")
 	log.Fatal(server.ListenAndServe())
 }
 

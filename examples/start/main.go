@@ -11,6 +11,7 @@ import (
 
 func main() {
 	http.Handle("/echo", sockets.Session(echo))
+	log.Print("serving ws://localhost:8080/echo")
 	log.Fatal(http.ListenAndServe("localhost:8080", nil))
 }
 

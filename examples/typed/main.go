@@ -43,5 +43,6 @@ func handler() *sockets.Handler {
 func main() {
 	addr := flag.String("addr", "localhost:8080", "`address` to listen on")
 	flag.Parse()
+	log.Printf("serving ws://%s/", *addr)
 	log.Fatal(http.ListenAndServe(*addr, handler()))
 }

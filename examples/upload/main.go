@@ -37,6 +37,7 @@ var options = &sockets.Options{StreamOver: 64 << 10, MaxMessage: -1, MaxFrame: -
 func main() {
 	addr := flag.String("addr", ":8080", "where to listen")
 	flag.Parse()
+	log.Print("serving ", *addr)
 	log.Fatal((&sockets.Server{Server: http.Server{Addr: *addr, Handler: handler()}}).ListenAndServe())
 }
 
