@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"io"
 	"log"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -75,9 +74,6 @@ func inEach(t *testing.T, settings []setting, test func(w *world)) {
 		})
 	}
 }
-
-// discard keeps a system and net/http quiet.
-var discard = slog.New(slog.DiscardHandler)
 
 // theSystem is every test's.
 var theSystem = sync.OnceValue(func() *actor.ActorSystem {
