@@ -122,11 +122,13 @@ mutate: ## change frame and pipeline in one place at a time, to see whether thei
 autobahn: ## all Autobahn cases, server and client: make autobahn CASES='6.*' ECHO=conn (or proxy)
 	@CASES='$(CASES)' ECHO='$(ECHO)' go run ./autobahn/judge
 
-bench: ## measure against the peers, side by side: make bench ROWS=echo64; ROWS=cores: what another core brings
+bench: ## measure against the peers, side by side: make bench ROWS=echo64; ROWS=cores: what another core brings; ROWS=rooms: 3,000 members on three nodes
 ifeq ($(ROWS),cores)
 	go test -run '^$$' -bench Pairs -cpu 1,2,8 ./actors/dispatch
 	go test -run '^$$' -tags spindriftlocks -bench SharedLocks -benchtime 1000000x ./sockets
 	cd examples/tools/bench && go run ./model
+else ifeq ($(ROWS),rooms)
+	cd sockets/rooms && go test -run '^$$' -bench Room .
 else
 	cd examples/tools/bench && go run . $(if $(ROWS),-rows '$(ROWS)')
 endif
