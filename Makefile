@@ -134,7 +134,9 @@ else
 endif
 
 idle: ## memory and goroutines of idle connections
-	go test -run '^$$' -bench Idle -benchtime 1x ./sockets
+	@for row in shared/portable=false own/portable=false own/portable=true session dial accept hijacked; do \
+		go test -run '^$$' -bench "Idle/$$row$$" -benchtime 1x ./sockets | grep B/conn || exit 1; done
+	go test -run '^$$' -bench IdleAfterStorms -benchtime 1x ./sockets
 
 soak: ## 9,000 connections with churn and random kills, back to the baseline: make soak SOAK='-time 10m'
 	go run ./examples/tools/soak $(SOAK)

@@ -16,6 +16,7 @@ type Exchange struct {
 	Listener *actor.PID                // who is asked, by an *http.Request message
 	Upgrade  func(answer any) Upgrader // what an answer of the Listener's that is no *http.Response asks for; nil: nothing
 	Decided  Upgrader                  // or the answer, if it is known already
+	Stays    bool                      // who waits goes on to use the connection
 	Timeout  time.Duration             // for the answer; then it is 503; 0: none
 	Stall    time.Duration             // in which nothing of the answer moves; then the connection is closed; 0: any
 	Conn     net.Conn                  // that the request came by, to see whether the client has reset it; nil: unknown

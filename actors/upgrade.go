@@ -104,30 +104,62 @@ func (p *Plan) abort(why error, from *origin) {
 // would have to grow its own first (make bench ROWS=upgrades). If c is not nil, its actor has been
 // spawned and its first turn is reserved.
 func (rt *Runtime) decide(ex *Exchange, c *conn) {
-	plan, refusal := rt.judge(ex, ex.Decided)
-	var o opening
-	greeted := false
-	if refusal != nil {
-		ex.response = refusal
-	} else {
-		o, greeted = ex.greet(plan)
-	}
-	if !greeted && c == nil {
+	if ex.Stays {
+		rt.decideAside(ex)
 		return
 	}
+	o, greeted := rt.decided(ex)
+	if greeted || c != nil {
+		rt.dispatcher.Schedule(func() { rt.begin(c, o, greeted) })
+	}
+}
+
+// decideAside does all of it as a turn: a goroutine that stays for the connection would keep the
+// stack that it takes, 8 KB in place of 4 (make idle). It waits for the connection in any case.
+func (rt *Runtime) decideAside(ex *Exchange) {
+	over := make(chan any, 1)
 	rt.dispatcher.Schedule(func() {
-		if c == nil {
-			c = rt.newConn()
-			c.mailbox.Reserve()
-			rt.spawn(c, rt.system.ProcessRegistry.NextId())
-		}
-		c.mailbox.RunFirst(func() {
-			defer c.rescue()
-			if greeted {
-				c.open(o)
-			} else {
-				c.end()
+		var reason any = http.ErrAbortHandler // of a runtime.Goexit
+		defer func() {
+			if p := recover(); p != nil {
+				reason = p
 			}
-		})
+			over <- reason
+		}()
+		o, greeted := rt.decided(ex)
+		reason = nil
+		if greeted {
+			rt.begin(nil, o, true)
+		}
+	})
+	if reason := <-over; reason != nil { // net/http's to recover: of the program's code, in a Hijack for instance
+		panic(reason)
+	}
+}
+
+// decided takes the connection of ex, or sets the response that ex ends with.
+func (rt *Runtime) decided(ex *Exchange) (o opening, greeted bool) {
+	plan, refusal := rt.judge(ex, ex.Decided)
+	if refusal != nil {
+		ex.response = refusal
+		return opening{}, false
+	}
+	return ex.greet(plan)
+}
+
+// begin is the first turn of a connection's actor, which opens it, or is the last as well.
+func (rt *Runtime) begin(c *conn, o opening, greeted bool) {
+	if c == nil {
+		c = rt.newConn()
+		c.mailbox.Reserve()
+		rt.spawn(c, rt.system.ProcessRegistry.NextId())
+	}
+	c.mailbox.RunFirst(func() {
+		defer c.rescue()
+		if greeted {
+			c.open(o)
+		} else {
+			c.end()
+		}
 	})
 }

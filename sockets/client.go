@@ -152,8 +152,9 @@ func (u *UpgradeClient) plan(system *actor.ActorSystem, a *shaken) (*actors.Plan
 	}
 	o, r := u.Options.recipe(), a.response.Request
 	ctx := connContext{valuesOf(r.Context()), new(life)}
+	*r = *r.WithContext(&ctx) // it is ours: what Response.Request is as well
 	hello := &Upgraded{
-		Request:     r.WithContext(&ctx),
+		Request:     r,
 		Response:    a.response,
 		Subprotocol: a.protocol,
 		Compressed:  a.Deflate != nil,

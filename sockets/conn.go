@@ -28,8 +28,8 @@ type Conn struct {
 	handle   *actors.Handle // set, like terms and upgraded, before opened is closed
 	terms    *recipe
 	upgraded *Upgraded
-	opened   chan struct{}
-	done     chan struct{}
+	opened   chan struct{} // closed when the connection is there, or will not be; nil later
+	done     latch
 	end      *Closed // set before done is closed
 
 	wake chan struct{} // holds a token while somebody who waits for input should look
@@ -92,7 +92,7 @@ var (
 )
 
 func newConn() *Conn {
-	return &Conn{opened: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1)}
+	return &Conn{opened: make(chan struct{}), wake: make(chan struct{}, 1)}
 }
 
 // Request returns the handshake's request: the peer's on a server, its own on a client.
@@ -124,16 +124,14 @@ func (c *Conn) PID() *actor.PID { return c.handle.PID() }
 // Options.CloseTimeout. One that stands behind more than CreditFrames or CreditBytes which nobody
 // receives is not read: then the connection ends when the peer has, CreditTimeout later. So who
 // waits for Done, or for the end of Context, and does not receive calls Discard first.
-func (c *Conn) Done() <-chan struct{} { return c.done }
+func (c *Conn) Done() <-chan struct{} { return c.done.wait() }
 
 // Closed returns how the connection has ended, nil while it has not.
 func (c *Conn) Closed() *Closed {
-	select {
-	case <-c.done:
+	if c.done.closed() {
 		return c.end
-	default:
-		return nil
 	}
+	return nil
 }
 
 func (c *Conn) closeError() error { return &CloseError{*c.end} }
@@ -143,7 +141,7 @@ func (c *Conn) waited(ctx context.Context) error {
 	if c.Context().Err() == nil {
 		return ctx.Err()
 	}
-	<-c.done // which follows
+	<-c.Done() // which follows
 	return c.closeError()
 }
 
@@ -155,7 +153,7 @@ func (c *Conn) Close(code frame.Code, reason string) error {
 	if c.abandon() {
 		c.handle.Post(frame.Close(code, reason))
 	}
-	<-c.done
+	<-c.Done()
 	if c.end.Clean {
 		return nil
 	}
@@ -166,7 +164,7 @@ func (c *Conn) Close(code frame.Code, reason string) error {
 func (c *Conn) Cut() {
 	c.abandon()
 	c.handle.Post(&Cut{})
-	<-c.done
+	<-c.Done()
 }
 
 // abandon discards what was received and what will be. It says whether it is the first to do so.

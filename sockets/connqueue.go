@@ -27,7 +27,7 @@ func (c *Conn) pop(ctx context.Context) (*frame.Frame, error) {
 			c.mu.Unlock()
 			if r.frame == nil {
 				c.handle.WorkedThrough(r.marks)
-				<-c.done // in the same turn: Closed tells as well
+				<-c.Done() // in the same turn: Closed tells as well
 				return nil, c.closeError()
 			}
 			return r.frame, nil
@@ -39,7 +39,7 @@ func (c *Conn) pop(ctx context.Context) (*frame.Frame, error) {
 		c.mu.Unlock()
 		switch {
 		case over:
-			<-c.done // Close was called, which waits as well
+			<-c.Done() // Close was called, which waits as well
 			return nil, c.closeError()
 		case late != nil:
 			return nil, late

@@ -66,10 +66,8 @@ func (c *Conn) reserve(ctx context.Context, size int) error {
 	if ctx == nil {
 		return ErrNilContext
 	}
-	select {
-	case <-c.done:
+	if c.done.closed() {
 		return c.closeError()
-	default:
 	}
 	if c.handle.Reserve(size) {
 		return nil
@@ -96,7 +94,7 @@ func (c *Conn) reserve(ctx context.Context, size int) error {
 				return err
 			}
 			return fmt.Errorf("sockets: a Writer is open: %w", ctx.Err())
-		case <-c.done:
+		case <-c.Done():
 			return c.closeError()
 		}
 	}
@@ -141,7 +139,7 @@ func (c *Conn) Outgoing(ctx context.Context) chan<- *frame.Frame {
 				if err != nil {
 					return
 				}
-			case <-c.done:
+			case <-c.Done():
 				return
 			case <-ctx.Done():
 				return
@@ -171,7 +169,7 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	select {
 	case took := <-reply:
 		return took, nil
-	case <-c.done:
+	case <-c.Done():
 		return 0, c.closeError()
 	case <-ctx.Done():
 		c.mu.Lock()
@@ -197,13 +195,13 @@ func (c *Conn) Flush(ctx context.Context) error {
 		if err := c.broken(); err != nil && c.Closed() == nil {
 			return err
 		}
-		<-c.done
-	case <-c.done:
+		<-c.Done()
+	case <-c.Done():
 	case <-ctx.Done():
 		if c.Context().Err() == nil {
 			return ctx.Err()
 		}
-		<-c.done
+		<-c.Done()
 	}
 	if c.end.Clean {
 		return nil
@@ -241,7 +239,7 @@ func (c *Conn) Writer(ctx context.Context, op frame.Opcode) (io.WriteCloser, err
 	select {
 	case writing <- struct{}{}:
 		return &messageWriter{to: c, ctx: ctx, op: op}, nil
-	case <-c.done:
+	case <-c.Done():
 		return nil, c.closeError()
 	case <-ctx.Done():
 		return nil, fmt.Errorf("sockets: another Writer is open: %w", ctx.Err())
@@ -258,7 +256,7 @@ func (c *Conn) offer(ctx context.Context, o *actors.Offer) error {
 		if err := c.broken(); err != nil && c.Closed() == nil {
 			return err
 		}
-		<-c.done
+		<-c.Done()
 		return c.closeError()
 	}
 	return err

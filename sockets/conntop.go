@@ -72,4 +72,9 @@ func (t *connTop) Deliver(items []any) {
 }
 
 // Ended is the last that is called.
-func (t *connTop) Ended() { close(t.done) }
+func (t *connTop) Ended() {
+	t.done.close()
+	if t.upgraded == nil {
+		close(t.opened)
+	}
+}

@@ -128,9 +128,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		system = systemFor(r)
 	}
 	front, back := newCarriers(p.ping)
-	in := upgrade{receiver: front, request: r, settled: true}
+	in := &serving{upgrade: upgrade{receiver: front, request: r, settled: true}}
 	in.findStream(w, r)
-	in.terms = &UpgradeServer{Options: p.clientOptions(&in)}
+	in.terms = &UpgradeServer{Options: p.clientOptions(&in.upgrade)}
 	if _, _, err := in.judge(); err != nil { // the backend is not troubled
 		serve(system, w, r, in)
 		return

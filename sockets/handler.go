@@ -46,7 +46,7 @@ type Handler struct {
 // connection then lives on as an actor. Over HTTP/2 without [ExtendedConnect], which a
 // Server has, it returns when the connection has ended.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	stream, _ := serve(h.System, w, r, upgrade{of: h})
+	stream, _ := serve(h.System, w, r, &serving{upgrade: upgrade{of: h}})
 	stream.stay()
 }
 
@@ -86,23 +86,27 @@ func Upgrade(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, 
 	if u == nil {
 		u = new(UpgradeServer) // which has no handler
 	}
-	stream, err := serve(system, w, r, upgrade{terms: u})
+	stream, err := serve(system, w, r, &serving{upgrade: upgrade{terms: u}})
 	stream.stay()
 	return err
 }
 
-// serve has r decided by u. It returns the stream that nobody else stays for, if there is one.
-func serve(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, u upgrade) (*connectStream, error) {
+// serving is an upgrade and the exchange that it decides: one allocation, and nothing of it on
+// the stack of a goroutine that may stay.
+type serving struct {
+	exchange actors.Exchange
+	upgrade
+}
+
+// serve has r decided by s. It returns the stream that nobody else stays for, if there is one.
+func serve(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, s *serving) (*connectStream, error) {
 	if system == nil {
 		system = systemFor(r)
 	}
-	s := &struct { // one allocation
-		exchange actors.Exchange
-		upgrade
-	}{upgrade: u}
 	s.system = system
 	stays := s.findStream(w, r)
 	s.exchange.Request, s.exchange.Writer, s.exchange.Decided, s.exchange.Log = r, w, &s.upgrade, logOf(r)
+	s.exchange.Stays = s.leaves
 	actors.RuntimeOf(system).Serve(&s.exchange)
 	if s.refused != nil {
 		return nil, s.refused

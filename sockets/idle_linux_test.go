@@ -1,8 +1,11 @@
 package sockets_test
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -18,10 +21,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// conns is how many are measured at a time.
+const conns = 5000
+
 // BenchmarkIdle prints what an idle upgraded connection costs: bytes of heap and
 // stack, and goroutines. Each has echoed one message. The peers are bare
-// descriptors, which cost the process nothing it would count. PROFILE in the environment names a
-// file for a profile of the heap while they are there.
+// descriptors, which cost the process nothing it would count. Run one row in a process, as
+// make idle does: the runtime keeps what a goroutine was made of for the next one. PROFILE in the
+// environment names a file for a profile of the heap while they are there.
 func BenchmarkIdle(b *testing.B) {
 	echo := func(ctx actor.Context) {
 		if f, ok := ctx.Message().(*frame.Frame); ok {
@@ -42,10 +49,89 @@ func BenchmarkIdle(b *testing.B) {
 			})
 		}
 	}
+	session := func(ctx context.Context, c *sockets.Conn) error {
+		for {
+			f, err := c.Receive(ctx)
+			if err != nil {
+				return err
+			}
+			if err := c.Send(ctx, f); err != nil {
+				return err
+			}
+		}
+	}
+	rows := map[string]http.Handler{
+		"session": sockets.Session(session),
+		"accept": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // waits in ServeHTTP
+			if c, err := sockets.Accept(w, r, nil); err == nil {
+				session(c.Context(), c)
+			}
+		}),
+		"hijacked": http.HandlerFunc(hijacked), // what net/http's goroutine costs alone
+	}
+	for _, name := range []string{"session", "accept", "hijacked"} {
+		b.Run(name, func(b *testing.B) { measureIdle(b, sockets.DefaultSystem(), rows[name]) })
+	}
+	b.Run("dial", measureIdleClient)
+}
+
+// hijacked speaks as much WebSocket as dialBare does, and waits as others do.
+func hijacked(w http.ResponseWriter, r *http.Request) {
+	c, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
+	var p [11]byte
+	io.ReadFull(rw, p[:])
+	io.WriteString(c, "hello")
+	c.Read(p[:1])
+}
+
+// measureIdleClient measures dialled Conns, whose servers are bare descriptors.
+func measureIdleClient(b *testing.B) {
+	fds := make(chan int, 1)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(b, err)
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			r, err := http.ReadRequest(bufio.NewReader(c))
+			require.NoError(b, err)
+			fmt.Fprintf(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+				sockets.AcceptKey(r.Header.Get("Sec-Websocket-Key")))
+			f, err := c.(*net.TCPConn).File() // a descriptor of its own
+			require.NoError(b, err)
+			fd, err := syscall.Dup(int(f.Fd()))
+			require.NoError(b, err)
+			f.Close()
+			c.Close()
+			fds <- fd
+		}
+	}()
+	var own []int
+	defer func() {
+		for _, fd := range own {
+			syscall.Close(fd)
+		}
+	}()
+	dial := func() {
+		c, err := sockets.Dial(context.Background(), "ws://"+l.Addr().String(), nil)
+		require.NoError(b, err)
+		own = append(own, <-fds)
+		go c.Receive(c.Context())
+		require.NoError(b, c.SendText(c.Context(), "hello"))
+	}
+	dial()
+	measure(b, dial)
 }
 
 func measureIdle(b *testing.B, system *actor.ActorSystem, h http.Handler) {
-	const conns = 5000
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(b, err)
 	server := &sockets.Server{System: system, Server: http.Server{Handler: h}}
@@ -54,15 +140,18 @@ func measureIdle(b *testing.B, system *actor.ActorSystem, h http.Handler) {
 	port := l.Addr().(*net.TCPAddr).Port
 	warm := dialBare(b, port) // what is made once is not a connection's
 	defer syscall.Close(warm)
+	var fds []int
+	measure(b, func() { fds = append(fds, dialBare(b, port)) })
+	for _, fd := range fds {
+		syscall.Close(fd)
+	}
+}
+
+// measure measures what many of what open makes cost.
+func measure(b *testing.B, open func()) {
 	before, goroutines := footprint()
-	fds := make([]int, conns)
-	defer func() { // one for all: a defer each would be 64 bytes of theirs
-		for _, fd := range fds {
-			syscall.Close(fd)
-		}
-	}()
-	for i := range fds {
-		fds[i] = dialBare(b, port)
+	for range conns {
+		open()
 	}
 	require.Eventually(b, func() bool { return runtime.NumGoroutine() <= goroutines+conns*2 }, 5*time.Second, 10*time.Millisecond)
 	time.Sleep(500 * time.Millisecond) // the dispatcher's parked workers leave

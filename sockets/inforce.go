@@ -63,7 +63,7 @@ func (c *Conn) Options() Options {
 	select {
 	case o := <-ask.answer:
 		return *o
-	case <-c.done:
+	case <-c.Done():
 		return c.terms.Options
 	}
 }
