@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -120,6 +121,32 @@ func TestConnMisuse(t *testing.T) {
 		"a reserved opcode": {misuse: func(ctx context.Context, c *Conn) error {
 			return errors.Join(c.Send(ctx, frame.New(7, 0)), second(c.Receive(ctx)))
 		}, want: "1011", ends: true},
+		"text that is not UTF-8": {misuse: func(ctx context.Context, c *Conn) error {
+			return errors.Join(c.SendText(ctx, "\xff"), second(c.Receive(ctx)))
+		}, want: "1007", ends: true},
+		"Receive in two goroutines": {misuse: func(ctx context.Context, c *Conn) error {
+			got := make(chan error, 2)
+			for range 2 {
+				go func() { got <- second(c.Receive(ctx)) }()
+			}
+			return errors.Join(c.SendText(ctx, "a"), c.SendText(ctx, "b"), <-got, <-got)
+		}}, // each gets one
+		"Close with a code that is nobody's to send": {misuse: func(_ context.Context, c *Conn) error {
+			c.Close(frame.Abnormal, "")
+			return c.closeError()
+		}, want: "closed by local with 1011", ends: true},
+		"Close with no code": {misuse: func(_ context.Context, c *Conn) error {
+			c.Close(frame.NoStatus, "not sent")
+			return c.closeError()
+		}, want: "closed by local with 1005", ends: true},
+		"Close with a code out of range": {misuse: func(_ context.Context, c *Conn) error {
+			c.Close(70, "")
+			return c.closeError()
+		}, want: "closed by local with 1011", ends: true},
+		"Close with a long reason": {misuse: func(_ context.Context, c *Conn) error {
+			c.Close(frame.Normal, strings.Repeat("long ", 100))
+			return c.closeError()
+		}, want: "closed by local with 1000 \"long .{100,130}$", ends: true},
 		"NetConn of a Ping": {misuse: func(_ context.Context, c *Conn) error {
 			n := c.NetConn(frame.OpPing)
 			_, err := n.Read(make([]byte, 1))
