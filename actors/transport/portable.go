@@ -23,17 +23,17 @@ type portable struct {
 	mailbox  *dispatch.Mailbox
 	maxWrite int // bytes that are written at once
 
-	mu      sync.Mutex
-	mayRead sync.Cond   // for the reader: readOn was set, or the transport closed
-	readOn  bool        // it is to read on
-	reading bool        // it is about to read, or does
-	in      []byte      // read and not yet taken by the actor
-	lent    *ReadBuffer // that in lies in, if the connection is a Lender's; nil: nothing waits
-	more    bool        // the last read was a full one: the socket may have more
-	readErr error
-	closed  bool
-	gone    atomic.Bool // the connection is closed, or about to be
-	late    *time.Timer // ends the last write; nil: none is under way
+	mu       sync.Mutex
+	mayRead  sync.Cond   // for the reader: readOn was set, or the transport closed
+	readOn   bool        // it is to read on
+	reading  bool        // it is about to read, or does
+	in       []byte      // read and not yet taken by the actor
+	borrowed *ReadBuffer // that in lies in, if the connection is a Lender's; nil: nothing waits
+	more     bool        // the last read was a full one: the socket may have more
+	readErr  error
+	closed   bool
+	gone     atomic.Bool // the connection is closed, or about to be
+	late     *time.Timer // ends the last write; nil: none is under way
 
 	out         []byte // what the writer writes next
 	writing     int    // bytes that it writes now
@@ -55,7 +55,7 @@ func newPortable(nc net.Conn, m *dispatch.Mailbox) *portable {
 	p.mayRead.L = &p.mu
 	if l, ok := nc.(Lender); ok {
 		p.maxWrite = maxLentWrite
-		l.Lend((*lent)(p))
+		l.Lend((*lenderReader)(p))
 	} else {
 		go p.reader()
 	}
@@ -111,7 +111,7 @@ func (p *portable) Read(buf []byte) (int, error) {
 	if p.in = p.in[n:]; len(p.in) > 0 {
 		return n, nil
 	}
-	p.freeLent()
+	p.freeBorrowed()
 	if p.more && n < len(buf) && p.readErr == nil { // the reader waits
 		k, err := readNow(p.raw, buf[n:])
 		n += k
@@ -176,11 +176,11 @@ func (p *portable) InterruptWrite() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_, secure := p.nc.(*tls.Conn)
-	_, lent := p.nc.(Lender)
+	_, lender := p.nc.(Lender)
 	switch {
 	case p.below != nil:
 		p.below.interruptWrite()
-	case secure, lent:
+	case secure, lender:
 		return false
 	case p.interrupted: // the deadline of the last time has not been met yet
 	default:
@@ -274,7 +274,7 @@ func (p *portable) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	p.freeLent()
+	p.freeBorrowed()
 	p.mayRead.Signal()
 	if p.busy {
 		p.late = time.AfterFunc(farewell, p.shut)

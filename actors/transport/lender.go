@@ -19,12 +19,12 @@ type Reader interface {
 	Arrived(err error)
 }
 
-// lent is a portable as its Reader.
-type lent portable
+// lenderReader is the portable transport over a Lender, as that one's Reader.
+type lenderReader portable
 
-func (l *lent) Next() bool { return (*portable)(l).begin() }
+func (l *lenderReader) Next() bool { return (*portable)(l).begin() }
 
-func (l *lent) Arrived(err error) {
+func (l *lenderReader) Arrived(err error) {
 	n := 0
 	var buf *ReadBuffer
 	if err == nil {
@@ -34,7 +34,7 @@ func (l *lent) Arrived(err error) {
 	l.mu.Lock()
 	l.reading, l.readErr = false, err
 	if n > 0 && !l.closed {
-		l.in, l.lent, buf = buf[:n], buf, nil
+		l.in, l.borrowed, buf = buf[:n], buf, nil
 	}
 	l.mu.Unlock()
 	if buf != nil {
@@ -43,10 +43,10 @@ func (l *lent) Arrived(err error) {
 	l.mailbox.Signal(Readable)
 }
 
-// freeLent gives back the buffer of what the actor has taken, or takes no more. The lock must be held.
-func (p *portable) freeLent() {
-	if p.lent != nil {
-		PutReadBuffer(p.lent)
-		p.lent, p.in = nil, nil
+// freeBorrowed gives back the buffer of what the actor has taken, or takes no more. The lock must be held.
+func (p *portable) freeBorrowed() {
+	if p.borrowed != nil {
+		PutReadBuffer(p.borrowed)
+		p.borrowed, p.in = nil, nil
 	}
 }
