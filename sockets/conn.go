@@ -40,6 +40,7 @@ type Conn struct {
 	work      []int          // marks of what was received and is not known to be worked through, oldest first
 	taken     int            // pieces that were received
 	keeping   bool           // who has received them says when they are worked through
+	begun     bool           // Upgraded was handed over: opened is closed. Belongs to the connection's turns, upgraded to the program's side
 	ended     bool           // Closed was handed over: nothing more comes
 	session   bool           // a function runs with it: Closed is worked through when that has returned
 	awaited   int            // marks behind Closed, which wait for that

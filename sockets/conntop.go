@@ -43,7 +43,7 @@ func (t *connTop) Deliver(items []any) {
 				reply <- m.Duration
 			}
 		case *Upgraded:
-			c.upgraded = m
+			c.upgraded, c.begun = m, true
 			close(c.opened)
 		case *Closed:
 			c.end, c.ended = m, true
@@ -74,7 +74,7 @@ func (t *connTop) Deliver(items []any) {
 // Ended is the last that is called.
 func (t *connTop) Ended() {
 	t.done.close()
-	if t.upgraded == nil {
+	if !t.begun {
 		close(t.opened)
 	}
 }
