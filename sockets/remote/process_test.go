@@ -20,6 +20,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/internal/harness"
 	"github.com/spindrift-go/spindrift/sockets"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -345,7 +346,7 @@ func TestNodesAreFrozen(t *testing.T) {
 			conns := crowd(t, n, gateway.url)
 			began := time.Now()
 			if who == "worker" {
-				worker.signal(syscall.SIGSTOP)
+				require.NoError(t, harness.Freeze(worker.cmd.Process))
 				for _, c := range conns { // it would be late
 					require.NoError(t, c.Send(t.Context(), frame.Text("late")))
 				}
@@ -354,7 +355,7 @@ func TestNodesAreFrozen(t *testing.T) {
 				time.Sleep(time.Until(began.Add(10 * time.Second))) // the frost is to be longer than all that anybody waits
 				worker.signal(syscall.SIGCONT)
 			} else {
-				gateway.signal(syscall.SIGSTOP)
+				require.NoError(t, harness.Freeze(gateway.cmd.Process))
 				eventually(t, "the Closeds", func() bool { return worker.report().Closed == n })
 				for _, c := range conns {
 					require.NoError(t, c.Send(t.Context(), frame.Text("late")))

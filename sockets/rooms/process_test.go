@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/spindrift-go/spindrift/internal/harness"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -104,7 +105,7 @@ func TestProcesses(t *testing.T) {
 			<-pace.C
 			switch i {
 			case freeze:
-				assert.NoError(t, c.Process.Signal(syscall.SIGSTOP))
+				assert.NoError(t, harness.Freeze(c.Process))
 			case kill:
 				b.kill()
 			case thaw:

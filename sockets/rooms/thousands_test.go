@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/spindrift-go/spindrift/internal/harness"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -56,7 +57,7 @@ func TestThousands(t *testing.T) {
 	speak(time.Second / 2)
 	joined := joins()
 	speak(time.Second / 2)
-	require.NoError(t, frozen.Process.Signal(syscall.SIGSTOP))
+	require.NoError(t, harness.Freeze(frozen.Process))
 	frost := time.Now()
 	before := leastOf(t, thawed)
 	speak(5 * time.Second)
