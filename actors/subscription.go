@@ -97,15 +97,16 @@ func (s *Subscription) end() {
 // Fanout sends a message to many connections of one actor system: their turns are queued
 // together, some at a time, and not each under a lock of its own. The zero value is ready.
 type Fanout struct {
-	ready [32]*dispatch.Mailbox
-	n     int
+	dispatcher *dispatch.Dispatcher // of all of ready
+	ready      [32]*dispatch.Mailbox
+	n          int
 }
 
 // Post is Subscription.Post. It is done when Flush is called, or before.
 func (f *Fanout) Post(s *Subscription, message any, size int) {
 	s.waiting.Add(int64(size))
 	if s.conn.mailbox.Add(message) {
-		f.ready[f.n] = &s.conn.mailbox
+		f.dispatcher, f.ready[f.n] = s.conn.rt.dispatcher, &s.conn.mailbox
 		if f.n++; f.n == len(f.ready) {
 			f.Flush()
 		}
@@ -115,7 +116,7 @@ func (f *Fanout) Post(s *Subscription, message any, size int) {
 // Flush queues the turns that are left.
 func (f *Fanout) Flush() {
 	if f.n > 0 {
-		f.ready[0].Post(f.ready[:f.n])
+		f.dispatcher.EnqueueAll(f.ready[:f.n])
 		f.n = 0
 	}
 }

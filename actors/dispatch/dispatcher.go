@@ -80,8 +80,8 @@ func (d *Dispatcher) Workers() (n int) {
 	return n
 }
 
-// Post queues the turns of many mailboxes under one lock: those for which Mark has said true. It changes ms.
-func (d *Dispatcher) Post(ms []*Mailbox) {
+// EnqueueAll queues the turns of many mailboxes under one lock: those for which Add or Mark has said true. It changes ms.
+func (d *Dispatcher) EnqueueAll(ms []*Mailbox) {
 	if len(ms) > 0 {
 		d.nearby().enqueueAll(ms)
 	}
@@ -91,8 +91,8 @@ func (d *Dispatcher) Post(ms []*Mailbox) {
 // is best there once for each.
 func (d *Dispatcher) Groups() int { return len(d.groups) }
 
-// PostIn is Post, for the cores of one group, counted from 0.
-func (d *Dispatcher) PostIn(group int, ms []*Mailbox) {
+// EnqueueIn is EnqueueAll, for the cores of one group, counted from 0.
+func (d *Dispatcher) EnqueueIn(group int, ms []*Mailbox) {
 	if len(ms) == 0 {
 		return
 	}
@@ -125,7 +125,7 @@ func (d *Dispatcher) laneOf(m *Mailbox) *lane {
 	if home == nil {
 		return d.nearby()
 	}
-	if m.posts++; m.posts%sampleEvery == 0 {
+	if m.claims++; m.claims%sampleEvery == 0 {
 		if l := d.here(); l != nil {
 			return l
 		}

@@ -192,7 +192,7 @@ func BenchmarkSignal(b *testing.B) {
 							ready = append(ready, m)
 						}
 					}
-					d.Post(ready)
+					d.EnqueueAll(ready)
 				}
 				wait.Wait()
 			}

@@ -352,7 +352,7 @@ func TestPostAdmitsAll(t *testing.T) {
 			}
 			require.False(t, m.Mark(1), "marked already")
 		}
-		d.Post(ready)
+		d.EnqueueAll(ready)
 		synctest.Wait()
 		require.Equal(t, int32(128), signals.Load())
 	})

@@ -8,9 +8,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// turnBudget is how many messages a turn handles before the mailbox goes to the back of the dispatcher's queue.
-const turnBudget = 300
-
 // Hooks are implemented by an actor that takes signals, or wants to know when its mailbox has run dry. All are called inside the
 // actor's turn. The mailbox looks for them once, so an actor that has them must be stopped, not restarted, when it fails.
 type Hooks interface {
@@ -40,7 +37,7 @@ type Mailbox struct {
 	ended     bool       // the actor has: what is posted goes nowhere
 
 	reserved bool  // the owner runs the first turn, with RunFirst
-	posts    uint8 // counts turns; belongs to whoever has claimed the next
+	claims   uint8 // counts turns; belongs to whoever has claimed the next
 }
 
 var _ actor.Mailbox = (*Mailbox)(nil)
@@ -50,9 +47,6 @@ func (m *Mailbox) Init(d *Dispatcher) { m.dispatcher = d }
 
 // Reserve keeps the first turn of a mailbox from the dispatcher: its owner runs it, with RunFirst. It is called before the start.
 func (m *Mailbox) Reserve() { m.reserved = true }
-
-// Yield ends the present turn early, so that others get theirs. It is called inside the turn.
-func (m *Mailbox) Yield() { m.penalty().requestYield() }
 
 func (m *Mailbox) penalty() penalty        { return penalty{&m.system.spare} }
 func (m *Mailbox) signals() *atomic.Uint32 { return &m.user.spare }
@@ -85,7 +79,7 @@ func (m *Mailbox) PostAll(messages []any) (taken bool) {
 }
 
 // Add is PostUserMessage without the scheduling, for a message that is no batch: if it returns true, the caller must give the mailbox to
-// Post. Once the actor has ended it does nothing.
+// EnqueueAll. Once the actor has ended it does nothing.
 func (m *Mailbox) Add(message any) (ready bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -95,9 +89,6 @@ func (m *Mailbox) Add(message any) (ready bool) {
 	m.user.push(message)
 	return m.schedule()
 }
-
-// Post queues the turns of many mailboxes of m's dispatcher, m among them if it is one: those for which Add or Mark has said true.
-func (m *Mailbox) Post(ms []*Mailbox) { m.dispatcher.Post(ms) }
 
 // Owner returns the actor whose messages the mailbox holds, if that has Hooks, else nil.
 func (m *Mailbox) Owner() Hooks {
@@ -157,31 +148,6 @@ func (m *Mailbox) Start() {
 	}
 }
 
-// RunFirst is the first turn of a mailbox that was reserved: Started, then f, then what else has come.
-func (m *Mailbox) RunFirst(f func()) {
-	more := true
-	defer func() {
-		if more { // also when f has called runtime.Goexit
-			m.dispatcher.enqueue(m)
-		}
-	}()
-	started, _ := m.system.pop()
-	m.obey(started)
-	f()
-	more = m.run(turnBudget)
-}
-
-// Abandon gives f the messages that nobody will handle any more. It must be called in the last turn of their actor.
-func (m *Mailbox) Abandon(f func(message any)) {
-	for {
-		message, ok := m.user.pop()
-		if !ok {
-			return
-		}
-		f(message)
-	}
-}
-
 // UserMessageCount is the number of user messages that wait. Inside a turn, 0 means that none follows the present one yet.
 func (m *Mailbox) UserMessageCount() int { return int(m.user.count.Load()) }
 
@@ -193,7 +159,7 @@ func (m *Mailbox) Signal(bits uint32) {
 	}
 }
 
-// Mark is Signal without the scheduling: if it returns true, the caller must give the mailbox to Post.
+// Mark is Signal without the scheduling: if it returns true, the caller must give the mailbox to EnqueueAll.
 func (m *Mailbox) Mark(bits uint32) (ready bool) {
 	if m.signals().Or(bits) != 0 {
 		return false // whoever set the first bit schedules
@@ -223,139 +189,4 @@ func (m *Mailbox) schedule() bool {
 
 func (m *Mailbox) pending() bool {
 	return m.system.count.Load() > 0 || !m.suspended && (m.user.count.Load() > 0 || m.signals().Load() != 0)
-}
-
-// goIdle ends the turns for now, unless something has come in. Once it has returned true, another worker may be running the mailbox.
-func (m *Mailbox) goIdle() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.pending() {
-		return false
-	}
-	m.user.free()
-	m.system.free()
-	m.scheduled = false
-	return true
-}
-
-// run is a turn: at most limit messages. It says whether the mailbox needs another.
-func (m *Mailbox) run(limit int) (more bool) {
-	var message any
-	defer func() {
-		if reason := recover(); reason != nil {
-			m.panicked(message, reason)
-			m.invoker.EscalateFailure(reason, message)
-			more = true // it is suspended by a message to itself
-		}
-	}()
-	penalty := m.penalty()
-	penalty.beginTurn()
-	for n := 0; n < limit && !penalty.mustYield(); n++ {
-		var ok bool
-		if message, ok = m.system.pop(); ok {
-			m.obey(message)
-			continue
-		}
-		if !m.suspended {
-			if m.signals().Load() != 0 {
-				m.signalled(m.signals().Swap(0))
-			}
-			if message, ok = m.user.pop(); ok {
-				m.deliver(message)
-				continue
-			}
-			m.burstEnded()
-		}
-		if m.goIdle() {
-			return false
-		}
-	}
-	if !m.suspended {
-		m.burstEnded()
-	}
-	return !m.goIdle()
-}
-
-func (m *Mailbox) deliver(message any) {
-	if m.hooks != nil && m.hooks.Item(message) {
-		return
-	}
-	m.invoker.InvokeUserMessage(message)
-}
-
-func (m *Mailbox) obey(message any) {
-	switch message.(type) {
-	case *actor.SuspendMailbox:
-		m.suspend(true)
-	case *actor.ResumeMailbox:
-		m.suspend(false)
-	default:
-		m.invoker.InvokeSystemMessage(message)
-		switch message.(type) {
-		case *actor.Stop, *actor.Terminated: // of it, and of its last child
-			m.end()
-		}
-		if m.suspended && m.actorEnded() { // what waits goes where all goes that is sent to an actor which has ended
-			m.suspend(false)
-		}
-	}
-}
-
-// actorEnded reports whether the actor has ended.
-func (m *Mailbox) actorEnded() bool {
-	ctx, ok := m.invoker.(actor.Context)
-	if !ok {
-		return false
-	}
-	_, alive := ctx.ActorSystem().ProcessRegistry.GetLocal(ctx.Self().Id)
-	return !alive
-}
-
-// end refuses what PostAll brings if the actor has ended.
-func (m *Mailbox) end() {
-	if m.actorEnded() {
-		m.mu.Lock()
-		m.ended = true
-		m.mu.Unlock()
-	}
-}
-
-func (m *Mailbox) suspend(yes bool) {
-	m.mu.Lock()
-	m.suspended = yes
-	m.mu.Unlock()
-}
-
-func (m *Mailbox) signalled(bits uint32) {
-	if m.hooks != nil {
-		defer m.rescue()
-		m.hooks.Signalled(bits)
-	}
-}
-
-func (m *Mailbox) burstEnded() {
-	if m.hooks != nil {
-		defer m.rescue()
-		m.hooks.BurstEnded()
-	}
-}
-
-// panicked tells who wants to know.
-func (m *Mailbox) panicked(message, reason any) {
-	if ctx, ok := m.invoker.(actor.Context); ok && m.dispatcher.OnPanic != nil {
-		m.dispatcher.OnPanic(ctx.Self(), message, reason)
-	}
-}
-
-// rescue keeps a panic in the hooks within the actor.
-func (m *Mailbox) rescue() {
-	reason := recover()
-	if reason == nil {
-		return
-	}
-	if p, ok := m.hooks.(interface{ crashed(reason any) }); ok {
-		p.crashed(reason)
-		return
-	}
-	m.invoker.EscalateFailure(reason, nil)
 }

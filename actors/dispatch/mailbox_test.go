@@ -359,35 +359,16 @@ func TestMailboxYields(t *testing.T) {
 	require.Equal(t, []string{"1", "burst ended", "2", "burst ended"}, s.log)
 }
 
-// proud has hooks that want to know of its own panics.
-type proud struct{ *script }
-
-func (p proud) crashed(reason any) { p.note("crashed %v", reason) }
-
 func TestHooksPanic(t *testing.T) {
-	for _, test := range []struct {
-		name  string
-		proud bool
-		want  string
-	}{
-		{"told", true, "crashed oops"},
-		{"escalated", false, "failure oops in <nil>"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, d *Dispatcher) {
-				s := &script{hook: func() { panic("oops") }}
-				m := s.withHooks(d)
-				if test.proud {
-					m.hooks = proud{s}
-				}
-				m.Signal(1)
-				m.PostUserMessage(1)
-				m.Start()
-				synctest.Wait()
-				require.Equal(t, []string{"signals 1", test.want, "1", "burst ended"}, s.log)
-			})
-		})
-	}
+	bubble(t, func(t *testing.T, d *Dispatcher) {
+		s := &script{hook: func() { panic("oops") }}
+		m := s.withHooks(d)
+		m.Signal(1)
+		m.PostUserMessage(1)
+		m.Start()
+		synctest.Wait()
+		require.Equal(t, []string{"signals 1", "failure oops in <nil>", "1", "burst ended"}, s.log)
+	})
 }
 
 // hooked is an actor that has hooks.

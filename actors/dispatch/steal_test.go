@@ -256,7 +256,7 @@ func TestGroups(t *testing.T) {
 				require.True(t, m.Add(1))
 				ms = append(ms, m)
 			}
-			d.PostIn(group, slices.Clone(ms))
+			d.EnqueueIn(group, slices.Clone(ms))
 			synctest.Wait()
 			for _, m := range ms {
 				require.Same(t, g, m.home.Load().group)

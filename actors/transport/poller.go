@@ -19,7 +19,7 @@ type Poller struct {
 	epolls []*epoll // one for each group of the dispatcher's; none: nobody uses them
 	next   int      // counts the transports, to give each epoll as many
 	users  int      // transports
-	holds  int      // who wants them to go on running
+	holds  int      // calls of Keep that were not released
 }
 
 // NewPoller returns a poller whose mailboxes take their turns on d.
@@ -62,16 +62,15 @@ func (p *Poller) pollable(nc net.Conn, m *dispatch.Mailbox) Transport {
 	return nil
 }
 
-// Len is the number of transports that are polled, and of those who keep it running.
+// Len is the number of transports that are polled, and of those who keep the system's pollers running.
 func (p *Poller) Len() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.users + p.holds
 }
 
-// Keep makes the system's poller running, once a transport has started it, also while none uses it, until the returned function is
-// called. It does not start it: where all connections are of another kind, in memory say, there is none, and no goroutine that waits
-// for the operating system.
+// Keep has the system's pollers go on running while no transport uses them, until release is called. It does not start them: where
+// all connections are of another kind, in memory say, there are none, and no goroutine waits for the operating system.
 func (p *Poller) Keep() (release func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

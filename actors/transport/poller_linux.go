@@ -65,7 +65,7 @@ func (p *epoll) run(raw syscall.RawConn) {
 				continue
 			}
 			ready = p.signal(events[:max(n, 0)], ready[:0])
-			p.dispatcher.PostIn(p.group, ready)
+			p.dispatcher.EnqueueIn(p.group, ready)
 			clear(ready)
 			if n < maxEvents {
 				return false

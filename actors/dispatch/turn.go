@@ -1,0 +1,163 @@
+package dispatch
+
+import "github.com/asynkron/protoactor-go/actor"
+
+// turnBudget is how many messages a turn handles before the mailbox goes to the back of the dispatcher's queue.
+const turnBudget = 300
+
+// RunFirst is the first turn of a mailbox that was reserved: Started, then f, then what else has come.
+func (m *Mailbox) RunFirst(f func()) {
+	more := true
+	defer func() {
+		if more { // also when f has called runtime.Goexit
+			m.dispatcher.enqueue(m)
+		}
+	}()
+	started, _ := m.system.pop()
+	m.obey(started)
+	f()
+	more = m.run(turnBudget)
+}
+
+// run is a turn: at most limit messages. It says whether the mailbox needs another.
+func (m *Mailbox) run(limit int) (more bool) {
+	var message any
+	defer func() {
+		if reason := recover(); reason != nil {
+			m.panicked(message, reason)
+			m.invoker.EscalateFailure(reason, message)
+			more = true // it is suspended by a message to itself
+		}
+	}()
+	penalty := m.penalty()
+	penalty.beginTurn()
+	for n := 0; n < limit && !penalty.mustYield(); n++ {
+		var ok bool
+		if message, ok = m.system.pop(); ok {
+			m.obey(message)
+			continue
+		}
+		if !m.suspended {
+			if m.signals().Load() != 0 {
+				m.signalled(m.signals().Swap(0))
+			}
+			if message, ok = m.user.pop(); ok {
+				m.deliver(message)
+				continue
+			}
+			m.burstEnded()
+		}
+		if m.goIdle() {
+			return false
+		}
+	}
+	if !m.suspended {
+		m.burstEnded()
+	}
+	return !m.goIdle()
+}
+
+func (m *Mailbox) deliver(message any) {
+	if m.hooks != nil && m.hooks.Item(message) {
+		return
+	}
+	m.invoker.InvokeUserMessage(message)
+}
+
+func (m *Mailbox) obey(message any) {
+	switch message.(type) {
+	case *actor.SuspendMailbox:
+		m.suspend(true)
+	case *actor.ResumeMailbox:
+		m.suspend(false)
+	default:
+		m.invoker.InvokeSystemMessage(message)
+		switch message.(type) {
+		case *actor.Stop, *actor.Terminated: // of it, and of its last child
+			m.end()
+		}
+		if m.suspended && m.actorEnded() { // what waits goes where all goes that is sent to an actor which has ended
+			m.suspend(false)
+		}
+	}
+}
+
+// actorEnded reports whether the actor has ended.
+func (m *Mailbox) actorEnded() bool {
+	ctx, ok := m.invoker.(actor.Context)
+	if !ok {
+		return false
+	}
+	_, alive := ctx.ActorSystem().ProcessRegistry.GetLocal(ctx.Self().Id)
+	return !alive
+}
+
+// end refuses what PostAll brings if the actor has ended.
+func (m *Mailbox) end() {
+	if m.actorEnded() {
+		m.mu.Lock()
+		m.ended = true
+		m.mu.Unlock()
+	}
+}
+
+func (m *Mailbox) suspend(yes bool) {
+	m.mu.Lock()
+	m.suspended = yes
+	m.mu.Unlock()
+}
+
+func (m *Mailbox) signalled(bits uint32) {
+	if m.hooks != nil {
+		defer m.rescue()
+		m.hooks.Signalled(bits)
+	}
+}
+
+func (m *Mailbox) burstEnded() {
+	if m.hooks != nil {
+		defer m.rescue()
+		m.hooks.BurstEnded()
+	}
+}
+
+// goIdle ends the turns for now, unless something has come in. Once it has returned true, another worker may be running the mailbox.
+func (m *Mailbox) goIdle() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.pending() {
+		return false
+	}
+	m.user.free()
+	m.system.free()
+	m.scheduled = false
+	return true
+}
+
+// Yield ends the present turn early, so that others get theirs. It is called inside the turn.
+func (m *Mailbox) Yield() { m.penalty().requestYield() }
+
+// Abandon gives f the messages that nobody will handle any more. It must be called in the last turn of their actor.
+func (m *Mailbox) Abandon(f func(message any)) {
+	for {
+		message, ok := m.user.pop()
+		if !ok {
+			return
+		}
+		f(message)
+	}
+}
+
+// panicked tells who wants to know.
+func (m *Mailbox) panicked(message, reason any) {
+	if ctx, ok := m.invoker.(actor.Context); ok && m.dispatcher.OnPanic != nil {
+		m.dispatcher.OnPanic(ctx.Self(), message, reason)
+	}
+}
+
+// rescue keeps a panic in the hooks within the actor, which fails.
+func (m *Mailbox) rescue() {
+	if reason := recover(); reason != nil {
+		m.invoker.EscalateFailure(reason, nil)
+	}
+}
