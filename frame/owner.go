@@ -5,7 +5,7 @@ import "sync/atomic"
 // Who owns a frame
 //
 // Up. A connection gives the frame handler a frame of the handler's own: payload and
-// all. The handler keeps it, drops it, or says that it has done with it: Release.
+// all. The handler keeps it, drops it, or says that it is done with it: Release.
 //
 // Down. Who sends a frame still owns it, and may send it to others; the connections
 // only read it. Handover gives it away: to the one connection that it is sent to next.
@@ -44,7 +44,7 @@ const (
 	holder                      // one pipeline
 )
 
-// Release says that the receiver of f has done with it: the memory of its payload may
+// Release says that the receiver of f is done with it: the memory of its payload may
 // be used for other frames. It is never needed, and saves the garbage collector work.
 // f may not be sent, and its payload not be looked at, afterwards.
 func (f *Frame) Release() {
@@ -64,7 +64,7 @@ func (f *Frame) Release() {
 	}
 }
 
-// Handover is for a receiver that sends a frame on to one connection and has
+// Handover is for a receiver that sends a frame on to one connection and is
 // then done with it: ctx.Respond(f.Handover()) lets that connection release f
 // when it has written it. It returns f.
 func (f *Frame) Handover() *Frame {

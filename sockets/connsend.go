@@ -117,7 +117,7 @@ func (c *Conn) writerOpen() bool {
 }
 
 // Outgoing returns a channel whose messages are sent as by Send, for those who select. It
-// is never closed by the connection: select with Done. Close it, or end ctx, when you have
+// is never closed by the connection: select with Done. Close it, or end ctx, when you are
 // done; a goroutine empties it. A nil ctx is the connection's. A nil frame, which Send would
 // refuse, ends the connection with 1011.
 func (c *Conn) Outgoing(ctx context.Context) chan<- *frame.Frame {
