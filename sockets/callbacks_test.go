@@ -125,8 +125,8 @@ func TestNetConn(t *testing.T) {
 		require.NoError(w, err)
 		require.NoError(w, nc.Close())
 		_, err = nc.Read(make([]byte, 1))
-		assert.Equal(w, io.EOF, err)
+		assert.ErrorIs(w, err, net.ErrClosed)
 		_, err = nc.Write([]byte("x"))
-		assert.Error(w, err)
+		assert.ErrorIs(w, err, net.ErrClosed)
 	})
 }

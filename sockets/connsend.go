@@ -90,10 +90,13 @@ func (c *Conn) reserve(ctx context.Context, size int) error {
 		select {
 		case <-space:
 		case <-ctx.Done():
-			if err := c.waited(ctx); err != ctx.Err() || !c.writerOpen() {
+			switch err := c.waited(ctx); {
+			case err == nil: // a deadline of a NetConn that was moved meanwhile
+			case err == ctx.Err() && c.writerOpen():
+				return fmt.Errorf("sockets: a Writer is open: %w", err)
+			default:
 				return err
 			}
-			return fmt.Errorf("sockets: a Writer is open: %w", ctx.Err())
 		case <-c.Done():
 			return c.closeError()
 		}
