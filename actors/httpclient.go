@@ -49,7 +49,7 @@ func (h *HTTPClient) Ask(ctx context.Context, r *http.Request) (*http.Response, 
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { Cut(h.conn) })
-	err := r.Write(h.conn)
+	err := spelled(r).Write(h.conn)
 	var response *http.Response
 	if err == nil {
 		response, err = h.answer(r)
@@ -156,6 +156,25 @@ func checkRequest(r *http.Request) error {
 		}
 	}
 	return nil
+}
+
+// spelled is r with the names of a handshake as RFC 6455 spells them. They have no case, but there
+// are servers that see one.
+func spelled(r *http.Request) *http.Request {
+	const ours, theirs = "Sec-Websocket-", "Sec-WebSocket-"
+	if r.Header["Sec-Websocket-Key"] == nil {
+		return r
+	}
+	header := make(http.Header, len(r.Header))
+	for name, values := range r.Header {
+		if rest, ok := strings.CutPrefix(name, ours); ok {
+			name = theirs + rest
+		}
+		header[name] = values
+	}
+	as := *r
+	as.Header = header
+	return &as
 }
 
 // Cut closes a connection without the farewell of TLS, for which Close would wait.

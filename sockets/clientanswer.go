@@ -38,6 +38,9 @@ func (u *UpgradeClient) agree(r *http.Response, jar http.CookieJar) (*agreement,
 func (o *Options) judge(r *http.Response) (agreed pipeline.Agreed, why string) {
 	h := r.Header
 	protocols := h["Sec-Websocket-Protocol"]
+	if len(protocols) == 1 && protocols[0] == "" { // RFC 6455 4.1: it indicates none
+		protocols = nil
+	}
 	switch {
 	case r.StatusCode != http.StatusSwitchingProtocols:
 		return agreed, "server did not upgrade"

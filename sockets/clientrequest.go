@@ -80,7 +80,24 @@ func (u *UpgradeClient) target(base *url.URL) (*url.URL, error) {
 		}
 		target.Path, target.RawPath, target.RawQuery = path.Path, path.RawPath, path.RawQuery
 	}
+	target.RawQuery = asciiQuery(target.RawQuery)
 	return &target, nil
+}
+
+// asciiQuery is a query as it goes into a request line: net/url encodes what is not ASCII in a path only.
+func asciiQuery(q string) string {
+	if !strings.ContainsFunc(q, func(c rune) bool { return c >= 0x80 }) {
+		return q
+	}
+	var b strings.Builder
+	for i := range len(q) {
+		if q[i] < 0x80 {
+			b.WriteByte(q[i])
+		} else {
+			fmt.Fprintf(&b, "%%%02X", q[i])
+		}
+	}
+	return b.String()
 }
 
 // offer makes r a handshake.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
@@ -48,8 +47,8 @@ type Conn struct {
 	dropping  bool           // nobody receives any more, see Discard
 	reading   bool           // a message is being received in pieces
 	suspended *messageReader // one that was, and goes on with the next call
-	pings     map[string]chan time.Duration
-	writing   chan struct{} // held by an open Writer; made at the first
+	pings     *pings         // nil until the first
+	writing   chan struct{}  // held by an open Writer; made at the first
 }
 
 // received is a message, or a piece of one, that waits to be received. The last one of all is nil.

@@ -330,6 +330,37 @@ func TestConnAfterTheEnd(t *testing.T) {
 	})
 }
 
+// A Pong is the answer to all Pings before it, RFC 6455 5.5.3, however many these are.
+func TestOnePongForManyPings(t *testing.T) {
+	w := newWorld(t, bare)
+	const many = 50
+	conn := make(chan *Conn, 1)
+	addr := w.session(nil, func(ctx context.Context, c *Conn) error {
+		conn <- c
+		return echoes(ctx, c)
+	})
+	p := w.upgrade(addr)
+	c := <-conn
+	answered := make(chan error)
+	for range many {
+		go func() {
+			took, err := c.Ping(w.Context())
+			assert.Positive(w, took)
+			answered <- err
+		}()
+	}
+	var last []byte
+	for range many {
+		f := p.frame()
+		require.Equal(w, frame.OpPing, f.Opcode)
+		last = f.Payload
+	}
+	p.send(masked(frame.Pong(last)))
+	for range many {
+		require.NoError(w, <-answered)
+	}
+}
+
 // A peer that vanishes is an error, and its messages come first.
 func TestConnIsLost(t *testing.T) {
 	everywhere(t, func(w *world) {

@@ -38,9 +38,8 @@ func (t *connTop) Deliver(items []any) {
 				c.unread += len(m.Payload)
 			}
 		case *RoundTripTime:
-			if reply, ok := c.pings[string(m.Payload)]; ok {
-				delete(c.pings, string(m.Payload))
-				reply <- m.Duration
+			if c.pings != nil {
+				c.pings.answered(m.Payload, m.Duration)
 			}
 		case *Upgraded:
 			c.upgraded, c.begun = m, true

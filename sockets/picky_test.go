@@ -1,0 +1,54 @@
+package sockets
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// handshakeTo is the header of the handshake that a client sends to path, byte by byte.
+func (w *world) handshakeTo(path string, o *Options) string {
+	sent := make(chan string, 1)
+	addr, _ := w.script(func(p *peer) {
+		var head bytes.Buffer
+		for !strings.HasSuffix(head.String(), "\r\n\r\n") {
+			if _, err := io.CopyN(&head, p.in, 1); err != nil {
+				break
+			}
+		}
+		sent <- head.String()
+		p.Conn.Close()
+	})
+	_, err := Dial(w.within(), "ws://"+addr+path, &DialOptions{System: w.system, Options: o})
+	require.Error(w, err)
+	return <-sent
+}
+
+// There are servers for which a name has case.
+func TestHandshakeIsSpelledAsInTheRFC(t *testing.T) {
+	w := newWorld(t, bare)
+	head := w.handshakeTo("/", &Options{Subprotocols: []string{"chat"}})
+	for _, name := range []string{"Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Protocol"} {
+		assert.Equal(w, 1, strings.Count(head, "\r\n"+name+": "), "%s in %q", name, head)
+	}
+	assert.NotContains(w, head, "Sec-Websocket-")
+}
+
+// A request line is ASCII.
+func TestTargetIsASCII(t *testing.T) {
+	w := newWorld(t, bare)
+	head := w.handshakeTo("/bücher?q=für&r=%20", nil)
+	assert.True(w, strings.HasPrefix(head, "GET /b%C3%BCcher?q=f%C3%BCr&r=%20 HTTP/1.1\r\n"), "%q", head)
+}
+
+// An empty Sec-WebSocket-Protocol indicates none.
+func TestEmptySubprotocol(t *testing.T) {
+	w := newWorld(t, bare)
+	addr, _, _ := w.replying(agreed + "Sec-WebSocket-Protocol:\r\n\r\n")
+	c := w.open(addr, &Options{Subprotocols: []string{"chat"}})
+	assert.Empty(w, c.Subprotocol())
+}
