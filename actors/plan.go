@@ -2,6 +2,7 @@ package actors
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"time"
@@ -33,12 +34,26 @@ var ErrRefused = errors.New("upgrade was refused")
 // the plan is all that the peer is told. It is what a Plan without a Greeter does.
 func Hijack(w http.ResponseWriter) (nc net.Conn, first []byte, err error) {
 	nc, rw, err := http.NewResponseController(w).Hijack()
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil, nil, hidden(w)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
 	nc.SetDeadline(time.Time{})
 	first, _ = rw.Reader.Peek(rw.Reader.Buffered())
 	return nc, first, nil
+}
+
+// hidden says which ResponseWriter it is that cannot be hijacked: usually that of a middleware.
+func hidden(w http.ResponseWriter) error {
+	for {
+		within, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return fmt.Errorf("%T has neither Hijack nor Unwrap, which http.ResponseController asks for: %w", w, http.ErrNotSupported)
+		}
+		w = within.Unwrap()
+	}
 }
 
 // Lifetime hears of the end of a connection, or of an upgrade that has come to nothing:

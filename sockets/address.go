@@ -26,7 +26,7 @@ func parse(address string) (*url.URL, error) {
 	case "wss", "https":
 		u.Scheme = "https"
 	default:
-		return nil, fmt.Errorf("scheme %q is not ws or wss", u.Scheme)
+		return nil, fmt.Errorf("scheme %q is not ws or wss: write ws://host:port/path", u.Scheme)
 	}
 	if u.Hostname() == "" {
 		return nil, errors.New("no host")

@@ -3,6 +3,7 @@ package sockets
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/spindrift-go/spindrift/actors"
 )
@@ -16,8 +17,15 @@ type HandshakeError struct {
 	Body   []byte      // its first KiB
 }
 
+// Error has the first line of what the server has said besides, unless it is a page: "origin is
+// not allowed", say.
 func (e *HandshakeError) Error() string {
-	return actors.OneLine(fmt.Sprintf("%s (status %d)", e.Why, e.Status))
+	text := fmt.Sprintf("%s (status %d)", e.Why, e.Status)
+	said, _, _ := strings.Cut(strings.TrimSpace(string(e.Body)), "\n")
+	if said = strings.TrimSpace(said); said != "" && said[0] != '<' {
+		text += ": " + said
+	}
+	return actors.OneLine(text)
 }
 
 // dialError is an error of op, told in one line: it may repeat what a server has sent.

@@ -135,8 +135,8 @@ func TestDialMistakes(t *testing.T) {
 	closed := w.listen()
 	closed.Close()
 	for _, tt := range []struct{ name, address, want string }{
-		{"scheme", "ftp://a.example", `scheme "ftp" is not ws or wss`},
-		{"no scheme", "a.example/chat", `scheme "" is not ws or wss`},
+		{"scheme", "ftp://a.example", `scheme "ftp" is not ws or wss: write ws://host:port/path`},
+		{"no scheme", "a.example/chat", `scheme "" is not ws or wss: write ws://host:port/path`},
 		{"no host", "ws:///chat", "no host"},
 		{"fragment", "ws://a.example/#x", "a WebSocket address has no fragment"},
 		{"empty fragment", "ws://a.example/#", "a WebSocket address has no fragment"},

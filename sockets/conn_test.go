@@ -292,6 +292,22 @@ func TestReceiveGoesOn(t *testing.T) {
 	p.eof()
 }
 
+// A connection that ends in the middle of a message that is read has ended for all calls.
+func TestEndUnderAReader(t *testing.T) {
+	w := newWorld(t, bare)
+	c := w.open(w.session(nil, func(ctx context.Context, c *Conn) error {
+		return errors.Join(c.Send(ctx, frame.Fragment(frame.OpText, false, []byte("half"))), frame.Failure(4001, "no more"))
+	}), &Options{Stream: true})
+	_, r, err := c.Reader(w.within())
+	require.NoError(w, err)
+	half, err := io.ReadAll(r)
+	assert.Equal(w, "half", string(half))
+	assert.Equal(w, frame.Code(4001), CloseCode(err))
+	_, err = c.Receive(w.within())
+	assert.Equal(w, frame.Code(4001), CloseCode(err), "%v", err)
+	afterwards(w, c)
+}
+
 // After the end every call says how it was, and none hangs; who waits is woken.
 func TestConnAfterTheEnd(t *testing.T) {
 	everywhere(t, func(w *world) {

@@ -2,14 +2,16 @@ package sockets
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/spindrift-go/spindrift/frame"
 )
 
-// Reader waits for the next message and returns its type and a reader of its payload: with
-// Options.Stream and a MaxMessage to match it may be of any length, for a piece is held at
-// a time. The reader waits for its pieces as long as ctx lasts. It must be read to its end
+// Reader waits for the next message and returns its type and a reader of its payload. With
+// Options.Stream a piece is held at a time, and the message may be as long as the limits let
+// it: MaxMessage, MaxFrame and MaxFragments, and MessageTime to arrive in; a negative number
+// lifts each. The reader waits for its pieces as long as ctx lasts. It must be read to its end
 // before anything else is received.
 func (c *Conn) Reader(ctx context.Context) (frame.Opcode, io.Reader, error) {
 	f, r, err := c.message(ctx)
@@ -108,6 +110,9 @@ func (r *messageReader) Read(p []byte) (int, error) {
 			r.c.finish()
 			r.err = io.EOF
 		} else if err := r.next(r.ctx); err != nil {
+			if errors.As(err, new(*CloseError)) { // which is what the next call returns too
+				r.c.finish()
+			}
 			return 0, err
 		}
 	}

@@ -62,7 +62,7 @@ func TestWriterThatCannotBeHijacked(t *testing.T) {
 			p.send(handshake(addr), handshake(addr))
 			a := p.answer("GET")
 			assert.Equal(t, http.StatusInternalServerError, a.StatusCode)
-			assert.Regexp(t, "^connection cannot be upgraded: [^\n]+\n$", a.body)
+			assert.Regexp(t, "^connection cannot be upgraded: sockets.sealed has neither Hijack nor Unwrap[^\n]+\n$", a.body)
 			assert.True(t, a.Close)
 			p.eof()
 		})

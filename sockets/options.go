@@ -73,7 +73,8 @@ type Options struct {
 }
 
 // ChooseSubprotocol returns the subprotocol of a connection, one of those that [Subprotocols]
-// lists of its request, or "". The error refuses the request, as that of Handler.New does.
+// lists of its request, or "". An error refuses the request: a *[Refusal] with
+// what it says, any other with 500 and a line in the log, as one of Handler.New does.
 type ChooseSubprotocol = func(r *http.Request) (string, error)
 
 // extensions is what is negotiated.

@@ -46,15 +46,20 @@ type Disconnected struct {
 	Final    bool          // no other is made: this is the last message
 }
 
-// Error makes a Disconnected what the methods of a [Reconnecting] return when it is final.
+// Error makes a Disconnected what the methods of a [Reconnecting] return when it is final. If it
+// is not it says when the next attempt is made: a line for the log.
 func (d *Disconnected) Error() string {
+	text := "sockets: disconnected"
 	switch {
 	case d.Err != nil:
-		return "sockets: disconnected: " + strings.TrimPrefix(d.Err.Error(), "sockets: ")
+		text += ": " + strings.TrimPrefix(d.Err.Error(), "sockets: ")
 	case d.Closed != nil:
-		return (&CloseError{*d.Closed}).Error()
+		text = (&CloseError{*d.Closed}).Error()
 	}
-	return "sockets: disconnected"
+	if !d.Final {
+		text += fmt.Sprintf("; again in %v", d.RetryIn.Round(time.Millisecond))
+	}
+	return text
 }
 
 // Unwrap returns why it was.

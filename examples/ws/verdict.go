@@ -25,7 +25,7 @@ func verdict(err error) (status int, line string) {
 	case errors.As(err, &use):
 		return misused, use.Error()
 	case errors.As(err, &answer):
-		return refused, plain(err) + body(answer)
+		return refused, plain(err)
 	case errors.As(err, &end):
 		return ended(&end.Closed)
 	case errors.As(err, &final) && final.Closed != nil:
@@ -70,15 +70,6 @@ func code(c frame.Code, reason string) string {
 		text += " " + fmt.Sprintf("%q", reason)
 	}
 	return text
-}
-
-// body is what the server has said besides its status: its first line.
-func body(e *sockets.HandshakeError) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(string(e.Body)), "\n")
-	if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "<") {
-		return ""
-	}
-	return ": " + printable(line)
 }
 
 // plain is an error without the package that it comes from.
