@@ -30,6 +30,7 @@ type fake struct {
 	mute    bool   // what the peer sends is lost
 	eof     bool   // the peer has closed its half
 	out     []byte // written
+	buffer  int    // capacity of the largest that was written from
 	room    int    // for so many bytes more; negative: any
 	broken  error  // of every write
 	fault   fault
@@ -132,6 +133,7 @@ func (w *fake) Write(p []byte) (int, error) {
 		w.room -= n
 	}
 	w.out = append(w.out, p[:n]...)
+	w.buffer = max(w.buffer, cap(p))
 	return n, err
 }
 

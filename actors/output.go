@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// flushThreshold is how much output a burst may make before some of it is written.
-	flushThreshold = transport.MaxWriteBuffer
+	// flushThreshold is how much output a burst may make before some of it is written. The item that
+	// reaches it must not make the buffer one that is not kept: a burst to thousands would make new ones all the time.
+	flushThreshold = transport.MaxWriteBuffer / 2
 
 	// directWriteMin is the size from which output is written from where it lies: a copy
 	// into the out buffer would be one more of all its bytes (make bench ROWS=echo8k).

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/spindrift-go/spindrift/actors/transport"
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/stretchr/testify/require"
@@ -296,6 +297,25 @@ func TestOneWriteABurst(t *testing.T) {
 		synctest.Wait()
 		require.Equal(w, strings.Repeat(unmasked(frame.Text("go")), 100), f.written())
 		require.Equal(w, 2+1, f.op-before, "two reads, a write")
+		f.goodbye()
+		h.closed()
+	})
+}
+
+// A burst that is longer is written in pieces, from a buffer that is kept.
+func TestLongBurst(t *testing.T) {
+	const n = 3000
+	virtually(t, func(w *world) {
+		h := w.handler()
+		plan := w.plan(h)
+		plan.Top = burst(n)
+		_, f := w.startFake(plan)
+		message := sized(100)
+		f.arrives(masked(message))
+		synctest.Wait()
+		require.True(w, strings.Repeat(unmasked(message), n) == f.written())
+		require.Greater(w, f.buffer, 4<<10)
+		require.LessOrEqual(w, f.buffer, transport.MaxWriteBuffer)
 		f.goodbye()
 		h.closed()
 	})
