@@ -60,12 +60,19 @@ func (c *conn) Receive(ctx actor.Context) {
 
 // Item makes conn a dispatch.Hooks: what is only to be sent needs no context.
 func (c *conn) Item(item any) (handled bool) {
-	if !pipeline.Bare(item) {
-		return false
+	if pipeline.Bare(item) {
+		defer c.rescue()
+		c.side.item(item)
+		return true
 	}
-	defer c.rescue()
-	c.side.item(item)
-	return true
+	b, is := item.(*Batch)
+	if is {
+		defer c.rescue()
+		for _, item := range b.Items {
+			c.side.item(item)
+		}
+	}
+	return is
 }
 
 // Signalled makes conn a dispatch.Hooks.

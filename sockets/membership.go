@@ -30,20 +30,27 @@ func (m *membership) Ended() {
 	r.tryReap()
 }
 
+// keepsUp reports whether no more than MaxOut waits for the member, with size bytes more.
+func (m *membership) keepsUp(size int) bool {
+	if limit := m.room.limits.MaxOut; limit > 0 && m.Waiting()+size > limit {
+		return false
+	}
+	m.behind = time.Time{}
+	return true
+}
+
 // takes reports whether the member is to be sent a message of size bytes. What becomes of one
 // that is slow is done.
 func (m *membership) takes(size int) bool {
-	r, waiting := m.room, m.Waiting()
-	l := &r.limits
-	if l.MaxOut <= 0 || waiting <= l.MaxOut {
-		m.behind = time.Time{}
+	if m.keepsUp(0) {
 		return true
 	}
-	now := time.Now()
+	r := m.room
+	l, now := &r.limits, time.Now()
 	if m.behind.IsZero() {
 		m.behind = now
 	}
-	if now.Sub(m.behind) < l.SlowAfter && (l.MaxBurst <= 0 || waiting+size <= l.MaxBurst) {
+	if now.Sub(m.behind) < l.SlowAfter && (l.MaxBurst <= 0 || m.Waiting()+size <= l.MaxBurst) {
 		return true
 	}
 	if l.WhenFull != CloseSlow {

@@ -265,10 +265,15 @@ func (r *LocalRoom) fanOut(omitted *membership, messages []*frame.Frame) {
 		f.Share()
 		r.keep(f)
 	}
+	all, size := batch(messages)
 	var out actors.Fanout
 	for i := len(r.members) - 1; i >= 0; i-- { // one that is removed gives its place to a later one
 		m := r.members[i]
 		if m == omitted {
+			continue
+		}
+		if all != nil && m.keepsUp(size) {
+			out.Post(&m.Subscription, all, size)
 			continue
 		}
 		for _, f := range messages {
@@ -280,6 +285,19 @@ func (r *LocalRoom) fanOut(omitted *membership, messages []*frame.Frame) {
 		}
 	}
 	out.Flush()
+}
+
+// batch makes one of messages, if they are several, and says what it costs.
+func batch(messages []*frame.Frame) (b *actors.Batch, size int) {
+	if len(messages) < 2 {
+		return nil, 0
+	}
+	b = &actors.Batch{Items: make([]any, len(messages))}
+	for i, f := range messages {
+		b.Items[i] = f
+		size += cost(f)
+	}
+	return b, size
 }
 
 func cost(f *frame.Frame) int { return messageCost + len(f.Payload) }
