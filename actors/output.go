@@ -2,7 +2,6 @@ package actors
 
 import (
 	"net"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors/transport"
@@ -38,12 +37,6 @@ type output struct {
 	pressured    bool         // Backpressure was told, Drained not yet
 	stallWatched bool         // a stallCheck is on its way
 	slowWatched  bool         // a slowCheck is on its way
-}
-
-// progress is what the socket had taken at some time.
-type progress struct {
-	at      time.Duration // 0: not known
-	written int64
 }
 
 // flushWaiter is who waits for the answer to a Flush.
@@ -129,58 +122,6 @@ func (s *stream) write(m pipeline.Appender) {
 	if !o.pressured && l.High > 0 && s.outstanding() > l.High {
 		o.pressured = true
 		s.pipeline.Up(&pipeline.Backpressure{Waiting: s.outstanding()})
-	}
-}
-
-// overLimit reports whether there is no space for m. One that is larger than the limit
-// itself finds space when nothing waits but what the transport buffers.
-func (s *stream) overLimit(m pipeline.Appender) bool {
-	limit, size := s.limits.Out, m.Size()
-	return limit > 0 && s.outstanding()+size > limit && (size <= limit || s.out.waiting() > 0)
-}
-
-// tolerates reports whether m may wait although more waits than the limit: a burst is no
-// proof of a slow peer. One that is slow takes less than the limit in Limits.SlowAfter.
-func (s *stream) tolerates(m pipeline.Appender) bool {
-	l := s.limits
-	if l.Burst > 0 && s.outstanding()+m.Size() > l.Burst || s.slow() {
-		return false
-	}
-	if l.SlowAfter > 0 && !s.out.slowWatched {
-		s.out.slowWatched = true
-		s.after(l.SlowAfter, &slowCheck{})
-	}
-	return true
-}
-
-// slow reports whether the peer has had its time, since the socket was first full or the
-// last time that it had, and has taken less than the limit in it.
-func (s *stream) slow() bool {
-	now := progress{s.rt.now(), s.transport.Written()}
-	then := s.out.behind
-	switch {
-	case s.limits.SlowAfter <= 0, then.at > 0 && now.at-then.at < s.limits.SlowAfter:
-		return false
-	case then.at > 0 && now.written-then.written < int64(s.limits.Out):
-		return true
-	}
-	s.out.behind = now
-	return false
-}
-
-// slowCheck looks whether a peer for which more waits than the limit is slow.
-type slowCheck struct{}
-
-func (s *stream) checkSlow() {
-	s.out.slowWatched = false
-	switch limit := s.limits.Out; {
-	case limit <= 0 || s.outstanding() <= limit || s.out.halfClosed:
-	case s.slow():
-		s.out.overflowed = true
-		s.pipeline.Up(&pipeline.Overflow{})
-	default:
-		s.out.slowWatched = true
-		s.after(s.out.behind.at+s.limits.SlowAfter-s.rt.now(), &slowCheck{})
 	}
 }
 

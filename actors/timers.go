@@ -24,15 +24,6 @@ type timer struct {
 // eventsATurn is how many events a turn takes: others wait behind it.
 const eventsATurn = 64
 
-// stallCheck looks whether output has moved since.
-type stallCheck struct {
-	written     int64
-	interrupted bool
-}
-
-// interruptTime is how long a write that was interrupted has to tell what it has written.
-const interruptTime = 100 * time.Millisecond
-
 // after asks for an event of the driver's own.
 func (s *stream) after(d time.Duration, event any) {
 	s.await(&pipeline.After{Delay: d, Event: event})
@@ -115,33 +106,4 @@ func (s *stream) firing(item any) bool {
 func same(a, b any) bool {
 	defer func() { recover() }()
 	return a == b
-}
-
-// checkStall ends a connection whose socket has not taken a single byte of waiting
-// output since the last look. A peer may read a little now and then: the kernel has
-// some space long before it calls a socket writable, so this tries, and what a writer
-// has begun counts as far as it has come.
-func (s *stream) checkStall(m *stallCheck) {
-	s.out.stallWatched = false
-	if s.out.blocked && s.transport.Written() == m.written {
-		s.flush()
-	}
-	switch {
-	case !s.out.blocked:
-	case s.transport.Written() != m.written:
-		s.watchStall()
-	case !m.interrupted && s.transport.InterruptWrite():
-		s.out.stallWatched = true
-		s.after(interruptTime, &stallCheck{m.written, true})
-	default:
-		s.pipeline.Up(&pipeline.Stalled{})
-	}
-}
-
-// watchStall makes sure that output which waits is looked after.
-func (s *stream) watchStall() {
-	if s.limits.Stall > 0 && !s.out.stallWatched {
-		s.out.stallWatched = true
-		s.after(s.limits.Stall, &stallCheck{written: s.transport.Written()})
-	}
 }
