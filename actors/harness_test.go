@@ -405,18 +405,18 @@ func (w *world) plan(h *handler) *Plan {
 	return p
 }
 
-// seed is the side of a connection that a test will make a stream.
-type seed struct {
+// unopened is the side of a connection that a test will make a stream.
+type unopened struct {
 	gone
-	grow func()
+	open func()
 }
 
-// plant tells it to.
-type plant struct{}
+// openNow tells it to.
+type openNow struct{}
 
-func (s *seed) receive(ctx actor.Context) {
-	if _, ok := ctx.Message().(*plant); ok {
-		s.grow()
+func (s *unopened) receive(ctx actor.Context) {
+	if _, ok := ctx.Message().(*openNow); ok {
+		s.open()
 	}
 }
 
@@ -448,12 +448,12 @@ func (w *world) startWith(plan *Plan, dial func(m *dispatch.Mailbox) transport.T
 	})
 	grown := p.conn
 	done := make(chan struct{})
-	p.conn.side = &seed{grow: func() {
+	p.conn.side = &unopened{open: func() {
 		defer close(done)
 		grown.become(&planted, dial(&grown.mailbox), first)
 	}}
 	p.pid = w.spawnConn(p.conn)
-	w.system.Root.Send(p.pid, &plant{})
+	w.system.Root.Send(p.pid, &openNow{})
 	<-done
 	w.peers = append(w.peers, p)
 	return p

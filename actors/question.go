@@ -14,8 +14,15 @@ import (
 // question is an exchange that a listener was asked to decide, and the mailbox of the process that
 // the listener answers to. Each exchange has one of its own, so that a second answer to it answers
 // no other. It is no actor: one that is started for each request and stopped after a single message
-// costs more than the request's own messages (make bench ROWS=http-actor). An answer that asks for
-// an upgrade has an actor take its place, which is found by the same PID.
+// costs more than the request's own messages (make bench ROWS=http-actor).
+//
+//	open       until somebody claims it: who does decides the exchange, and nobody else does
+//	answered   by the listener, or for it: with a response, or none if the client has left
+//	succeeded  by an actor, if the answer asks for an upgrade. It is found by the same PID, and what
+//	           was on its way to the question is passed on to it
+//	over       ask returns: the PID leads to the successor, or nowhere
+//
+// So a listener's messages behind its answer reach the connection, whoever has looked up the PID when.
 type question struct {
 	*Exchange
 	pid     *actor.PID
@@ -26,11 +33,11 @@ type question struct {
 	claimed atomic.Bool
 	reset   bool // the client has left before there was an answer
 
-	mu       sync.Mutex // of what follows: messages may come from anywhere
-	watchers []*actor.PID
-	heir     *conn // has taken the place; nil: none
-	touched  bool  // the listener has panicked, and was touched
-	over     bool
+	mu        sync.Mutex // of what follows: messages may come from anywhere
+	watchers  []*actor.PID
+	successor *conn // nil: none
+	touched   bool  // the listener has panicked, and was touched
+	over      bool
 }
 
 // ask has the listener of ex decide it.
@@ -50,8 +57,8 @@ func (rt *Runtime) ask(ex *Exchange) {
 	}
 	q.end()
 	switch {
-	case q.heir != nil:
-		rt.decide(ex, q.heir)
+	case q.successor != nil:
+		rt.decide(ex, q.successor)
 	case q.reset:
 		panic(http.ErrAbortHandler) // there is nobody to write to
 	}
@@ -62,7 +69,7 @@ func (q *question) end() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.over = true
-	if q.heir == nil {
+	if q.successor == nil {
 		q.rt.system.ProcessRegistry.Remove(q.pid)
 		for _, w := range q.watchers {
 			q.terminated(w)
@@ -92,7 +99,7 @@ func (q *question) PostUserMessage(message any) {
 	case *listenerPanicked:
 		q.panicked(m)
 	case *actor.Touch:
-		if !q.inherited(message) && sender != nil {
+		if !q.passOn(message) && sender != nil {
 			q.rt.root.Send(sender, &actor.Touched{Who: q.pid})
 		}
 	case *actor.Touched:
@@ -112,7 +119,7 @@ func (q *question) PostUserMessage(message any) {
 // wrong refuses what is no answer to a request. Only the listener knows whom to answer,
 // so it is the listener's mistake.
 func (q *question) wrong(message any) {
-	if q.inherited(message) {
+	if q.passOn(message) {
 		return
 	}
 	_, m, _ := actor.UnwrapEnvelope(message)
@@ -145,31 +152,31 @@ func (q *question) become(u Upgrader) bool {
 		return false
 	}
 	q.Decided = u
-	q.heir = q.rt.newConn()
-	q.heir.mailbox.Reserve()
+	q.successor = q.rt.newConn()
+	q.successor.mailbox.Reserve()
 	q.rt.system.ProcessRegistry.Remove(q.pid) // who has found q by the PID looks again
-	q.rt.spawn(q.heir, q.pid.Id)
+	q.rt.spawn(q.successor, q.pid.Id)
 	for _, w := range q.watchers {
-		q.heir.mailbox.PostSystemMessage(&actor.Watch{Watcher: w})
+		q.successor.mailbox.PostSystemMessage(&actor.Watch{Watcher: w})
 	}
 	q.decided.Done()
 	return true
 }
 
-// inherited gives the actor that has taken the place of q what was on its way to q.
-func (q *question) inherited(message any) bool {
+// passOn gives the successor, if there is one, what was on its way to q.
+func (q *question) passOn(message any) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.heir == nil {
+	if q.successor == nil {
 		return false
 	}
-	q.heir.mailbox.PostUserMessage(message)
+	q.successor.mailbox.PostUserMessage(message)
 	return true
 }
 
 func (q *question) shutDown(message any) {
 	if !q.answer(plain(http.StatusServiceUnavailable, "shutting down")) {
-		q.inherited(message)
+		q.passOn(message)
 	}
 }
 
@@ -203,7 +210,7 @@ func (q *question) PostSystemMessage(message any) {
 	defer q.mu.Unlock()
 	switch m := message.(type) {
 	case *actor.Watch:
-		if q.over && q.heir == nil {
+		if q.over && q.successor == nil {
 			q.terminated(m.Watcher)
 			return
 		}
@@ -216,8 +223,8 @@ func (q *question) PostSystemMessage(message any) {
 			}
 		}
 	}
-	if q.heir != nil {
-		q.heir.mailbox.PostSystemMessage(message)
+	if q.successor != nil {
+		q.successor.mailbox.PostSystemMessage(message)
 	}
 }
 

@@ -41,9 +41,9 @@ type Pipeline struct {
 	core   below // takes what leaves the top
 	bottom above // takes what comes from the wire
 
-	busy    bool   // an item is under way
-	rising  uint32 // payload bytes of a message that have left the core, and that nothing was delivered for yet; 4 bytes, so that whole stays in its size class
-	answers *[]any // of the driver to that, to go up next; nil: there was never one
+	busy        bool   // an item is under way
+	undelivered uint32 // payload bytes of a message that have left the core, and that nothing was delivered for yet; 4 bytes, so that whole stays in its size class
+	answers     *[]any // of the driver to that, to go up next; nil: there was never one
 }
 
 // whole is a pipeline and its parts, of the usual kind.
@@ -90,7 +90,7 @@ func (p *Pipeline) Up(item any) {
 		defer p.ledger.broken()
 	}
 	p.busy = true
-	defer p.rest() // also if a stage panics
+	defer p.done() // also if a stage panics
 	p.bottom.onUp(item)
 	p.answer()
 }
@@ -113,7 +113,7 @@ func (p *Pipeline) Down(item any) {
 		return
 	}
 	p.busy = true
-	defer p.rest()
+	defer p.done()
 	p.high.onDown(item)
 	p.answer()
 }
@@ -124,14 +124,14 @@ var notOwned = frame.Failure(frame.InternalError, "handler sent a frame that it 
 // lets go of what it keeps back. It is called between two items.
 func (p *Pipeline) SetTop(top Part) {
 	p.busy = true
-	defer p.rest()
+	defer p.done()
 	p.low.onUp(&Settled{})
 	p.low, p.high = joinAll((*topEnd)(p), (*middle)(p), top.layers()...)
 	p.low.onUp(&Start{})
 	p.answer()
 }
 
-func (p *Pipeline) rest() { p.busy = false }
+func (p *Pipeline) done() { p.busy = false }
 
 // Weight is what an item costs its receiver to hold, while it is delivered: what the func
 // Weight says, and for what the stages of the top have made of a message, without being a
@@ -140,13 +140,13 @@ func (p *Pipeline) Weight(item any) int {
 	switch m := item.(type) {
 	case *frame.Frame:
 		if !m.Opcode.Control() {
-			p.rising -= min(p.rising, uint32(len(m.Payload)))
+			p.undelivered -= min(p.undelivered, uint32(len(m.Payload)))
 		}
 	case Weigher:
-		p.rising = 0
+		p.undelivered = 0
 	default:
-		n := p.rising
-		p.rising = 0
+		n := p.undelivered
+		p.undelivered = 0
 		return int(n)
 	}
 	return Weight(item)
@@ -184,12 +184,12 @@ func (m *middle) onUp(item any) {
 // raise sends a message up, or a piece of one.
 func (m *middle) raise(f *frame.Frame) {
 	if f.Opcode != frame.OpContinuation {
-		m.rising = 0
+		m.undelivered = 0
 	}
 	fin := f.Fin // before the handler may release it
-	m.rising += uint32(len(f.Payload))
+	m.undelivered += uint32(len(f.Payload))
 	if m.low.onUp(f); fin {
-		m.rising = 0
+		m.undelivered = 0
 	}
 }
 

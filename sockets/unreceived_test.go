@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// deaf runs a session that does not receive on its own, and returns it with its peer, which has
+// unreceiving runs a session that does not receive on its own, and returns it with its peer, which has
 // sent n messages.
-func (w *world) deaf(o *Options, n int) (*Conn, *peer) {
+func (w *world) unreceiving(o *Options, n int) (*Conn, *peer) {
 	served, over := make(chan *Conn, 1), make(chan struct{})
 	w.Cleanup(func() { close(over) })
 	o.Portable = w.portable
@@ -54,7 +54,7 @@ func TestDoneWithoutReceiving(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			sampled(t, func(w *world) {
-				c, p := w.deaf(&Options{CreditFrames: 4, CloseTimeout: test.timeout, CreditTimeout: never}, test.sent)
+				c, p := w.unreceiving(&Options{CreditFrames: 4, CloseTimeout: test.timeout, CreditTimeout: never}, test.sent)
 				test.does(c)
 				p.send(masked(frame.Close(frame.GoingAway, "bye")))
 				p.closes(frame.GoingAway)
@@ -89,7 +89,7 @@ func TestEndBehindWhatIsNotReceived(t *testing.T) {
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
 			everywhere(t, func(w *world) {
-				c, p := w.deaf(&Options{CreditFrames: 4, CreditTimeout: 50 * time.Millisecond}, messages)
+				c, p := w.unreceiving(&Options{CreditFrames: 4, CreditTimeout: 50 * time.Millisecond}, messages)
 				end(p)
 				if w.portable { // nobody reads, so nobody knows: until something is sent
 					sendUntilBroken(w, c)
@@ -105,7 +105,7 @@ func TestEndBehindWhatIsNotReceived(t *testing.T) {
 				assert.ErrorIs(w, err, ErrUnreceived)
 			})
 			everywhere(t, func(w *world) {
-				c, p := w.deaf(&Options{CreditFrames: 4, CreditTimeout: time.Hour}, messages)
+				c, p := w.unreceiving(&Options{CreditFrames: 4, CreditTimeout: time.Hour}, messages)
 				end(p)
 				sendUntilBroken(w, c)
 				require.Nil(w, c.Closed())
@@ -126,7 +126,7 @@ func TestEndBehindWhatIsNotReceived(t *testing.T) {
 		})
 	}
 	everywhere(t, func(w *world) {
-		c, p := w.deaf(&Options{CreditFrames: 4, CreditTimeout: testTimeout}, messages)
+		c, p := w.unreceiving(&Options{CreditFrames: 4, CreditTimeout: testTimeout}, messages)
 		p.Close()
 		n, err := 0, error(nil)
 		for ; err == nil; n++ {

@@ -127,9 +127,9 @@ func (s *serving) run(ctx context.Context) error {
 	go func() {
 		<-ctx.Done()
 		s.note(dim, "closing %d connections", server.Connections())
-		patience, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		limited, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		drained <- server.Shutdown(patience)
+		drained <- server.Shutdown(limited)
 	}()
 	scheme := "ws"
 	if s.cert != "" {

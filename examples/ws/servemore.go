@@ -25,8 +25,8 @@ func (s *serving) chat(ctx context.Context, c *sockets.Conn) error {
 		}
 		s.mu.Lock()
 		for member := range s.members {
-			patience, cancel := context.WithTimeout(ctx, time.Second)
-			if member.Send(patience, m) == context.DeadlineExceeded { // one frame for all
+			limited, cancel := context.WithTimeout(ctx, time.Second)
+			if member.Send(limited, m) == context.DeadlineExceeded { // one frame for all
 				go member.Close(frame.PolicyViolation, "too slow")
 			}
 			cancel()

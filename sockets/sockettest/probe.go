@@ -42,10 +42,10 @@ type Probe struct {
 	fresh   chan struct{} // holds a token while something may have come that nobody has looked at
 	done    chan struct{} // closed when the reader has ended
 
-	mu        sync.Mutex
-	arrived   []arrival
-	sentClose bool
-	story     []string // the end of the conversation
+	mu         sync.Mutex
+	arrived    []arrival
+	sentClose  bool
+	transcript []string // the end of the conversation
 }
 
 // arrival is what has come, in order: a message, a Ping, a Pong, a Close or the end.
@@ -262,30 +262,30 @@ func (p *Probe) put(a arrival) {
 	}
 }
 
-// tell adds to the story. The lock must be held.
+// tell adds to the transcript. The lock must be held.
 func (p *Probe) tell(direction, what string) {
 	const most = 12
-	if len(p.story) == most {
-		p.story = append(p.story[:0], p.story[1:]...)
+	if len(p.transcript) == most {
+		p.transcript = append(p.transcript[:0], p.transcript[1:]...)
 	}
-	p.story = append(p.story, direction+" "+what)
+	p.transcript = append(p.transcript, direction+" "+what)
 }
 
-// sofar is the story for a failure. The lock must be held.
+// sofar is the transcript for a failure. The lock must be held.
 func (p *Probe) sofar() string {
-	if len(p.story) == 0 {
+	if len(p.transcript) == 0 {
 		return ""
 	}
-	return "\nthe conversation, > from here and < from there:\n\t" + strings.Join(p.story, "\n\t")
+	return "\nthe conversation, > from here and < from there:\n\t" + strings.Join(p.transcript, "\n\t")
 }
 
 // fail ends the test.
 func (p *Probe) fail(format string, args ...any) {
 	p.t.Helper()
 	p.mu.Lock()
-	story := p.sofar()
+	transcript := p.sofar()
 	p.mu.Unlock()
-	text := fmt.Sprintf("sockettest: %s%s", fmt.Sprintf(format, args...), story)
+	text := fmt.Sprintf("sockettest: %s%s", fmt.Sprintf(format, args...), transcript)
 	if !p.aside {
 		p.t.Fatal(text)
 	}
