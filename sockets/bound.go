@@ -26,7 +26,7 @@ var (
 // checkFull ends the connection of a Conn that fails when as much waits to be received as l
 // allows. The lock must be held.
 func (c *Conn) checkFull(l *actors.Limits) {
-	if c.discard || c.ended {
+	if c.intake == abandoned || c.phase.over() {
 		return
 	}
 	frames, bytes := l.CreditFrames/unreadShare, l.CreditBytes/unreadShare

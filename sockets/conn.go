@@ -34,17 +34,15 @@ type Conn struct {
 	wake chan struct{} // holds a token while somebody who waits for input should look
 
 	mu        sync.Mutex
-	queue     []received     // handed over and not received yet
-	unread    int            // bytes in queue
-	work      []int          // marks of what was received and is not known to be worked through, oldest first
-	taken     int            // pieces that were received
-	keeping   bool           // who has received them says when they are worked through
-	begun     bool           // Upgraded was handed over: opened is closed. Belongs to the connection's turns, upgraded to the program's side
-	ended     bool           // Closed was handed over: nothing more comes
-	session   bool           // a function runs with it: Closed is worked through when that has returned
-	awaited   int            // marks behind Closed, which wait for that
-	discard   bool           // nobody receives any more, and the end was asked for
-	dropping  bool           // nobody receives any more, see Discard
+	queue     []received // handed over and not received yet
+	unread    int        // bytes in queue
+	work      []int      // marks of what was received and is not known to be worked through, oldest first
+	taken     int        // pieces that were received
+	held      int        // marks behind Closed, while a session runs
+	phase     connPhase  // see connstate.go, also for the next two
+	intake    intake
+	session   bool           // one runs
+	keeping   bool           // who has received pieces says when they are worked through
 	reading   bool           // a message is being received in pieces
 	suspended *messageReader // one that was, and goes on with the next call
 	pings     *pings         // nil until the first
@@ -171,8 +169,8 @@ func (c *Conn) Cut() {
 func (c *Conn) abandon() (first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	first = !c.discard
-	c.discard = true
+	first = c.intake < abandoned
+	c.intake = abandoned
 	c.drop()
 	return first
 }
@@ -182,7 +180,7 @@ func (c *Conn) abandon() (first bool) {
 func (c *Conn) Discard() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.dropping = true
+	c.intake = max(c.intake, dropping)
 	c.drop()
 }
 
@@ -195,7 +193,7 @@ func (c *Conn) drop() {
 		c.handle.WorkedThrough(r.marks)
 	}
 	c.queue, c.unread = nil, 0
-	if c.ended && !c.discard { // the last piece is what tells of the end
+	if c.phase.over() && c.intake < abandoned { // the last piece is what tells of the end
 		c.queue = append(c.queue, received{})
 	}
 	c.release(len(c.work))

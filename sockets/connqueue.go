@@ -32,7 +32,7 @@ func (c *Conn) pop(ctx context.Context) (*frame.Frame, error) {
 			}
 			return r.frame, nil
 		}
-		over := c.ended || c.discard
+		over := c.phase.over() || c.intake == abandoned
 		if over {
 			c.signal() // the others
 		}
@@ -114,7 +114,7 @@ func (c *Conn) take() received {
 		c.work = append(c.work, r.marks)
 		c.taken++
 	}
-	if c.queue = c.queue[1:]; len(c.queue) > 0 || c.ended {
+	if c.queue = c.queue[1:]; len(c.queue) > 0 || c.phase.over() {
 		c.signal() // the next one who waits
 	}
 	return r

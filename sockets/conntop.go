@@ -31,7 +31,7 @@ func (t *connTop) Deliver(items []any) {
 		switch m := item.(type) {
 		case *frame.Frame:
 			switch {
-			case c.discard || c.dropping:
+			case c.intake != queueing:
 				m.Release()
 			case !m.Opcode.Control():
 				c.queue = append(c.queue, received{frame: m})
@@ -42,16 +42,20 @@ func (t *connTop) Deliver(items []any) {
 				c.pings.answered(m.Payload, m.Duration)
 			}
 		case *Upgraded:
-			c.upgraded, c.begun = m, true
+			c.upgraded, c.phase = m, connOpen
 			close(c.opened)
 		case *Closed:
-			c.end, c.ended = m, true
+			if c.end = m; c.phase == connOpen {
+				c.phase = connEnded
+			} else {
+				c.phase = connFailed
+			}
 			c.queue = append(c.queue, received{})
 		case actors.Mark:
 			switch n, m := len(c.queue), len(c.work); {
-			case c.ended && c.session: // see leave
-				c.awaited++
-			case c.discard || c.dropping:
+			case c.phase.over() && c.session: // see leave
+				c.held++
+			case c.intake != queueing:
 				c.handle.WorkedThrough(1)
 			case n > 0:
 				c.queue[n-1].marks++
@@ -73,7 +77,7 @@ func (t *connTop) Deliver(items []any) {
 // Ended is the last that is called.
 func (t *connTop) Ended() {
 	t.done.close()
-	if !t.begun {
+	if t.phase == connOpening || t.phase == connFailed {
 		close(t.opened)
 	}
 }

@@ -81,8 +81,8 @@ func (c *Conn) leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.session = false
-	c.handle.WorkedThrough(c.awaited)
-	c.awaited = 0
+	c.handle.WorkedThrough(c.held)
+	c.held = 0
 }
 
 // run is a goroutine in which serve has c, and closes it.
