@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -101,13 +102,17 @@ func (r *run) proxyRow(ctx context.Context, k proxyKind, line *row) error {
 		if ctx.Err() != nil {
 			break
 		}
-		checking, cancel := context.WithTimeoutCause(ctx, cellTime, fmt.Errorf("nothing for %v", cellTime))
-		err := c.run(b, checking)
-		cancel()
-		if err != nil {
-			err = fmt.Errorf("%w%s", err, proxy.tail.String())
-		}
-		line.done(c.name, err)
+		line.done(c.name, behindProxy(ctx, proxy, func(ctx context.Context) error { return c.run(b, ctx) }))
+	}
+	return nil
+}
+
+// behindProxy makes one check, and adds what the proxy has said last to its error.
+func behindProxy(ctx context.Context, proxy *child, check func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, cellTime, fmt.Errorf("nothing for %v", cellTime))
+	defer cancel()
+	if err := check(ctx); err != nil {
+		return fmt.Errorf("%w%s", err, proxy.tail.String())
 	}
 	return nil
 }
@@ -128,19 +133,30 @@ func (b *behind) startProxy(ctx context.Context, k proxyKind) (*child, error) {
 	if err := concatenate(pair, a.cert, a.key); err != nil {
 		return nil, err
 	}
-	t, err := template.ParseFiles(filepath.Join(folder(k.name), k.config))
+	config, err := configure(k.name, k.config, dir, b.ports)
 	if err != nil {
 		return nil, err
 	}
-	config, err := os.Create(filepath.Join(dir, k.config))
+	return b.launch(ctx, k.argv(config, dir))
+}
+
+// configure writes the configuration named file of a proxy to dir, filled in with data.
+func configure(proxy, file, dir string, data any) (config string, err error) {
+	t, err := template.ParseFiles(filepath.Join(folder(proxy), file))
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	defer config.Close()
-	if err := t.Execute(config, b.ports); err != nil {
-		return nil, err
+	var text bytes.Buffer
+	if err := t.Execute(&text, data); err != nil {
+		return "", err
 	}
-	proxy, err := start(ctx, dir, k.argv(config.Name(), dir)...)
+	config = filepath.Join(dir, file)
+	return config, os.WriteFile(config, text.Bytes(), 0o600)
+}
+
+// launch starts a proxy and waits until it takes connections.
+func (b *behind) launch(ctx context.Context, argv []string) (*child, error) {
+	proxy, err := start(ctx, b.Dir, argv...)
 	if err != nil {
 		return nil, err
 	}
