@@ -54,11 +54,16 @@ type connContext struct {
 	life   *life
 }
 
-// cancelling is the type of what context.WithCancel returns.
-var cancelling = func() reflect.Type {
+// cancelling is the type of what context.WithCancel returns, and parent the index of its field
+// that holds the context it was made of; negative: package context has changed.
+var cancelling, parent = func() (reflect.Type, int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	return reflect.TypeOf(ctx)
+	t := reflect.TypeOf(ctx)
+	if f, ok := t.Elem().FieldByName("Context"); ok && len(f.Index) == 1 {
+		return t, f.Index[0]
+	}
+	return t, -1
 }()
 
 // valuesOf is ctx without its end, for its values. net/http puts two contexts with an end
@@ -69,12 +74,8 @@ func valuesOf(ctx context.Context) context.Context {
 	if c, ok := ctx.(*connectContext); ok { // as it is in a Server's handler
 		ctx = c.Context
 	}
-	for reflect.TypeOf(ctx) == cancelling {
-		parent := reflect.Indirect(reflect.ValueOf(ctx)).FieldByName("Context")
-		if !parent.IsValid() { // package context has changed: only the memory is lost
-			break
-		}
-		ctx = parent.Interface().(context.Context)
+	for parent >= 0 && reflect.TypeOf(ctx) == cancelling { // if not, only the memory is lost
+		ctx = reflect.ValueOf(ctx).Elem().Field(parent).Interface().(context.Context)
 	}
 	return context.WithoutCancel(ctx)
 }

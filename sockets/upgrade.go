@@ -38,6 +38,7 @@ type upgrade struct {
 	settled  bool            // they refine nothing
 	handler  *actor.PID      // by which the connection reaches the FrameHandler; nil: there is none
 
+	agreed  pipeline.Agreed
 	plan    actors.Plan
 	header  http.Header // of the greeting, over HTTP/2
 	life    *life       // of the connection, which keeps nothing else of this
@@ -80,7 +81,16 @@ func (u *upgrade) decide(ex *actors.Exchange) (err error) {
 	if err != nil {
 		return err
 	}
-	return u.negotiate(ex, key, options)
+	protocol, place, err := u.negotiate(options)
+	if err != nil {
+		return err
+	}
+	u.announce(protocol)
+	u.layOut(options, place)
+	u.prepareGreeting(key, protocol, ex.Writer.Header())
+	u.listener.acquire()
+	u.watched.plan(&u.plan)
+	return nil
 }
 
 // panicked is a panic of the program's.
@@ -181,67 +191,80 @@ func (u *upgrade) judge() (key string, o *recipe, err error) {
 	return key, o, nil
 }
 
-// negotiate plans the pipeline, if there is a place for it.
-func (u *upgrade) negotiate(ex *actors.Exchange, key string, o *recipe) error {
-	r := u.request
-	protocol, err := u.protocol, error(nil)
-	if protocol == "" {
-		protocol, err = o.subprotocol(r)
+// negotiate agrees on a subprotocol, "" for none, and extensions, and finds the connection its place.
+func (u *upgrade) negotiate(o *recipe) (protocol string, place actors.Lifetime, err error) {
+	if protocol, err = u.agreeOnProtocol(o); err != nil {
+		return "", nil, err
 	}
-	switch {
-	case err != nil:
-		return err
-	case protocol == "" && o.RequireSubprotocol && o.ChooseSubprotocol != nil:
-		return refuse(http.StatusBadRequest, "none of the subprotocols is served here")
-	case protocol == "" && o.RequireSubprotocol:
-		return refuse(http.StatusBadRequest, "subprotocol must be one of: "+strings.Join(o.Subprotocols, ", "))
-	}
-	agreed, err := o.extensions().Accept(r.Header["Sec-Websocket-Extensions"])
-	if err != nil {
-		return err
+	if u.agreed, err = o.extensions().Accept(u.request.Header["Sec-Websocket-Extensions"]); err != nil {
+		return "", nil, err
 	}
 	u.life = new(life)
-	tenant, err := u.admit()
-	if err != nil {
-		return err
+	place, err = u.admit()
+	return protocol, place, err
+}
+
+// agreeOnProtocol is the subprotocol of the connection, "" for none.
+func (u *upgrade) agreeOnProtocol(o *recipe) (string, error) {
+	if u.protocol != "" {
+		return u.protocol, nil
 	}
+	protocol, err := o.subprotocol(u.request)
+	switch {
+	case err != nil:
+		return "", err
+	case protocol == "" && o.RequireSubprotocol && o.ChooseSubprotocol != nil:
+		return "", refuse(http.StatusBadRequest, "none of the subprotocols is served here")
+	case protocol == "" && o.RequireSubprotocol:
+		return "", refuse(http.StatusBadRequest, "subprotocol must be one of: "+strings.Join(o.Subprotocols, ", "))
+	}
+	return protocol, nil
+}
+
+// announce plans what the handler is told first, and again after a restart.
+func (u *upgrade) announce(protocol string) {
 	hello := &struct { // one allocation
 		Upgraded
 		connContext
 	}{
-		Upgraded{Subprotocol: protocol, Compressed: agreed.Deflate != nil, Extensions: agreed.List, Value: u.terms.Value},
-		connContext{valuesOf(r.Context()), u.life},
+		Upgraded{Subprotocol: protocol, Compressed: u.agreed.Deflate != nil, Extensions: u.agreed.List, Value: u.terms.Value},
+		connContext{valuesOf(u.request.Context()), u.life},
 	}
-	hello.Request = r.WithContext(&hello.connContext)
-	u.plan = actors.Plan{
-		Greeter:  u,
-		Top:      o.topOf(u.terms.Stages),
-		Core:     o.coreOf(false, u.receiver != nil, &agreed),
-		Handler:  u.handler,
-		Spawn:    u.terms.Spawn,
-		Receiver: receiverOn(u.receiver, o),
-		Hello:    &hello.Upgraded,
-		Limits:   o.limits[index(u.receiver != nil)],
-		Changer:  changerOn(u.receiver, o),
-		Portable: o.Portable,
-		Life:     u.outlived(tenant),
-		Value:    u.terms.Value,
-	}
-	extensions := strings.Join(agreed.List, ", ")
-	if u.stream == nil {
-		u.plan.Greeting = greeting(acceptKey(key), protocol, extensions, ex.Writer.Header(), u.terms.Header)
-	} else {
-		u.header = connectHeader(key, protocol, extensions, ex.Writer.Header(), u.terms.Header)
-	}
+	hello.Request = u.request.WithContext(&hello.connContext)
+	u.plan.Hello = &hello.Upgraded
 	if u.handler != nil {
 		u.plan.Again = introduce(&hello.Upgraded, hello.connContext)
 	}
+}
+
+// layOut plans the rest, but for the greeting. Field by field: a literal would be made on the
+// stack of net/http's goroutine first, which would have to grow for it (make bench ROWS=upgrades).
+func (u *upgrade) layOut(o *recipe, place actors.Lifetime) {
+	p := &u.plan
+	p.Greeter = u
+	p.Top = o.topOf(u.terms.Stages)
+	p.Core = o.coreOf(false, u.receiver != nil, &u.agreed)
+	p.Handler = u.handler
+	p.Spawn = u.terms.Spawn
+	p.Receiver = receiverOn(u.receiver, o)
+	p.Limits = o.limits[index(u.receiver != nil)]
+	p.Changer = changerOn(u.receiver, o)
+	p.Portable = o.Portable
+	p.Life = u.outlived(place)
+	p.Value = u.terms.Value
 	if u.set != nil {
-		u.plan.Group = &u.set.group
+		p.Group = &u.set.group
 	}
-	u.listener.acquire()
-	u.watched.plan(&u.plan)
-	return nil
+}
+
+// prepareGreeting makes the 101, or the header of the 200 over HTTP/2; extra goes into it.
+func (u *upgrade) prepareGreeting(key, protocol string, extra http.Header) {
+	extensions := strings.Join(u.agreed.List, ", ")
+	if u.stream == nil {
+		u.plan.Greeting = greeting(acceptKey(key), protocol, extensions, extra, u.terms.Header)
+	} else {
+		u.header = connectHeader(key, protocol, extensions, extra, u.terms.Header)
+	}
 }
 
 // Greet makes upgrade an actors.Greeter. Over HTTP/1 the Greeting of the plan is the 101.
