@@ -91,6 +91,9 @@ func (s *stream) closeInSteps() {
 		return
 	}
 	half := s.transport.CanCloseWrite()
+	if s.hangup.Answered && half {
+		s.endsSoon()
+	}
 	if s.hangup.Wait && half && !s.eof {
 		return
 	}
@@ -108,6 +111,15 @@ func (s *stream) closeInSteps() {
 // readOn is how long we go on reading where our half cannot be closed: closing a
 // connection with unread input resets it, which destroys the Close frame in flight.
 const readOn = time.Second
+
+// endsSoon: a peer that has answered our Close has all that we sent, and need only end. There are
+// some that wait for us, and who waits in a Close waits with them.
+func (s *stream) endsSoon() {
+	if !s.lingering {
+		s.lingering = true
+		s.after(readOn, &lingered{})
+	}
+}
 
 // endWithoutHalfClose: the peer learns of our end when the connection is closed. There is
 // nothing to read for if its Close has come.

@@ -19,7 +19,7 @@ import (
 
 const (
 	maxHead     = 64 << 10 // of the headers of an answer, with those of the interim ones before it
-	maxRefusal  = 1 << 10  // what is kept of the body of an answer that refuses an upgrade
+	maxRefusal  = 1 << 10  // what is kept of the body of an answer that refuses an upgrade, unless the client says otherwise
 	refusalTime = time.Second
 )
 
@@ -30,6 +30,8 @@ var (
 
 // HTTPClient speaks HTTP/1.1 over a connected socket as a client, one exchange at a time.
 type HTTPClient struct {
+	Refusal int64 // bytes that are kept of the body of an answer that refuses an upgrade; 0: 1 KiB
+
 	conn   net.Conn
 	source limited // conn
 	reader *bufio.Reader
@@ -100,8 +102,9 @@ func (h *HTTPClient) keepBody(r *http.Response, limit int64) error {
 // connection may be used again: it has that much time. r.Close says that it may not.
 func (h *HTTPClient) keepRefusal(r *http.Response, more int64) {
 	h.conn.SetReadDeadline(time.Now().Add(refusalTime))
-	h.source.left = 2*more + maxHead
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxRefusal))
+	kept := cmp.Or(h.Refusal, maxRefusal)
+	h.source.left = 2*(kept+more) + maxHead
+	body, err := io.ReadAll(io.LimitReader(r.Body, kept))
 	if err == nil && more > 0 {
 		var n int64
 		n, err = io.Copy(io.Discard, io.LimitReader(r.Body, more+1))

@@ -216,6 +216,39 @@ func TestEndsWithoutDelay(t *testing.T) {
 	}
 }
 
+// A peer that has answered our Close, and keeps the connection, delays the end by a second; one that
+// closed first has all its time to read what was before our answer.
+func TestEndsSoonAfterTheAnswer(t *testing.T) {
+	for _, client := range []bool{false, true} {
+		for _, first := range []bool{false, true} {
+			virtually(t, func(w *world) {
+				h := w.handler()
+				plan := w.plan(h)
+				if client {
+					plan.Core = pipeline.Chain(pipeline.Assemble, pipeline.Closing{Client: true, Timeout: usual.Linger}.Stage(), pipeline.Codec{Client: true}.Stage())
+				}
+				p, f := w.startFake(plan)
+				synctest.Wait()
+				if !first {
+					p.tell(frame.Close(frame.Normal, ""))
+					synctest.Wait()
+				}
+				if client {
+					f.arrives(string(frame.Append(nil, frame.Close(frame.Normal, ""))))
+				} else {
+					f.arrives(masked(frame.Close(frame.Normal, "")))
+				}
+				time.Sleep(readOn + time.Millisecond)
+				synctest.Wait()
+				require.Equal(w, !first, p.ended(), "client %t, peer first %t", client, first)
+				time.Sleep(usual.Linger)
+				synctest.Wait()
+				require.True(w, p.ended())
+			})
+		}
+	}
+}
+
 // A recipe, or the producer of a handler, that panics leaves nothing either.
 func TestUpgradeThatPanics(t *testing.T) {
 	broken := func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) { panic("recipe") }

@@ -185,7 +185,7 @@ func (c *closer) peerCloses(f *frame.Frame) {
 		c.peerFails(err)
 	case c.phase == closing:
 		c.outcome.Clean = true
-		c.hangup()
+		c.end(&Hangup{Wait: c.Client, Heard: true, Answered: true})
 	default:
 		c.outcome = &Closed{Code: code, Reason: reason, By: Peer}
 		c.settle()
@@ -257,15 +257,15 @@ func (c *closer) settled() {
 }
 
 func (c *closer) hangup() {
-	c.phase = over
-	c.unfinished(nil)
-	c.down(&Hangup{Wait: c.Client, Heard: c.outcome != nil && c.outcome.Clean})
+	c.end(&Hangup{Wait: c.Client, Heard: c.outcome != nil && c.outcome.Clean})
 }
 
-func (c *closer) cut() {
+func (c *closer) cut() { c.end(&Hangup{Cut: true}) }
+
+func (c *closer) end(how *Hangup) {
 	c.phase = over
 	c.unfinished(nil)
-	c.down(&Hangup{Cut: true})
+	c.down(how)
 }
 
 // lost is the last thing to happen: it sends Closed up.

@@ -100,27 +100,33 @@ func TestAnyCodeCanBeHandedIn(t *testing.T) {
 	assert.Equal(t, frame.GoingAway, code, "a Leave that says nothing")
 }
 
-// The driver is told whether the peer's Close has come when it is asked to hang up: it need not read on then.
+// The driver is told whether the peer's Close has come when it is asked to hang up, and whether behind ours:
+// it need not read on then, or wait long.
 func TestHangupHeard(t *testing.T) {
 	for name, test := range map[string]struct {
-		items []any
-		heard bool
+		closes bool // this side, first
+		items  []any
+		want   Hangup
 	}{
-		"the peer closes":   {[]any{frame.Close(frame.Normal, ""), &Settled{}}, true},
-		"the peer is wrong": {[]any{frame.Failure(frame.ProtocolError, "wrong"), &Settled{}}, false},
-		"the peer ends":     {[]any{&Ended{}, &Settled{}}, false},
+		"the peer closes":   {false, []any{frame.Close(frame.Normal, ""), &Settled{}}, Hangup{Heard: true}},
+		"the peer answers":  {true, []any{frame.Close(frame.Normal, "")}, Hangup{Heard: true, Answered: true}},
+		"the peer is wrong": {false, []any{frame.Failure(frame.ProtocolError, "wrong"), &Settled{}}, Hangup{}},
+		"the peer ends":     {false, []any{&Ended{}, &Settled{}}, Hangup{}},
 	} {
 		var got *Hangup
-		up, _ := Closing{}.Stage()(func(any) {}, func(item any) {
+		up, down := Closing{}.Stage()(func(any) {}, func(item any) {
 			if m, ok := item.(*Hangup); ok {
 				got = m
 			}
 		})
+		if test.closes {
+			down(frame.Close(frame.Normal, ""))
+		}
 		for _, item := range test.items {
 			up(item)
 		}
 		require.NotNil(t, got, name)
-		assert.Equal(t, Hangup{Heard: test.heard}, *got, name)
+		assert.Equal(t, test.want, *got, name)
 	}
 }
 

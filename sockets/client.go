@@ -25,6 +25,7 @@ type UpgradeClient struct {
 	Dialer Dialer // how DialActor connects
 
 	receiver actors.Receiver // in place of a handler; nil: none
+	refusal  int64           // bytes of a refusal's body that are kept; 0: 1 KiB
 }
 
 // DialActor opens a WebSocket to a ws or wss URL and returns the connection's actor.
@@ -133,6 +134,7 @@ func (u *UpgradeClient) shakeAt(ctx context.Context, base *url.URL) (*shaken, er
 // over upgrades nc.
 func (u *UpgradeClient) over(ctx context.Context, nc net.Conn, request *http.Request) (*shaken, error) {
 	client := actors.NewHTTPClient(nc)
+	client.Refusal = u.refusal
 	response, err := client.Ask(ctx, request)
 	if err != nil {
 		return nil, err

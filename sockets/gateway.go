@@ -135,7 +135,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		serve(system, w, r, in)
 		return
 	}
-	out := &UpgradeClient{Options: p.backend, Dialer: p.Dialer, receiver: back}
+	out := &UpgradeClient{Options: p.backend, Dialer: p.Dialer, receiver: back, refusal: maxBody}
 	answer, err := p.ask(r, out)
 	if err != nil {
 		badGateway(w, r, err)
@@ -220,7 +220,7 @@ func badGateway(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.As(err, &refused) && refused.Status >= 300:
 		removeHop(refused.Header)
-		refused.Header.Del("Content-Length") // of the body we have the beginning
+		refused.Header.Del("Content-Length") // of a body over maxBody we have the beginning
 		for name, values := range refused.Header {
 			h[name] = values
 		}

@@ -217,10 +217,11 @@ func TestGatewayAnswersFirst(t *testing.T) {
 func TestGatewayRefusals(t *testing.T) {
 	w := newWorld(t, bare)
 	asked := 0
+	page := strings.Repeat("who are you, ", 1000) // a page to log in, say
 	backend := w.dropIn(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		asked++
 		rw.Header().Set("WWW-Authenticate", "Basic")
-		http.Error(rw, "who are you", http.StatusUnauthorized)
+		http.Error(rw, page, http.StatusUnauthorized)
 	}))
 	get := func(addr, request string) answer {
 		p := w.dial(addr)
@@ -231,7 +232,7 @@ func TestGatewayRefusals(t *testing.T) {
 	r := get(addr, handshake(addr))
 	assert.Equal(w, 401, r.StatusCode)
 	assert.Equal(w, "Basic", r.Header.Get("WWW-Authenticate"))
-	assert.Equal(w, "who are you\n", r.body)
+	assert.Equal(w, page+"\n", r.body)
 	assert.True(w, r.Close)
 	assert.Equal(w, 1, asked)
 	// The backend is not troubled with what is refused here.
