@@ -34,6 +34,8 @@ type Dialer struct {
 	// it takes no user, password or Header with it but Origin, User-Agent, Accept-Language and
 	// the subprotocols; Jar decides on cookies.
 	Redirects int
+
+	connectHeader func(ctx context.Context, via *url.URL, addr string) (http.Header, error) // of an http.Transport, for a CONNECT; nil: none
 }
 
 // NoProxy is a Dialer.Proxy that uses none.

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
 
 // DialActorRequest is DialActor on the terms of net/http: r says where to and with which
 // headers, its context bounds the wait; c, nil being http.DefaultClient, has the Jar, the
-// Timeout, and in its *http.Transport the Proxy, DialContext and TLSClientConfig. What u has
+// Timeout, and in its *http.Transport the Proxy and what that is told, DialContext and TLSClientConfig. What u has
 // besides counts: its handler, stages and options, its Header with r's, and of its Dialer
 // what c leaves at zero. Redirects are followed as u.Dialer says.
 //
@@ -82,6 +83,12 @@ func (d *Dialer) like(c *http.Client) error {
 	}
 	if t.TLSClientConfig != nil {
 		d.TLS = t.TLSClientConfig
+	}
+	switch header := t.ProxyConnectHeader; {
+	case t.GetProxyConnectHeader != nil:
+		d.connectHeader = t.GetProxyConnectHeader
+	case header != nil:
+		d.connectHeader = func(context.Context, *url.URL, string) (http.Header, error) { return header, nil }
 	}
 	switch {
 	case t.DialContext != nil:

@@ -2,6 +2,8 @@ package sockets
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -76,6 +78,48 @@ func TestDialRequestOfNetHTTP(t *testing.T) {
 	})
 	_, err := DialRequest(nil, nil, nil)
 	assert.ErrorContains(t, err, "no URL")
+}
+
+// What an http.Transport tells its proxies is told to them here.
+func TestDialRequestTellsProxies(t *testing.T) {
+	for name, over := range map[string]*http.Transport{
+		"the same for all": {ProxyConnectHeader: http.Header{"X-Tenant": {"a"}}},
+		"for each": {GetProxyConnectHeader: func(_ context.Context, via *url.URL, addr string) (http.Header, error) {
+			return http.Header{"X-Tenant": {"a"}, "X-Via": {via.Host}, "X-To": {addr}}, nil
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, bare)
+			told := make(chan http.Header, 1)
+			addr, _ := w.script(func(p *peer) {
+				if r, err := http.ReadRequest(p.in); err == nil {
+					told <- r.Header
+				}
+				io.WriteString(p, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+			})
+			over.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: addr, User: url.UserPassword("ann", "secret")})
+			_, err := DialRequest(w.get("ws://a.example/"), &http.Client{Transport: over}, nil)
+			assert.ErrorContains(t, err, "407")
+			header := <-told
+			assert.Equal(t, "a", header.Get("X-Tenant"))
+			assert.NotEmpty(t, header.Get("Proxy-Authorization"))
+			if over.GetProxyConnectHeader != nil {
+				assert.Equal(t, addr, header.Get("X-Via"))
+				assert.Equal(t, "a.example:80", header.Get("X-To"))
+			}
+		})
+	}
+	w, refused := newWorld(t, bare), errors.New("not by this proxy")
+	l := w.listen()
+	defer l.Close()
+	over := &http.Transport{
+		Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: l.Addr().String()}),
+		GetProxyConnectHeader: func(context.Context, *url.URL, string) (http.Header, error) {
+			return nil, refused
+		},
+	}
+	_, err := DialRequest(w.get("ws://a.example/"), &http.Client{Transport: over}, nil)
+	assert.ErrorIs(t, err, refused)
 }
 
 // An UpgradeClient takes a whole request, on a connection that spoke HTTP before too.

@@ -76,7 +76,7 @@ func (d *Dialer) tunnel(ctx context.Context, via *url.URL, addr string) (net.Con
 		}
 	}()
 	if via.Scheme == "http" || via.Scheme == "https" {
-		err = askTunnel(ctx, nc, via, addr)
+		err = d.askTunnel(ctx, nc, via, addr)
 	} else {
 		err = socksTunnel(ctx, nc, via, addr)
 	}
@@ -115,8 +115,17 @@ func (d *Dialer) reachProxy(ctx context.Context, via *url.URL) (net.Conn, error)
 }
 
 // askTunnel has an HTTP proxy connect nc to addr, RFC 9110 9.3.6.
-func askTunnel(ctx context.Context, nc net.Conn, via *url.URL, addr string) error {
+func (d *Dialer) askTunnel(ctx context.Context, nc net.Conn, via *url.URL, addr string) error {
 	r := (&http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: addr}, Host: addr, Header: http.Header{}}).WithContext(ctx)
+	if d.connectHeader != nil {
+		header, err := d.connectHeader(ctx, via, addr)
+		if err != nil {
+			return err
+		}
+		for name, values := range header {
+			r.Header[name] = values
+		}
+	}
 	if via.User != nil {
 		password, _ := via.User.Password()
 		credentials := http.Request{Header: http.Header{}}
