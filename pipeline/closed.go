@@ -30,6 +30,21 @@ type Closed struct {
 	Err    error      // why, if it was not asked for: a *frame.Error, ErrCloseTimeout, or what the network said
 }
 
+// String tells it in a line: closed by peer with 1000 "bye".
+func (c *Closed) String() string {
+	text := fmt.Sprintf("closed by %s with %d", c.By, c.Code)
+	if c.By == Nobody {
+		text = "lost"
+	}
+	if c.Reason != "" {
+		text += fmt.Sprintf(" %q", c.Reason)
+	}
+	if e, ok := c.Err.(*frame.Error); c.Err != nil && !(ok && e.Code == c.Code && e.Reason == c.Reason) {
+		text += ": " + c.Err.Error()
+	}
+	return text
+}
+
 // Failure is nil if the connection has ended as one should, with a Close of 1000, 1001 or
 // without a code and nothing that went wrong. It is Err if there is one, and for any other
 // code, also one that the peer has chosen, an error that tells code and reason in a line.

@@ -3,7 +3,6 @@ package sockets
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync"
 
@@ -62,19 +61,7 @@ type received struct {
 //	if errors.As(err, &end) && end.Code == frame.GoingAway { ... }
 type CloseError struct{ Closed }
 
-func (e *CloseError) Error() string {
-	text := fmt.Sprintf("sockets: connection closed by %s with %d", e.By, e.Code)
-	if e.By == Nobody {
-		text = "sockets: connection lost"
-	}
-	if e.Reason != "" {
-		text += fmt.Sprintf(" %q", e.Reason)
-	}
-	if e.Err != nil {
-		text += ": " + e.Err.Error()
-	}
-	return text
-}
+func (e *CloseError) Error() string { return "sockets: connection " + e.Closed.String() }
 
 // Unwrap returns what broke the connection, if it was not asked to end.
 func (e *CloseError) Unwrap() error { return e.Err }

@@ -114,12 +114,15 @@ func TestSessionEnds(t *testing.T) {
 		"another error":    {func(*Conn) error { return errors.New("broken") }, frame.InternalError, ""},
 		"a panic":          {func(*Conn) error { panic("on purpose") }, frame.InternalError, ""},
 		"an unsendable":    {func(*Conn) error { return &CloseError{Closed{Code: frame.Abnormal}} }, frame.InternalError, ""},
+		"no JSON":          {func(c *Conn) error { return c.ReceiveJSON(c.Context(), new(int)) }, frame.InvalidPayload, "message does not decode"},
+		"another type":     {func(c *Conn) error { _, err := c.ReceiveBinary(c.Context()); return err }, frame.UnsupportedData, "binary was expected"},
 		"closed by itself": {func(c *Conn) error { c.Close(4000, "mine"); return errors.New("late") }, 4000, "mine"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, bare)
 			addr := w.session(nil, func(ctx context.Context, c *Conn) error { return test.end(c) })
 			c := w.open(addr, nil)
+			c.SendText(w.within(), "{") // for those who receive
 			_, err := c.Receive(w.within())
 			var end *CloseError
 			require.ErrorAs(w, err, &end)

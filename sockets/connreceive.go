@@ -57,18 +57,29 @@ func (c *Conn) ReceiveBinary(ctx context.Context) ([]byte, error) {
 }
 
 // ReceiveJSON receives a message, text or binary, and unmarshals it into v. What does not
-// unmarshal is an error of encoding/json's, and costs nothing but that message.
+// unmarshal is an error that wraps encoding/json's, and costs nothing but that message: the
+// connection goes on, unless a [Session] returns it, which is 1007.
 func (c *Conn) ReceiveJSON(ctx context.Context, v any) error {
 	f, err := c.Receive(ctx)
 	if err != nil {
 		return err
 	}
 	defer f.Release()
-	if err := json.Unmarshal(f.Payload, v); err != nil {
+	err = json.Unmarshal(f.Payload, v)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, new(*json.InvalidUnmarshalError)): // v is at fault
 		return fmt.Errorf("sockets: receive: %w", err)
 	}
-	return nil
+	return &notJSON{err}
 }
+
+// notJSON is a message of the peer's that does not unmarshal.
+type notJSON struct{ err error }
+
+func (e *notJSON) Error() string { return "sockets: receive: " + e.err.Error() }
+func (e *notJSON) Unwrap() error { return e.err }
 
 // MessageTypeError is a message of another type than was asked for. The connection is as
 // usable as before.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/asynkron/protoactor-go/eventstream"
+	"github.com/spindrift-go/spindrift/frame"
 )
 
 // deadLetters does for a system what its own subscribers to dead letters do, without a
@@ -14,6 +15,8 @@ import (
 // many it has logged. A test in virtual time could not end while it sleeps.
 type deadLetters struct {
 	system *actor.ActorSystem
+
+	nobody sync.Once // says that a frame was for nobody
 
 	mu      sync.Mutex
 	since   time.Time // of the period whose dead letters are counted
@@ -37,6 +40,11 @@ func (d *deadLetters) published(event any) {
 		if watcher, ok := d.system.ProcessRegistry.Get(watch.Watcher); ok {
 			watcher.SendSystemMessage(watch.Watcher, &actor.Terminated{Who: letter.PID, Why: actor.TerminatedReason_NotFound})
 		}
+	}
+	if _, ok := letter.Message.(*frame.Frame); ok && letter.PID == nil {
+		d.nobody.Do(func() {
+			slog.Error("spindrift: a frame was sent to nobody, and is lost: Respond was called without a sender. A ctx that is used after Receive has returned, in a goroutine say, has none")
+		})
 	}
 	if letter.Sender != nil {
 		d.system.Root.Send(letter.Sender, &actor.DeadLetterResponse{})

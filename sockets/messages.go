@@ -17,7 +17,7 @@ import (
 //		Err    error      // why, if it was not asked for: a *frame.Error, ErrCloseTimeout, or what the network said
 //	}
 //
-// Its Failure method tells a good end from others.
+// Its Failure method tells a good end from others, String all of it in a line.
 type Closed = pipeline.Closed
 
 // RoundTripTime tells how long a Ping and its Pong took.

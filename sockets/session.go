@@ -48,8 +48,10 @@ type SessionHandler struct {
 // It counts for a Server's Shutdown and caps until serve has returned.
 //
 // When serve returns, the connection is closed: with 1000 if the error is nil; with the code
-// and reason of a *frame.Error, or the code of a *[CloseError]; else with 1011, and the error is logged, by the
-// server's ErrorLog or slog.Default. So is a panic, with its stack.
+// and reason of a *frame.Error, or the code of a *[CloseError]; with 1007 for ReceiveJSON's
+// error about a message that does not unmarshal, with 1003 for a *[MessageTypeError]; else with
+// 1011, and the error is logged, by the server's ErrorLog or slog.Default. So is a panic, with
+// its stack.
 func Session(serve func(ctx context.Context, c *Conn) error) *SessionHandler {
 	return &SessionHandler{Serve: serve}
 }
@@ -116,6 +118,7 @@ func sayFailed(log *actors.Log, why error, about ...any) {
 func closeOf(err error) (code frame.Code, reason string, known bool) {
 	var failure *frame.Error
 	var end *CloseError
+	var other *MessageTypeError
 	switch {
 	case err == nil:
 		return frame.Normal, "", true
@@ -123,6 +126,10 @@ func closeOf(err error) (code frame.Code, reason string, known bool) {
 		return end.Code.Sendable(), "", true
 	case errors.As(err, &failure):
 		return failure.Code.Sendable(), failure.Reason, true
+	case errors.As(err, new(*notJSON)):
+		return frame.InvalidPayload, "message does not decode", true
+	case errors.As(err, &other):
+		return frame.UnsupportedData, other.Want.String() + " was expected", true
 	}
 	return 0, "", false
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/sockets"
 )
 
@@ -146,4 +147,17 @@ func watch(system *actor.ActorSystem, pid *actor.PID) <-chan *actor.Terminated {
 		}
 	}))
 	return told
+}
+
+// What an actor responds outside of its Receive is lost, and that is said: once.
+func TestFrameForNobody(t *testing.T) {
+	var lines bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&lines, nil)))
+	defer slog.SetDefault(before)
+	system := sockets.NewSystem()
+	for range 2 {
+		system.DeadLetter.SendUserMessage(nil, frame.Text("late")) // as Respond does that has no sender
+	}
+	assert.Equal(t, 1, strings.Count(lines.String(), "a frame was sent to nobody"), lines.String())
 }
