@@ -67,7 +67,7 @@ func TestCredit(t *testing.T) {
 				require.Equal(w, test.handed, p.handed(), "handed over")
 				read := flood.Len() - len(f.in)
 				require.LessOrEqual(w, read, test.handed*(test.size+14)+readBuffer, "bytes taken from the socket")
-				// One that is worked through makes room for at most one half.
+				// One that is worked through makes space for at most one half.
 				handled := 0
 				for range min(10, test.sent) {
 					gate <- struct{}{}
@@ -118,7 +118,7 @@ func (m *metered) Read(p []byte) (int, error) {
 // what is read ahead of the handler stays within the credit and a read buffer.
 func TestFloodIsNotReadAhead(t *testing.T) {
 	const size, count, credit = 1 << 10, 600, 4 << 10
-	const soon = 200 << 10 // so much finds room in socket buffers
+	const soon = 200 << 10 // so much finds space in socket buffers
 	everywhere(t, func(w *world) {
 		var handled, written atomic.Int64
 		late := make(chan struct{})

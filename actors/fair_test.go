@@ -154,7 +154,7 @@ func starve(t *testing.T, limits Limits, message string, bound int) {
 		}
 	}).forgetful()
 	one := masked(frame.Text(message))
-	flood := &endless{&fake{room: -1}, strings.Repeat(one, readBuffer/len(one))}
+	flood := &endless{&fake{space: -1}, strings.Repeat(one, readBuffer/len(one))}
 	plan := w.plan(greedy)
 	plan.Limits = &limits
 	p := w.start(plan, func(m *dispatch.Mailbox) transport.Transport {
@@ -167,7 +167,7 @@ func starve(t *testing.T, limits Limits, message string, bound int) {
 	var most atomic.Int64
 	for range others {
 		left.Add(1)
-		q := &quick{fake: &fake{room: -1}, rounds: rounds, done: left.Done}
+		q := &quick{fake: &fake{space: -1}, rounds: rounds, done: left.Done}
 		plan := w.plan(modest)
 		turn := int64(0)
 		plan.Top = pipeline.Chain(plan.Top.Stage(), pipeline.Tap(func(item any) {

@@ -31,7 +31,7 @@ type fake struct {
 	eof     bool   // the peer has closed its half
 	out     []byte // written
 	buffer  int    // capacity of the largest that was written from
-	room    int    // for so many bytes more; negative: any
+	space   int    // for so many bytes more; negative: any
 	broken  error  // of every write
 	fault   fault
 	op      int // reads and writes so far
@@ -72,10 +72,10 @@ func (w *fake) ends() {
 	w.mailbox.Signal(transport.Readable | transport.Ended)
 }
 
-// accepts gives the wire room for n bytes; negative: for any number.
+// accepts gives the wire space for n bytes; negative: for any number.
 func (w *fake) accepts(n int) {
 	w.mu.Lock()
-	w.room = n
+	w.space = n
 	w.mu.Unlock()
 	w.mailbox.Signal(transport.Writable)
 }
@@ -126,11 +126,11 @@ func (w *fake) Write(p []byte) (int, error) {
 		return 0, w.broken
 	}
 	n, err := w.strike(false, len(p))
-	if w.room >= 0 && n > w.room {
-		n, err = w.room, transport.ErrAgain
+	if w.space >= 0 && n > w.space {
+		n, err = w.space, transport.ErrAgain
 	}
-	if w.room >= 0 {
-		w.room -= n
+	if w.space >= 0 {
+		w.space -= n
 	}
 	w.out = append(w.out, p[:n]...)
 	w.buffer = max(w.buffer, cap(p))
@@ -180,7 +180,7 @@ func (w *fake) written() string {
 
 // startFake makes a connection over a fake wire, in a bubble.
 func (w *world) startFake(plan *Plan) (*peer, *fake) {
-	f := &fake{room: -1}
+	f := &fake{space: -1}
 	return w.startOver(plan, f), f
 }
 
@@ -240,7 +240,7 @@ var deadly = []fault{
 		if read {
 			return n, nil
 		}
-		w.room = 0
+		w.space = 0
 		return 0, transport.ErrAgain
 	}},
 	{name: "says nothing any more", hit: func(w *fake, read bool, n int) (int, error) {
@@ -330,7 +330,7 @@ func TestFaults(t *testing.T) {
 					ok := t.Run(fmt.Sprint(n), func(t *testing.T) {
 						virtually(t, func(w *world) {
 							h := w.handler(echo)
-							f := &fake{room: -1, fault: kind}
+							f := &fake{space: -1, fault: kind}
 							f.fault.at = n
 							c.play(w, h, f)
 							struck = f.struck
@@ -425,7 +425,7 @@ func TestStagePanics(t *testing.T) {
 // panicking reports whether there was no panic any more.
 func (c conversation) panicking(w *world, up, top bool, at int) (done bool) {
 	h := w.handler(echo)
-	f := &fake{room: -1}
+	f := &fake{space: -1}
 	stage, count := panics(up, at)
 	plan := w.plan(h)
 	plan.Greeting = []byte("101")

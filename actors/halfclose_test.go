@@ -152,7 +152,7 @@ func (a *answering) Writev(head, body []byte) (int, error) { return transport.Wr
 func TestAnswersOfTheTransportStall(t *testing.T) {
 	virtually(t, func(w *world) {
 		h := w.handler()
-		a := &answering{fake: &fake{room: -1}}
+		a := &answering{fake: &fake{space: -1}}
 		p := w.start(w.plan(h), func(m *dispatch.Mailbox) transport.Transport {
 			a.mailbox = m
 			return a

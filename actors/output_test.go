@@ -129,7 +129,7 @@ func TestMessageLargerThanTheLimit(t *testing.T) {
 	})
 }
 
-// What a stage sends at once, in the middle of an item: a message that finds no room is
+// What a stage sends at once, in the middle of an item: a message that finds no space is
 // the last, a smaller one behind it would leave a hole.
 func TestOverTheLimitWithinAnItem(t *testing.T) {
 	virtually(t, func(w *world) {
@@ -181,7 +181,7 @@ func TestUrgentFlood(t *testing.T) {
 		h := w.handler()
 		p, f := w.startFake(w.plan(h))
 		f.accepts(0)
-		ping := frame.Ping([]byte(strings.Repeat("?", 114))) // they fill the last room to a byte
+		ping := frame.Ping([]byte(strings.Repeat("?", 114))) // they fill the last space to a byte
 		for range 2 * usual.Out / 116 {
 			p.tell(ping)
 		}
@@ -239,7 +239,7 @@ func TestStall(t *testing.T) {
 	})
 }
 
-// Room for a byte is progress, before anybody says that there is some: a kernel waits
+// Space for a byte is progress, before anybody says that there is some: a kernel waits
 // until it has more.
 func TestStallWithSpaceUnsignalled(t *testing.T) {
 	virtually(t, func(w *world) {
@@ -250,7 +250,7 @@ func TestStallWithSpaceUnsignalled(t *testing.T) {
 		for n := range 6 {
 			time.Sleep(usual.Stall * 9 / 10)
 			f.mu.Lock()
-			f.room = 1
+			f.space = 1
 			f.mu.Unlock()
 			synctest.Wait()
 			require.False(w, p.ended(), "%d", n)

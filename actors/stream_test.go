@@ -142,7 +142,7 @@ func TestStagePanicsAtTheEnd(t *testing.T) {
 			p.tell(frame.Text(strings.Repeat("x", 100<<10)))
 			synctest.Wait()
 			f.mu.Lock()
-			f.room = -1
+			f.space = -1
 			f.mu.Unlock()
 			w.system.Root.Stop(p.pid)
 		}, 0},
@@ -266,7 +266,7 @@ func TestUpgradeThatPanics(t *testing.T) {
 				h.mortal = true
 				h.pid = w.system.Root.Spawn(h.props)
 				left := 0
-				other := w.startOver(w.plan(h), &fake{room: -1}) // a member of the group
+				other := w.startOver(w.plan(h), &fake{space: -1}) // a member of the group
 				plan := w.plan(h)
 				plan.Life = onSettled(func() { left++ })
 				spoil(plan)

@@ -104,7 +104,7 @@ type small struct {
 	bytes [inline]byte
 }
 
-// New makes a frame with Fin set and room for size payload bytes, none of them
+// New makes a frame with Fin set and space for size payload bytes, none of them
 // used: append to its Payload. A small one is a single allocation.
 func New(op Opcode, size int) *Frame {
 	if size <= inline {

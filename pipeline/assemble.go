@@ -30,7 +30,7 @@ func (a *assembler) onUp(item any) {
 	switch {
 	case !ok:
 		if m, asks := item.(*Space); asks {
-			m.Buf = a.roomIn(min(int(a.rest), m.Max))
+			m.Buf = a.spaceIn(min(int(a.rest), m.Max))
 			return
 		}
 		if _, last := item.(*Closed); last {
@@ -118,12 +118,12 @@ var noMemory = frame.Failure(frame.TryAgainLater, "out of memory for messages")
 // checked right afterwards should still be in the processor's cache.
 const maxDirectRead = 256 << 10
 
-// minDirectRead is the least room that is read into, and the least of a message that must have
-// arrived before any room is made for the rest.
+// minDirectRead is the least space that is read into, and the least of a message that must have
+// arrived before any space is made for the rest.
 const minDirectRead = 8 << 10
 
-// roomIn is where the next bytes of a message belong, of which rest are to come.
-func (a *assembler) roomIn(rest int) []byte {
+// spaceIn is where the next bytes of a message belong, of which rest are to come.
+func (a *assembler) spaceIn(rest int) []byte {
 	message := a.message
 	if message == nil || rest == 0 {
 		return nil
@@ -141,7 +141,7 @@ func (a *assembler) roomIn(rest int) []byte {
 	return message.Payload[n:min(n+rest, n+maxDirectRead, cap(message.Payload))]
 }
 
-// inPlace reports whether next was read to where payload has room for it.
+// inPlace reports whether next was read to where payload has space for it.
 func inPlace(payload, next []byte) bool {
 	n := len(payload)
 	return len(next) > 0 && cap(payload) >= n+len(next) && &payload[:n+1][n] == &next[0]

@@ -197,8 +197,8 @@ func BenchmarkPipeline(b *testing.B) {
 	}
 }
 
-// Room for a payload is asked for inside one only, as much as is to come.
-func TestCodecAsksForRoom(t *testing.T) {
+// Space for a payload is asked for inside one only, as much as is to come.
+func TestCodecAsksForSpace(t *testing.T) {
 	var asked []int
 	up, _ := Codec{Client: true}.Stage()(func(item any) {
 		if m, ok := item.(*Space); ok {

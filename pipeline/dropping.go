@@ -35,8 +35,8 @@ func (l *losses) report(to *link) {
 	}
 }
 
-// makeRoom drops one message that waits; false if there is none that may be.
-func (b *outbox) makeRoom() bool {
+// makeSpace drops one message that waits; false if there is none that may be.
+func (b *outbox) makeSpace() bool {
 	first := 0
 	if b.open { // what waits first is the rest of a message that has begun to go out
 		for first < len(b.queue) && b.queue[first].Opcode == frame.OpContinuation {

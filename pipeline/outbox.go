@@ -186,7 +186,7 @@ func (b *outbox) keep(f *frame.Frame) {
 		return
 	}
 	for waiting := b.waiting(); b.size+waiting > b.Limit; {
-		if !b.makeRoom() {
+		if !b.makeSpace() {
 			b.coming = dropped
 			b.fail()
 			return

@@ -24,7 +24,7 @@ func (w *window) set(p []byte) {
 	w.bytes = append(w.bytes, p...)
 }
 
-// grow makes room for n bytes in all.
+// grow makes space for n bytes in all.
 func (w *window) grow(n int) {
 	if n > cap(w.bytes) {
 		grown := make([]byte, len(w.bytes), min(max(n, 2*cap(w.bytes)), w.size))

@@ -11,7 +11,7 @@ import (
 
 // retryListener is a listener that waits while the system has no descriptor or memory
 // for another connection. It says so once, where net/http would at every try, and
-// not again for a while: under load, connections that end make room for one.
+// not again for a while: under load, connections that end make space for one.
 type retryListener struct {
 	net.Listener
 	log    *log.Logger // nil: the standard one

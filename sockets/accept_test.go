@@ -96,7 +96,7 @@ func TestAcceptRecovers(t *testing.T) {
 	}
 }
 
-// Under load, each connection that ends makes room for one: that is no news.
+// Under load, each connection that ends makes space for one: that is no news.
 func TestAcceptDoesNotRepeatItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var script []error

@@ -42,18 +42,18 @@ type connSet struct {
 
 func (c *connSet) capped() bool { return c != nil && (c.total > 0 || c.perIP > 0) }
 
-// tenancy is the life of a connection that counts.
-type tenancy struct {
+// countedLife is the life of a connection that counts for a cap.
+type countedLife struct {
 	*life
 	leave func()
 }
 
-// Settled makes tenancy an actors.Lifetime.
-func (t *tenancy) Settled() { t.leave() }
+// Settled makes countedLife an actors.Lifetime.
+func (t *countedLife) Settled() { t.leave() }
 
 var errFull = refuse(http.StatusServiceUnavailable, "too many connections", "Retry-After", "10")
 
-// admit counts the connection in the set that it will join, if there is a cap and room
+// admit counts the connection in the set that it will join, if there is a cap and space
 // below it. What only the connection can tell is left for when it is there.
 func (u *upgrade) admit() (actors.Lifetime, error) {
 	if u.late {
@@ -78,7 +78,7 @@ func (u *upgrade) count(ip netip.Addr, perIP int) (actors.Lifetime, error) {
 	if !ok {
 		return nil, errFull
 	}
-	return &tenancy{u.life, leave}, nil
+	return &countedLife{u.life, leave}, nil
 }
 
 // errStrayOptions: the request was judged as if the Server had no Options.
@@ -110,7 +110,7 @@ func (u *upgrade) greetLate(w http.ResponseWriter) (nc net.Conn, first []byte, e
 	case u.set.capped():
 		var life actors.Lifetime
 		if life, err = u.count(u.addressOver(nc.RemoteAddr())); err == nil {
-			u.plan.Life = u.outlived(life)
+			u.plan.Life = u.withListener(life)
 		}
 	}
 	if err != nil {

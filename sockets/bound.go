@@ -16,7 +16,7 @@ const (
 
 // What a Bound that fails has ended a connection with, in its [CloseError].
 var (
-	// ErrUnread: the program does not receive what comes. What it had room for may still be
+	// ErrUnread: the program does not receive what comes. What it had space for may still be
 	// received.
 	ErrUnread = frame.Failure(frame.PolicyViolation, "messages are not received")
 	// ErrUnsent: the peer does not take what the program sends.

@@ -13,7 +13,7 @@ import (
 )
 
 // A Conn that nobody receives from ends when as much waits as may, if it was told so, and not
-// before; what it had room for is received first. One that was not told waits.
+// before; what it had space for is received first. One that was not told waits.
 func TestWhenUnread(t *testing.T) {
 	for name, o := range map[string]*Options{
 		"by count": {WhenUnread: Fail, CreditFrames: 10},
@@ -48,7 +48,7 @@ func TestWhenUnread(t *testing.T) {
 					return len(server.queue) == 9
 				}))
 				_, err := c.Ping(w.within())
-				require.NoError(w, err, "there is room")
+				require.NoError(w, err, "there is space")
 				send(1)
 				_, err = c.Receive(w.within())
 				assert.Equal(w, frame.PolicyViolation, CloseCode(err))
@@ -97,7 +97,7 @@ func TestWhenUnreadFollowsSetOptions(t *testing.T) {
 					require.NoError(t, c.SendBinary(w.within(), make([]byte, 1000)))
 				}
 				_, err := c.Ping(w.within())
-				require.NoError(t, err, "there is room")
+				require.NoError(t, err, "there is space")
 			}
 			send(3)
 			if name == "twice" {
@@ -136,7 +136,7 @@ func TestWhenUnsentFollowsSetOptions(t *testing.T) {
 	}
 	const kernel = 8 << 20
 	c := w.open(addr, &Options{HighWater: 32 << 20, MaxOut: -1, MaxBurst: -1, CloseTimeout: 100 * time.Millisecond})
-	require.GreaterOrEqual(t, flood(c, kernel+16<<20), kernel+16<<20, "the peer takes none of it, and there is room")
+	require.GreaterOrEqual(t, flood(c, kernel+16<<20), kernel+16<<20, "the peer takes none of it, and there is space")
 	c.SetOptions(&SetOptions{HighWater: 32 << 10})
 	c.Options() // when that is in force
 	assert.Zero(t, flood(c, 1<<20))

@@ -15,7 +15,7 @@ import (
 // [Accept] makes one of a request, [Dial] opens one, [Session] runs a function with one.
 //
 // All methods may be called from any goroutine. A context bounds a wait and nothing else:
-// when it ends the connection is as usable as before. Send and its relatives wait for room
+// when it ends the connection is as usable as before. Send and its relatives wait for space
 // when the peer is slow; a slow reader slows its peer down in turn, for what is received
 // and not read is bounded by Options.CreditFrames and CreditBytes. Pings are answered
 // whether or not anybody receives.
@@ -99,7 +99,7 @@ func (c *Conn) Extensions() []string { return c.upgraded.Extensions }
 func (c *Conn) Context() context.Context { return c.upgraded.Request.Context() }
 
 // PID returns the connection's actor, for those who send to it as such. Messages that are
-// sent there do not wait for room.
+// sent there do not wait for space.
 func (c *Conn) PID() *actor.PID { return c.handle.PID() }
 
 // Done is closed when the connection has ended. What was received before may still be read.

@@ -167,9 +167,9 @@ func TestConnIsSlowedByItsReader(t *testing.T) {
 	})
 }
 
-// A sender waits for room, and so cannot become a slow consumer's victim; a context bounds
+// A sender waits for space, and so cannot become a slow consumer's victim; a context bounds
 // the wait and leaves the connection as it was.
-func TestSendWaitsForRoom(t *testing.T) {
+func TestSendWaitsForSpace(t *testing.T) {
 	everywhere(t, func(w *world) {
 		read := make(chan struct{})
 		total := make(chan int, 1)

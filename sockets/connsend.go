@@ -13,7 +13,7 @@ import (
 	"github.com/spindrift-go/spindrift/frame"
 )
 
-// Send sends a message, or a piece of one, and waits for room first: it returns when the
+// Send sends a message, or a piece of one, and waits for space first: it returns when the
 // connection has taken f, which is before f is on the wire (see Flush). It keeps f, which
 // nobody may change any more; one frame may be sent to any number of connections. When the
 // socket has failed it returns a *[CloseError] with frame.Abnormal, also where what the peer
@@ -60,7 +60,7 @@ func (c *Conn) SendJSON(ctx context.Context, v any) error {
 	return c.Send(ctx, f)
 }
 
-// reserve waits until there is room for size bytes of output.
+// reserve waits until there is space for size bytes of output.
 func (c *Conn) reserve(ctx context.Context, size int) error {
 	if ctx == nil {
 		return ErrNilContext

@@ -6,7 +6,7 @@
 // handler of one's own, and [Dial] is the client, [DialReconnecting] one that comes back.
 // [Callbacks] are functions in place of a loop. Any server will do whose connections can
 // be hijacked. A [Server], which is an http.Server, has these connections in its Shutdown
-// and its caps besides.
+// and its caps besides. Over HTTP/2 see [ExtendedConnect].
 //
 // A [Proxy] carries connections to a backend. A [Room] sends the same messages to many connections, of either kind.
 //

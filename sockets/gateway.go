@@ -128,7 +128,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		system = systemFor(r)
 	}
 	front, back := newCarriers(p.ping)
-	in := &serving{upgrade: upgrade{receiver: front, request: r, settled: true}}
+	in := &serving{upgrade: upgrade{receiver: front, request: r, final: true}}
 	in.findStream(w, r)
 	in.terms = &UpgradeServer{Options: p.clientOptions(&in.upgrade)}
 	if _, _, err := in.judge(); err != nil { // the backend is not troubled

@@ -62,25 +62,25 @@ func (l *connListener) of(nc net.Conn, r *http.Request, name func(net.Conn) *act
 	return l.pid
 }
 
-// outlived is the life of a WebSocket whose connection had a listener.
-type outlived struct {
+// listenerLife is the life of a WebSocket whose connection had a listener.
+type listenerLife struct {
 	actors.Lifetime
 	listener *connListener
 }
 
-// Ended makes outlived an actors.Lifetime.
-func (o *outlived) Ended() {
+// Ended makes listenerLife an actors.Lifetime.
+func (o *listenerLife) Ended() {
 	o.Lifetime.Ended()
 	o.listener.release()
 }
 
-// outlived is life, at whose end the listener hears of it. It is called once for a plan's life,
+// withListener is life, whose end the listener hears of, if there is one. It is called once for a plan's life,
 // or again for one that takes its place.
-func (u *upgrade) outlived(life actors.Lifetime) actors.Lifetime {
+func (u *upgrade) withListener(life actors.Lifetime) actors.Lifetime {
 	if u.listener == nil {
 		return life
 	}
-	return &outlived{life, u.listener}
+	return &listenerLife{life, u.listener}
 }
 
 var errNoListener = refuse(http.StatusServiceUnavailable, "no listener for this connection")

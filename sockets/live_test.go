@@ -263,7 +263,7 @@ func TestLargeMessages(t *testing.T) {
 			large := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
 			for range 3 {
 				sent := make(chan struct{})
-				go func() { // neither end has room for all of it
+				go func() { // neither end has space for all of it
 					defer close(sent)
 					l.Conn.Write([]byte(l.encode(frame.Binary(large))))
 				}()

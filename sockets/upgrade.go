@@ -35,7 +35,7 @@ type upgrade struct {
 	of       *Handler        // nil: terms count
 	own      UpgradeServer   // the handler's terms are made here
 	base     *Options        // what the terms' Options refine; nil: the defaults
-	settled  bool            // they refine nothing
+	final    bool            // they refine nothing
 	handler  *actor.PID      // by which the connection reaches the FrameHandler; nil: there is none
 
 	agreed  pipeline.Agreed
@@ -105,7 +105,7 @@ func (e *panicked) Error() string { return fmt.Sprintf("panic: %v", e.reason) }
 // told what becomes of it.
 func (u *upgrade) find() {
 	p := u.info()
-	if !u.settled {
+	if !u.final {
 		u.base = installed(u.request.Context(), p)
 	}
 	switch {
@@ -250,7 +250,7 @@ func (u *upgrade) layOut(o *recipe, place actors.Lifetime) {
 	p.Limits = o.limits[index(u.receiver != nil)]
 	p.Changer = changerOn(u.receiver, o)
 	p.Portable = o.Portable
-	p.Life = u.outlived(place)
+	p.Life = u.withListener(place)
 	p.Value = u.terms.Value
 	if u.set != nil {
 		p.Group = &u.set.group

@@ -80,7 +80,7 @@ func TestTLSCountsWhatTheSocketTakes(t *testing.T) {
 	n, err := s.Write(make([]byte, 2*maxRecord))
 	require.Equal(t, maxRecord, n)
 	taken := n
-	for err == nil { // how much the kernel has room for is its affair
+	for err == nil { // how much the kernel has space for is its affair
 		n, err = s.Write(make([]byte, maxRecord))
 		taken += n
 	}

@@ -35,7 +35,7 @@ func TestPollerTellsWhatIsReady(t *testing.T) {
 	err = p.add(&polled{fd: pair[0]}, m)
 	require.NoError(t, err)
 	is := func(bits uint32) func() bool { return func() bool { return seen.bits.Load() == bits } }
-	eventually(t, is(Writable), "room")
+	eventually(t, is(Writable), "space")
 	seen.bits.Store(0)
 	unix.Write(pair[1], []byte("x"))
 	eventually(t, func() bool { return seen.bits.Load()&Readable != 0 }, "a byte")

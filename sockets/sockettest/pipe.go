@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// room is what one direction holds that nobody has read, as a socket's buffers do.
-const room = 64 << 10
+// capacity is what one direction holds that nobody has read, as a socket's buffers do.
+const capacity = 64 << 10
 
 // pipe is one direction of a connection in memory. What one Write has written, one Read does not
 // read beyond: so a test decides where the network splits.
@@ -84,8 +84,8 @@ func (p *pipe) write(b []byte) (n int, err error) {
 			return n, os.ErrDeadlineExceeded
 		case len(b) == 0:
 			return n, nil
-		case p.size < room:
-			k := min(len(b), room-p.size)
+		case p.size < capacity:
+			k := min(len(b), capacity-p.size)
 			p.writes = append(p.writes, append([]byte(nil), b[:k]...))
 			p.size += k
 			n, b = n+k, b[k:]

@@ -269,7 +269,7 @@ func TestProbeFailures(t *testing.T) {
 						nc.Close()
 					}
 				}), "/")
-				p.SendText(strings.Repeat("x", 2*room))
+				p.SendText(strings.Repeat("x", 2*capacity))
 			}, "cannot send text", "the server does not take it", "timeout")
 		})
 	})

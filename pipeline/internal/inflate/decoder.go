@@ -31,7 +31,7 @@ const (
 	// beginning of the message on and however the input was cut. It is passed by the rest of a match.
 	Step = 15 << 10
 
-	margin     = longest + 8             // room that a symbol may need, and a store of words
+	margin     = longest + 8             // space that a symbol may need, and a store of words
 	fullBuffer = History + Step + 1<<10  // holds all that is ever needed
 	leastBuf   = 1 << 10                 // of a message that has just begun
 	longest    = 258                     // match
@@ -69,7 +69,7 @@ type Decoder struct {
 	have    int // of these lengths
 	lengths [286 + 30 + 19]uint8
 
-	buf   []byte // what was decoded lately, and room
+	buf   []byte // what was decoded lately, and space
 	from  int    // of buf: the output that was not discarded
 	to    int    // of buf: its end
 	made  int64  // bytes of output since Reset
@@ -115,7 +115,7 @@ func (d *Decoder) Size() int { return sizeOfDecoder + len(d.buf) }
 
 const sizeOfDecoder = 4*litSize + 4*distSize + 512
 
-// Park gives back room that d does not need while it waits for input. The output must have
+// Park gives back space that d does not need while it waits for input. The output must have
 // been discarded.
 func (d *Decoder) Park() {
 	if keep := min(d.to, History); len(d.buf) == fullBuffer && keep < pooledFrom-margin {
@@ -126,7 +126,7 @@ func (d *Decoder) Park() {
 	}
 }
 
-// Free gives back all of the room.
+// Free gives back all of the space.
 func (d *Decoder) Free() {
 	d.drop()
 	d.from, d.to = 0, 0
@@ -139,7 +139,7 @@ func (d *Decoder) drop() {
 	d.buf = nil
 }
 
-// grow makes room for n bytes more behind d.to, and margin.
+// grow makes space for n bytes more behind d.to, and margin.
 func (d *Decoder) grow(n int) {
 	need := d.to + n + margin
 	if need <= len(d.buf) {

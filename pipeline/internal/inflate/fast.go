@@ -2,7 +2,7 @@ package inflate
 
 import "encoding/binary"
 
-// fast decodes symbols as long as there is input and room enough that neither needs to be
+// fast decodes symbols as long as there is input and space enough that neither needs to be
 // looked after. It never begins a symbol at or past the limit, so that what Next returns
 // does not depend on how far fast came. It stops behind the end of the block.
 func (r *run) fast(lit *[litSize]entry, dist *[distSize]entry) (ended bool, err error) {
