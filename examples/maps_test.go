@@ -3,6 +3,7 @@ package examples
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -10,13 +11,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestREADMEsNameTheFiles checks that a package's README, which is the way through it, names every file of
-// the package. Of those that differ by system or build tag, after an underscore, one is enough.
-func TestREADMEsNameTheFiles(t *testing.T) {
+// TestREADMEsAreMaps checks that a package's README, which is the way through it, names every file of the
+// package, and no test that there is not. Of files that differ by system or build tag, after an underscore, one
+// is enough.
+func TestREADMEsAreMaps(t *testing.T) {
+	tests, test := testNames(t), regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w*)`")
 	for _, folder := range []string{"frame", "pipeline", "actors", "actors/dispatch", "actors/transport", "sockets"} {
 		folder = filepath.Join(root, filepath.FromSlash(folder))
 		page, err := os.ReadFile(filepath.Join(folder, "README.md"))
 		require.NoError(t, err)
+		for _, m := range test.FindAllStringSubmatch(string(page), -1) {
+			assert.True(t, tests[m[1]], "%s/README.md names %s, which there is not", folder, m[1])
+		}
 		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
 		require.NoError(t, err)
 		require.NotEmpty(t, files)
