@@ -310,6 +310,7 @@ func TestKeep(t *testing.T) {
 		work(1, "kept")
 		one()
 		one()
+		require.Equal(t, 1, parked(d), "another keeps it")
 		work(1, "kept by another")
 		time.Sleep(2 * linger)
 		synctest.Wait()
@@ -318,7 +319,10 @@ func TestKeep(t *testing.T) {
 		busy := box(d, func(message any) { <-message.(chan struct{}) })
 		open := make(chan struct{})
 		busy.PostUserMessage(open)
+		m.PostUserMessage(1)
+		time.Sleep(10 * tick) // where there is one lane the watch takes it from the busy one
 		synctest.Wait()
+		require.Equal(t, 1, parked(d), "the other")
 		other()
 		synctest.Wait()
 		require.Equal(t, 1, d.Workers(), "the one at work")
@@ -338,7 +342,21 @@ func TestKeep(t *testing.T) {
 	}) // which could not end with workers left
 }
 
-func TestPostAdmitsAll(t *testing.T) {
+// Whoever queues the first turns, a poller say, need not have been seen by a worker.
+func TestEnqueueInBeforeAnyTurn(t *testing.T) {
+	bubble(t, func(t *testing.T, d *Dispatcher) {
+		handled := false
+		m := box(d, func(any) { handled = true })
+		d.EnqueueIn(0, nil)
+		require.Zero(t, d.Workers())
+		require.True(t, m.Add(1))
+		d.EnqueueIn(0, []*Mailbox{m})
+		synctest.Wait()
+		require.True(t, handled)
+	})
+}
+
+func TestEnqueueAllAdmitsAll(t *testing.T) {
 	bubble(t, func(t *testing.T, d *Dispatcher) {
 		var signals atomic.Int32
 		var ready []*Mailbox
