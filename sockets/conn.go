@@ -26,6 +26,7 @@ type Conn struct {
 	handle   *actors.Handle // set, like terms and upgraded, before opened is closed
 	terms    *recipe
 	upgraded *Upgraded
+	own      *connContext  // context of upgraded, unless a stage has put another there: wait need not look for it
 	opened   chan struct{} // closed when the connection is there, or will not be; nil later
 	done     latch
 	end      *Closed // set before done is closed
@@ -33,12 +34,13 @@ type Conn struct {
 	wake chan struct{} // holds a token while somebody who waits for input should look
 
 	mu        sync.Mutex
-	queue     []received // handed over and not received yet
-	unread    int        // bytes in queue
-	work      []int      // marks of what was received and is not known to be worked through, oldest first
-	taken     int        // pieces that were received
-	held      int        // marks behind Closed, while a session runs
-	phase     connPhase  // see connstate.go, also for the next two
+	queue     []received  // handed over and not received yet
+	first     [1]received // memory of a queue of one: a message alone allocates none
+	unread    int         // bytes in queue
+	work      []int       // marks of what was received and is not known to be worked through, oldest first
+	taken     int         // pieces that were received
+	held      int         // marks behind Closed, while a session runs
+	phase     connPhase   // see connstate.go, also for the next two
 	intake    intake
 	session   bool           // one runs
 	keeping   bool           // who has received pieces says when they are worked through
@@ -179,7 +181,7 @@ func (c *Conn) drop() {
 		}
 		c.handle.WorkedThrough(r.marks)
 	}
-	c.queue, c.unread = nil, 0
+	c.queue, c.first, c.unread = nil, [1]received{}, 0
 	if c.phase.over() && c.intake < abandoned { // the last piece is what tells of the end
 		c.queue = append(c.queue, received{})
 	}

@@ -52,7 +52,7 @@ func (c *Conn) pop(ctx context.Context) (*frame.Frame, error) {
 // connection, is not looked at: a goroutine that waits for one channel and not for two fits
 // into the smallest stack, and needs no context that can be waited for.
 func (c *Conn) wait(ctx context.Context) error {
-	if ctx == context.Background() || ctx == c.Context() {
+	if ctx == context.Background() || ctx == context.Context(c.own) {
 		<-c.wake
 		return nil
 	}
@@ -108,7 +108,7 @@ func (c *Conn) workedThrough(n int) {
 // take removes the oldest piece of input. The lock must be held.
 func (c *Conn) take() received {
 	r := c.queue[0]
-	c.queue[0] = received{}
+	c.queue[0], c.first[0] = received{}, received{}
 	if r.frame != nil {
 		c.unread -= len(r.frame.Payload)
 		c.work = append(c.work, r.marks)

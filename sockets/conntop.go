@@ -34,6 +34,9 @@ func (t *connTop) Deliver(items []any) {
 			case c.intake != queueing:
 				m.Release()
 			case !m.Opcode.Control():
+				if len(c.queue) == 0 {
+					c.queue = c.first[:0]
+				}
 				c.queue = append(c.queue, received{frame: m})
 				c.unread += len(m.Payload)
 			}
@@ -43,6 +46,7 @@ func (t *connTop) Deliver(items []any) {
 			}
 		case *Upgraded:
 			c.upgraded, c.phase = m, connOpen
+			c.own, _ = m.Request.Context().(*connContext)
 			close(c.opened)
 		case *Closed:
 			if c.end = m; c.phase == connOpen {
