@@ -1,9 +1,13 @@
 package examples
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +40,30 @@ func TestREADMEIsShort(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	require.NoError(t, err)
 	require.Less(t, strings.Count(string(readme), "\n"), 250, "long tables belong in docs")
+}
+
+// What make run fetches is what the echo server is built from.
+func TestREADMECountsModules(t *testing.T) {
+	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}@{{.Version}}{{end}}{{end}}", "./echo")
+	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64") // others need others
+	out, err := list.Output()
+	require.NoError(t, err)
+	modules := strings.Fields(string(out))
+	slices.Sort(modules)
+	modules = slices.Compact(modules)
+	out, err = exec.Command("go", append([]string{"mod", "download", "-json"}, modules...)...).Output()
+	require.NoError(t, err, "where the modules are in the cache this fetches nothing")
+	bytes := int64(0)
+	for d := json.NewDecoder(strings.NewReader(string(out))); d.More(); {
+		var module struct{ Zip string }
+		require.NoError(t, d.Decode(&module))
+		zip, err := os.Stat(module.Zip)
+		require.NoError(t, err)
+		bytes += zip.Size()
+	}
+	readme, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	require.Contains(t, string(readme), fmt.Sprintf("fetches %d modules (%d MB)", len(modules), (bytes+5e5)/1e6))
 }
 
 // marked collects the pieces of the examples that a page shows.
