@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/frame"
@@ -35,7 +36,7 @@ func main() {
 		fmt.Fprintf(os.Stderr, "client: unexpected argument %q\n", flag.Arg(0))
 		os.Exit(2)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	e := &engine{base: strings.TrimSuffix(*base, "/"), agent: url.QueryEscape(*agent), options: options(*portable), conn: *conn}
 	e.system = sockets.NewSystem()

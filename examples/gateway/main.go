@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spindrift-go/spindrift/sockets"
@@ -41,7 +42,7 @@ func gateway(target *url.URL) http.Handler {
 
 // serve serves until it is interrupted. Then backends and clients are told 1001.
 func serve(server *sockets.Server) error {
-	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(interrupted, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
