@@ -120,7 +120,7 @@ func (w *world) census() (c census) {
 		}
 		return c
 	}
-	c.Census = harness.Count(w.system, w.rt.dispatcher.Workers())
+	c.Census = harness.Count(w.system, w.rt.dispatcher.Workers)
 	return c
 }
 

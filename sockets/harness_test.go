@@ -146,7 +146,7 @@ func until(what func() bool) bool {
 // count is what a leak would add to. What comes from pools is counted where they are:
 // TestPoolsGetAllBack, in actors, stands on top of this package.
 func (w *world) count() harness.Census {
-	return harness.Count(w.system, actors.RuntimeOf(w.system).Dispatcher().Workers())
+	return harness.Count(w.system, actors.RuntimeOf(w.system).Dispatcher().Workers)
 }
 
 // over runs when everything that the test has started was stopped.

@@ -19,10 +19,10 @@ import (
 type Census struct{ Goroutines, Descriptors, Actors int }
 
 // Count counts the goroutines and descriptors of the process, and the actors of system. Workers
-// are the goroutines that do not count: a dispatcher's leave by themselves when nothing is to be
+// says how many goroutines do not count: a dispatcher's leave by themselves when nothing is to be
 // done. Where the system does not tell, as outside of Linux, there are no descriptors.
-func Count(system *actor.ActorSystem, workers int) (c Census) {
-	c.Goroutines = runtime.NumGoroutine() - workers
+func Count(system *actor.ActorSystem, workers func() int) (c Census) {
+	c.Goroutines = others(workers)
 	if entries, err := os.ReadDir("/proc/self/fd"); err == nil {
 		c.Descriptors = len(entries)
 	}
@@ -30,6 +30,23 @@ func Count(system *actor.ActorSystem, workers int) (c Census) {
 		c.Actors += bucket.Count()
 	}
 	return c
+}
+
+// others is how many goroutines there are besides the workers. One of those may come or go
+// between the two numbers, which then say one too few or too many: it counts again until both
+// have stayed as they were for a moment.
+func others(workers func() int) int {
+	type both struct{ all, workers int }
+	count := func() both { return both{runtime.NumGoroutine(), workers()} }
+	now := count()
+	for range 100 {
+		was := now
+		time.Sleep(50 * time.Microsecond)
+		if now = count(); now == was {
+			break
+		}
+	}
+	return now.all - now.workers
 }
 
 // More reports whether there is more of anything than there was before.

@@ -12,32 +12,47 @@ import (
 )
 
 func TestCensus(t *testing.T) {
+	none, one := func() int { return 0 }, func() int { return 1 }
 	system := actor.NewActorSystem()
-	before := Count(system, 0)
+	before := Count(system, none)
 	assert.False(t, before.More(before))
 
 	pid, err := system.Root.SpawnNamed(actor.PropsFromFunc(func(actor.Context) {}), "somebody")
 	require.NoError(t, err)
-	assert.Greater(t, Count(system, 0).Actors, before.Actors)
+	assert.Greater(t, Count(system, none).Actors, before.Actors)
 	assert.Contains(t, Left(system), "actor somebody")
 	system.Root.StopFuture(pid).Wait()
 
 	end := make(chan struct{})
 	go func() { <-end }()
-	assert.Greater(t, Count(system, 0).Goroutines, before.Goroutines)
-	assert.Equal(t, Count(system, 0).Goroutines-1, Count(system, 1).Goroutines)
+	assert.Greater(t, Count(system, none).Goroutines, before.Goroutines)
+	assert.Equal(t, Count(system, none).Goroutines-1, Count(system, one).Goroutines)
 	close(end)
 
 	if before.Descriptors > 0 {
 		f, err := os.Open(os.DevNull)
 		require.NoError(t, err)
-		assert.Equal(t, before.Descriptors+1, Count(system, 0).Descriptors)
+		assert.Equal(t, before.Descriptors+1, Count(system, none).Descriptors)
 		f.Close()
 	}
-	assert.True(t, Until(10*time.Second, func() bool { return !Count(system, 0).More(before) }))
+	assert.True(t, Until(10*time.Second, func() bool { return !Count(system, none).More(before) }))
 	for _, more := range []Census{{Goroutines: 1}, {Descriptors: 1}, {Actors: 1}} {
 		assert.True(t, more.More(Census{}), "%+v", more)
 	}
+}
+
+// A worker that goes between the two numbers counts as one, and would have a test expect one
+// goroutine less than there was.
+func TestCensusOfWorkersThatCome(t *testing.T) {
+	system := actor.NewActorSystem()
+	want := Count(system, func() int { return 0 }).Goroutines
+	asked := 0
+	assert.Equal(t, want, Count(system, func() int {
+		if asked++; asked < 3 {
+			return asked
+		}
+		return 0
+	}).Goroutines)
 }
 
 func TestUntil(t *testing.T) {

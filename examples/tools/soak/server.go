@@ -74,7 +74,7 @@ func (c census) String() string {
 
 func (s *server) census() (c census) {
 	c.conns = s.Connections()
-	c.Census = harness.Count(s.system, 0)
+	c.Census = harness.Count(s.system, func() int { return 0 })
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	c.heap = m.HeapAlloc + m.StackInuse
