@@ -53,6 +53,7 @@ func (a *auditorium) flood(b *testing.B, d time.Duration) {
 func (a *auditorium) pace(b *testing.B, messages int) {
 	ticker := time.NewTicker(time.Second / 20)
 	defer ticker.Stop()
+	cpu := a.cpu()
 	for n := range messages {
 		<-ticker.C
 		a.say(said(nil, uint64(n), time.Now()))
@@ -65,6 +66,7 @@ func (a *auditorium) pace(b *testing.B, messages int) {
 		all = append(all, e.trips[messages/10:]...)
 	}
 	slices.Sort(all)
+	b.ReportMetric(float64((a.cpu()-cpu).Nanoseconds())/float64(messages*len(a.ears)), "node-ns/delivery")
 	b.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, "p50-ms")
 	b.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, "p99-ms")
 }
