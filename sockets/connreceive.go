@@ -2,7 +2,6 @@ package sockets
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -56,31 +55,6 @@ func (c *Conn) ReceiveBinary(ctx context.Context) ([]byte, error) {
 	return f.Payload, nil
 }
 
-// ReceiveJSON receives a message, text or binary, and unmarshals it into v. What does not
-// unmarshal is an error that wraps encoding/json's, and costs nothing but that message: the
-// connection goes on, unless a [Session] returns it, which is 1007.
-func (c *Conn) ReceiveJSON(ctx context.Context, v any) error {
-	f, err := c.Receive(ctx)
-	if err != nil {
-		return err
-	}
-	defer f.Release()
-	err = json.Unmarshal(f.Payload, v)
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, new(*json.InvalidUnmarshalError)): // v is at fault
-		return fmt.Errorf("sockets: receive: %w", err)
-	}
-	return &notJSON{err}
-}
-
-// notJSON is a message of the peer's that does not unmarshal.
-type notJSON struct{ err error }
-
-func (e *notJSON) Error() string { return "sockets: receive: " + e.err.Error() }
-func (e *notJSON) Unwrap() error { return e.err }
-
 // MessageTypeError is a message of another type than was asked for. The connection is as
 // usable as before.
 type MessageTypeError struct {
@@ -126,29 +100,4 @@ func ordinary(err error) bool {
 		return false
 	}
 	return end.Code == frame.Normal || end.Code == frame.GoingAway || end.Code == frame.NoStatus
-}
-
-// Incoming returns a channel of what is received, for those who select. It is closed when
-// the connection has ended, or ctx has, which may cost the message that was on its way; a
-// goroutine fills it. A nil ctx is the connection's.
-func (c *Conn) Incoming(ctx context.Context) <-chan *frame.Frame {
-	if ctx == nil {
-		ctx = c.Context()
-	}
-	in := make(chan *frame.Frame)
-	go func() {
-		defer close(in)
-		for {
-			f, err := c.Receive(ctx)
-			if err != nil {
-				return
-			}
-			select {
-			case in <- f:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return in
 }

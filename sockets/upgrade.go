@@ -2,7 +2,6 @@ package sockets
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -101,58 +100,6 @@ type panicked struct {
 
 func (e *panicked) Error() string { return fmt.Sprintf("panic: %v", e.reason) }
 
-// find finds the set that the connection will join, what its options refine, and who is to be
-// told what becomes of it.
-func (u *upgrade) find() {
-	p := u.info()
-	if !u.final {
-		u.base = installed(u.request.Context(), p)
-	}
-	switch {
-	case p != nil:
-		u.set = p.upgraded
-		u.observedBy(u.set.observers)
-	case u.stream == nil: // another server's, or middleware has replaced the request's context
-		u.late = true
-	case u.of != nil:
-		u.set = &u.of.upgraded
-	}
-	if u.of != nil {
-		u.observedOn(u.of.Options)
-	} else {
-		u.observedOn(u.terms.Options)
-	}
-}
-
-// info is infoOf the request, or of the stream that it came by.
-func (u *upgrade) info() *connInfo {
-	p := infoOf(u.request.Context())
-	if p == nil && u.stream != nil {
-		return u.stream.info
-	}
-	return p
-}
-
-// observedOn has those told who are to be by the options o of a route.
-func (u *upgrade) observedOn(o *Options) {
-	if o = o.over(u.base); o != nil {
-		u.observedBy(o.Observers)
-	}
-}
-
-// observedBy has observers told of the upgrade, those of them that are not yet.
-func (u *upgrade) observedBy(observers []*Observer) {
-	switch {
-	case len(observers) == 0:
-	case u.watched == nil:
-		if u.watched = watching(handshakeOf(u.request), observers); u.watched != nil {
-			u.watched.request = u.request
-		}
-	default:
-		u.watched.add(u.watched.by[0].Handshake, observers)
-	}
-}
-
 // judge says what is to be known of the request before anything is agreed on: that it is
 // a handshake, and may be one for this host and this page.
 func (u *upgrade) judge() (key string, o *recipe, err error) {
@@ -219,68 +166,6 @@ func (u *upgrade) agreeOnProtocol(o *recipe) (string, error) {
 		return "", refuse(http.StatusBadRequest, "subprotocol must be one of: "+strings.Join(o.Subprotocols, ", "))
 	}
 	return protocol, nil
-}
-
-// announce plans what the handler is told first, and again after a restart.
-func (u *upgrade) announce(protocol string) {
-	hello := &struct { // one allocation
-		Upgraded
-		connContext
-	}{
-		Upgraded{Subprotocol: protocol, Compressed: u.agreed.Deflate != nil, Extensions: u.agreed.List, Value: u.terms.Value},
-		connContext{valuesOf(u.request.Context()), u.life},
-	}
-	hello.Request = u.request.WithContext(&hello.connContext)
-	u.plan.Hello = &hello.Upgraded
-	if u.handler != nil {
-		u.plan.Again = introduce(&hello.Upgraded, hello.connContext)
-	}
-}
-
-// layOut plans the rest, but for the greeting. Field by field: a literal would be made on the
-// stack of net/http's goroutine first, which would have to grow for it (make bench ROWS=upgrades).
-func (u *upgrade) layOut(o *recipe, place actors.Lifetime) {
-	p := &u.plan
-	p.Greeter = u
-	p.Top = o.topOf(u.terms.Stages)
-	p.Core = o.coreOf(false, u.receiver != nil, &u.agreed)
-	p.Handler = u.handler
-	p.Spawn = u.terms.Spawn
-	p.Receiver = receiverOn(u.receiver, o)
-	p.Limits = o.limits[index(u.receiver != nil)]
-	p.Changer = changerOn(u.receiver, o)
-	p.Portable = o.Portable
-	p.Life = u.withListener(place)
-	p.Value = u.terms.Value
-	if u.set != nil {
-		p.Group = &u.set.group
-	}
-}
-
-// prepareGreeting makes the 101, or the header of the 200 over HTTP/2; extra goes into it.
-func (u *upgrade) prepareGreeting(key, protocol string, extra http.Header) {
-	extensions := strings.Join(u.agreed.List, ", ")
-	if u.stream == nil {
-		u.plan.Greeting = greeting(acceptKey(key), protocol, extensions, extra, u.terms.Header)
-	} else {
-		u.header = connectHeader(key, protocol, extensions, extra, u.terms.Header)
-	}
-}
-
-// Greet makes upgrade an actors.Greeter. Over HTTP/1 the Greeting of the plan is the 101.
-func (u *upgrade) Greet(w http.ResponseWriter) (nc net.Conn, first []byte, err error) {
-	switch {
-	case u.stream != nil:
-		nc, err = u.stream.take(u.header)
-	case u.late:
-		nc, first, err = u.greetLate(w)
-	default:
-		nc, first, err = actors.Hijack(w)
-	}
-	if err != nil && u.refused == nil {
-		u.refused = fmt.Errorf("connection cannot be upgraded: %w", err)
-	}
-	return nc, first, err
 }
 
 // refusal is the answer to a request that failed with err: what is not meant for the

@@ -1,0 +1,110 @@
+package sockets
+
+import (
+	"errors"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/frame"
+)
+
+// messageCost is what a message takes that waits for a member, besides its payload.
+const messageCost = 64
+
+// ErrNoMessage: what a room was given to send is not a whole text or binary message, or it was
+// handed over to one connection.
+var ErrNoMessage = errors.New("sockets: a room sends whole text and binary messages, which were not handed over")
+
+// Send is Room's.
+func (r *LocalRoom) Send(f *frame.Frame) error { return r.send(nil, f) }
+
+// SendExcept is Room's. The history keeps f for everybody.
+func (r *LocalRoom) SendExcept(conn *actor.PID, f *frame.Frame) error { return r.send(conn, f) }
+
+// SendAll is Send of several messages in a row, which costs less: each member is looked at once. If
+// one of them is no message none is sent. The slice is the caller's again, with other messages in it
+// if RoomOptions.Number makes such.
+func (r *LocalRoom) SendAll(messages []*frame.Frame) error {
+	for _, f := range messages {
+		if err := checkMessage(f); err != nil {
+			return err
+		}
+	}
+	r.lock()
+	defer r.unlock()
+	r.fanOut(nil, messages)
+	return nil
+}
+
+func (r *LocalRoom) send(but *actor.PID, f *frame.Frame) error {
+	if err := checkMessage(f); err != nil {
+		return err
+	}
+	r.lock()
+	defer r.unlock()
+	omitted := (*membership)(nil)
+	if but != nil {
+		omitted = r.memberOf(but)
+	}
+	one := [1]*frame.Frame{f}
+	r.fanOut(omitted, one[:])
+	return nil
+}
+
+func checkMessage(f *frame.Frame) error {
+	switch {
+	case f == nil:
+		return ErrNilFrame
+	case !f.Fin || f.Opcode != frame.OpText && f.Opcode != frame.OpBinary || f.HandedOver():
+		return ErrNoMessage
+	}
+	return nil
+}
+
+// fanOut numbers messages, which it may replace, and posts them to all but omitted.
+func (r *LocalRoom) fanOut(omitted *membership, messages []*frame.Frame) {
+	for i, f := range messages {
+		r.stats.Sent++
+		if r.limits.Number != nil {
+			f = r.limits.Number(r.stats.Sent, f)
+			messages[i] = f
+		}
+		f.Share()
+		r.keep(f)
+	}
+	all, size := batch(messages)
+	var out actors.Fanout
+	for i := len(r.members) - 1; i >= 0; i-- { // one that is removed gives its place to a later one
+		m := r.members[i]
+		if m == omitted {
+			continue
+		}
+		if all != nil && m.keepsUp(size) {
+			out.Post(&m.Subscription, all, size)
+			continue
+		}
+		for _, f := range messages {
+			if size := cost(f); m.takes(size) {
+				out.Post(&m.Subscription, f, size)
+			} else if m.index < 0 {
+				break
+			}
+		}
+	}
+	out.Flush()
+}
+
+// batch makes one of messages, if they are several, and says what it costs.
+func batch(messages []*frame.Frame) (b *actors.Batch, size int) {
+	if len(messages) < 2 {
+		return nil, 0
+	}
+	b = &actors.Batch{Items: make([]any, len(messages))}
+	for i, f := range messages {
+		b.Items[i] = f
+		size += cost(f)
+	}
+	return b, size
+}
+
+func cost(f *frame.Frame) int { return messageCost + len(f.Payload) }
