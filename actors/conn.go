@@ -7,6 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -33,6 +34,9 @@ type side interface {
 
 // Receive is the actor's turn. A panic ends this connection and no other.
 func (c *conn) Receive(ctx actor.Context) {
+	if frame.Debug {
+		defer c.check()
+	}
 	defer c.rescue()
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
@@ -60,6 +64,9 @@ func (c *conn) Receive(ctx actor.Context) {
 
 // Item makes conn a dispatch.Hooks: what is only to be sent needs no context.
 func (c *conn) Item(item any) (handled bool) {
+	if frame.Debug {
+		defer c.check()
+	}
 	if pipeline.Bare(item) {
 		defer c.rescue()
 		c.side.item(item)
@@ -77,12 +84,18 @@ func (c *conn) Item(item any) (handled bool) {
 
 // Signalled makes conn a dispatch.Hooks.
 func (c *conn) Signalled(bits uint32) {
+	if frame.Debug {
+		defer c.check()
+	}
 	defer c.rescue()
 	c.side.signalled(bits)
 }
 
 // BurstEnded makes conn a dispatch.Hooks.
 func (c *conn) BurstEnded() {
+	if frame.Debug {
+		defer c.check()
+	}
 	defer c.rescue()
 	if c.side != nil {
 		c.side.burstEnded()

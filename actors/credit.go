@@ -109,7 +109,7 @@ func (s *stream) checkCredit() {
 	c := &s.credit
 	s.creditWatched = false
 	switch {
-	case s.handlerGone || !s.owes():
+	case s.hearing == hearsNothing || !s.owes():
 		return
 	case c.frames > 0 && len(c.marks) == 0:
 		s.touch(nil)
@@ -126,7 +126,7 @@ func (s *stream) checkCredit() {
 
 // endKnown reports whether the peer has ended, or cannot be reached: what it sent before may be
 // unread.
-func (s *stream) endKnown() bool { return s.endSeen || s.failed() != nil }
+func (s *stream) endKnown() bool { return s.peerEnd != endUnknown || s.failed() != nil }
 
 // endBehindPause begins the time that a Receiver has for what the peer sent before its end. While
 // the peer lives there is no limit, for who receives nothing may only want to send. Behind its end
@@ -161,7 +161,7 @@ func (s *stream) atWork() bool {
 // throttle is told whether a stage holds more for the handler than it should. That changes
 // when something of it was taken, so either is credit.
 func (s *stream) throttle(m *pipeline.Throttle) {
-	if m.Gone = s.handlerGone; m.Gone {
+	if m.Gone = s.hearing == hearsNothing; m.Gone {
 		m.On = false
 	}
 	if s.throttled == m.On {

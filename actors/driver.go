@@ -16,10 +16,12 @@ func (s *stream) Deliver(item any) {
 	case *pipeline.Dropped:
 		s.watch().dropped(m)
 	}
-	if s.closedTold || s.handlerGone || s.firing(item) {
+	if s.hearing != hearsAll || s.firing(item) {
 		return
 	}
-	_, s.closedTold = item.(*pipeline.Closed)
+	if _, last := item.(*pipeline.Closed); last {
+		s.hearing = heardClosed
+	}
 	weight := 0
 	if s.pipeline != nil { // or a stage has panicked as it was made
 		weight = s.pipeline.Weight(item) // before the handler may release it
@@ -70,13 +72,10 @@ func (s *stream) report(m *pipeline.Status) {
 	now := s.rt.now()
 	m.Now = s.rt.deadlines.Time(now)
 	m.LastRead = s.rt.deadlines.Time(s.lastRead)
-	if s.paused || s.late {
+	if s.reading != reads || s.late {
 		m.LastRead = m.Now
 	}
-	m.Unread = s.exemptFor
-	if s.exempt {
-		m.Unread += now - s.exemptSince
-	}
+	m.Unread = s.exemptFor(now)
 	m.Waiting = s.outstanding()
 	m.Blocked = s.out.blocked && m.Waiting >= pongSpace
 	s.out.tellWritten = s.out.tellWritten || m.Waiting > 0

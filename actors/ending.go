@@ -24,13 +24,52 @@ import (
 // finish is the one road out: Closed is handed over, the socket closed, nothing kept. Then
 // the connection is ended, and takes its place in the caps, until its handler has worked through Closed.
 
+// endReasons are why and how a connection is to end.
+type endReasons struct {
+	hangup *pipeline.Hangup // how the pipeline has asked for it; nil: it has not
+	write  error            // of the last write: what the peer sent before is still read
+	cause  error            // of an end that the pipeline did not ask for
+	timed  bool             // endsSoon or readTheRest has asked for a lingered
+}
+
+func (s *stream) toEnd() *endReasons {
+	if s.ends == nil {
+		s.ends = new(endReasons)
+	}
+	return s.ends
+}
+
+// hangup is how the pipeline has asked for the end, or nil.
+func (s *stream) hangup() *pipeline.Hangup {
+	if s.ends == nil {
+		return nil
+	}
+	return s.ends.hangup
+}
+
+// failed is why nothing is written any more, or nil.
+func (s *stream) failed() error {
+	if s.ends == nil {
+		return nil
+	}
+	return s.ends.write
+}
+
+// cause is why the connection ends, if the pipeline did not ask for it, or nil.
+func (s *stream) cause() error {
+	if s.ends == nil {
+		return nil
+	}
+	return s.ends.cause
+}
+
 // hangUp is asked for by the pipeline.
 func (s *stream) hangUp(m *pipeline.Hangup) {
 	if m.Cut {
 		s.cut = true
 	}
-	if s.hangup == nil {
-		s.hangup = m
+	if s.hangup() == nil {
+		s.toEnd().hangup = m
 		s.dropPending()
 		s.linger()
 	}
@@ -47,7 +86,7 @@ func (s *stream) linger() {
 
 // lingeredEnough ends the connection, unless it is our handler that is waited for.
 func (s *stream) lingeredEnough() {
-	if s.hangup == nil && s.paused {
+	if s.hangup() == nil && s.reading != reads {
 		s.linger()
 		return
 	}
@@ -58,17 +97,17 @@ func (s *stream) lingeredEnough() {
 func (s *stream) abort(err error) {
 	s.cut = true
 	if s.cause() == nil {
-		s.faultsOf().cause = err
+		s.toEnd().cause = err
 	}
 }
 
 // conclude does at the end of a turn what may not be done in the middle of one.
 func (s *stream) conclude() {
 	s.handOver()
-	if s.hangup != nil && !s.cut {
+	if s.hangup() != nil && !s.cut {
 		s.closeInSteps()
 	}
-	if s.paused {
+	if s.reading != reads {
 		s.resume()
 	}
 	if s.failed() != nil && !s.cut {
@@ -90,11 +129,11 @@ func (s *stream) closeInSteps() {
 	if s.out.waiting() > 0 || s.out.blocked || s.out.halfClosed {
 		return
 	}
-	half := s.transport.CanCloseWrite()
-	if s.hangup.Answered && half {
+	how, half := s.hangup(), s.transport.CanCloseWrite()
+	if how.Answered && half {
 		s.endsSoon()
 	}
-	if s.hangup.Wait && half && !s.eof {
+	if how.Wait && half && s.peerEnd != endReached {
 		return
 	}
 	s.out.halfClosed = true
@@ -103,7 +142,7 @@ func (s *stream) closeInSteps() {
 	} else {
 		s.endWithoutHalfClose()
 	}
-	if s.eof {
+	if s.peerEnd == endReached {
 		s.cut = true
 	}
 }
@@ -115,8 +154,8 @@ const readOn = time.Second
 // endsSoon: a peer that has answered our Close has all that we sent, and need only end. There are
 // some that wait for us, and who waits in a Close waits with them.
 func (s *stream) endsSoon() {
-	if !s.lingering {
-		s.lingering = true
+	if e := s.toEnd(); !e.timed {
+		e.timed = true
 		s.after(readOn, &lingered{})
 	}
 }
@@ -124,7 +163,7 @@ func (s *stream) endsSoon() {
 // endWithoutHalfClose: the peer learns of our end when the connection is closed. There is
 // nothing to read for if its Close has come.
 func (s *stream) endWithoutHalfClose() {
-	if s.hangup.Heard {
+	if s.hangup().Heard {
 		s.cut = true
 	} else {
 		s.after(readOn, &lingered{})
@@ -134,21 +173,21 @@ func (s *stream) endWithoutHalfClose() {
 // readTheRest reads on after a write has failed: the peer may have sent much before it
 // ended, and it waits for credit as ever. Where a goroutine reads for us it has its time.
 func (s *stream) readTheRest() {
-	if s.hangup != nil {
+	if s.hangup() != nil {
 		s.abort(s.failed())
 		return
 	}
 	if s.read(); s.cut {
 		return
 	}
-	if s.paused {
+	if s.reading != reads {
 		s.endBehindPause()
 		return
 	}
 	if !s.transport.HasUnread() {
 		s.abort(s.failed())
-	} else if !s.lingering {
-		s.lingering = true
+	} else if e := s.toEnd(); !e.timed {
+		e.timed = true
 		s.linger()
 	}
 }
@@ -211,7 +250,7 @@ type ended struct {
 
 func (d *ended) awaitHandler() {
 	d.awaited = len(d.credit.marks) + 1
-	if d.handlerGone || !d.top.end(d.stream) {
+	if d.hearing == hearsNothing || !d.top.end(d.stream) {
 		d.vacate()
 		return
 	}

@@ -178,7 +178,7 @@ func (w *world) drained() {
 		if s == nil {
 			continue
 		}
-		assert.Nil(w, s.pending, "a read buffer")
+		assert.True(w, s.pauses == nil || s.pauses.pending.rest == nil, "a read buffer")
 		assert.Nil(w, s.out.buf, "an out buffer")
 		assert.Nil(w, s.out.waiters)
 	}

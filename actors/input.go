@@ -2,6 +2,7 @@ package actors
 
 import (
 	"io"
+	"time"
 
 	"github.com/spindrift-go/spindrift/actors/transport"
 	"github.com/spindrift-go/spindrift/pipeline"
@@ -25,7 +26,7 @@ const (
 // pauseReasons is why the socket may not be read now. Once nobody is told what the peer says
 // there is no reason left: only its end is looked for.
 func (s *stream) pauseReasons() (why pauseReason) {
-	if s.hangup != nil || s.handlerGone {
+	if s.hangup() != nil || s.hearing == hearsNothing {
 		return 0
 	}
 	if s.credit.spent(s.limits) {
@@ -43,43 +44,67 @@ func (s *stream) pauseReasons() (why pauseReason) {
 	return why
 }
 
-// pause stops reading. Time in which that is not the peer's doing is not held against it.
+// pauses are those that a connection has had.
+type pauses struct {
+	pending pendingInput
+	began   time.Duration // the present one that is exempt, if there is one
+	exempt  time.Duration // how long those before were, in all
+}
+
+// pause stops reading, until the turn's end at least.
 func (s *stream) pause() {
-	s.paused, s.input.Pause = true, true
-	s.countExempt(s.pauseReasons())
+	s.input.Pause = true
+	s.pauseFor(s.pauseReasons())
 }
 
-func (s *stream) countExempt(why pauseReason) {
-	switch exempt := why&(noCredit|asked|held) != 0; {
-	case exempt && !s.exempt:
-		s.exempt, s.exemptSince = true, s.rt.now()
-	case !exempt && s.exempt:
-		s.exempt = false
-		s.exemptFor += s.rt.now() - s.exemptSince
+// pauseFor notes why the socket is not read. Time in which that is not the peer's doing is not held against it.
+func (s *stream) pauseFor(why pauseReason) {
+	if s.pauses == nil {
+		s.pauses = new(pauses)
 	}
+	next := paused
+	if why&(noCredit|asked|held) != 0 {
+		next = exempt
+	}
+	switch {
+	case next == s.reading:
+	case next == exempt:
+		s.pauses.began = s.rt.now()
+	case s.reading == exempt:
+		s.pauses.exempt += s.rt.now() - s.pauses.began
+	}
+	s.reading = next
 }
 
-// resume goes on reading if nothing speaks against it any more.
+// exemptFor is how long the socket was not read by now, for reasons that are not the peer's.
+func (s *stream) exemptFor(now time.Duration) time.Duration {
+	switch {
+	case s.pauses == nil:
+		return 0
+	case s.reading == exempt:
+		return s.pauses.exempt + now - s.pauses.began
+	}
+	return s.pauses.exempt
+}
+
+// resume goes on reading, where that was paused, if nothing speaks against it any more.
 func (s *stream) resume() {
-	if !s.paused {
+	if s.reading == reads {
 		return
 	}
 	why := s.pauseReasons()
-	s.countExempt(why)
+	s.pauseFor(why)
 	if why != 0 {
 		return
 	}
-	s.paused = false
-	if p := s.pending; p != nil {
-		s.pending = nil
-		s.feedPending(p)
-	}
+	s.reading = reads
+	s.feedPending()
 	s.read()
 }
 
 // read takes what the socket has, as long as there is credit for it.
 func (s *stream) read() {
-	if s.eof || s.paused {
+	if s.peerEnd == endReached || s.reading != reads {
 		return
 	}
 	if s.pauseReasons() != 0 {
@@ -89,7 +114,7 @@ func (s *stream) read() {
 	buf := transport.GetReadBuffer()
 	defer func() { transport.PutReadBuffer(buf) }() // also if a stage panics
 	defer s.answered()
-	for i := 0; !s.paused && !s.cut; i++ {
+	for i := 0; s.reading == reads && !s.cut; i++ {
 		if i == readsATurn { // let others have theirs
 			s.mailbox.Signal(transport.Readable)
 			s.mailbox.Yield()
@@ -105,7 +130,7 @@ func (s *stream) read() {
 			s.top.flush(s) // the handler may begin while we read on
 		}
 		if err == transport.ErrAgain {
-			if n > 0 && s.endSeen { // the end comes right behind
+			if n > 0 && s.peerEnd == endAhead { // the end comes right behind
 				continue
 			}
 			break
@@ -120,7 +145,7 @@ func (s *stream) read() {
 // answered: what TLS has answered by itself while it read, to a peer that asks for new keys
 // and does not read for instance, is output that waits.
 func (s *stream) answered() {
-	if !s.out.blocked && s.transport.Buffered() > 0 {
+	if !s.out.blocked && s.failed() == nil && s.transport.Buffered() > 0 {
 		s.block()
 	}
 }
@@ -128,7 +153,7 @@ func (s *stream) answered() {
 // spaceFor is where to read to: into the message that a stage is assembling if that has
 // space worth a system call, else into buf.
 func (s *stream) spaceFor(buf *transport.ReadBuffer) (p []byte, holder *transport.ReadBuffer) {
-	if s.hangup == nil {
+	if s.hangup() == nil {
 		s.space = pipeline.Space{}
 		s.pipeline.Up(&s.space)
 		if p = s.space.Buf; len(p) >= worthReading {
@@ -142,7 +167,7 @@ func (s *stream) spaceFor(buf *transport.ReadBuffer) (p []byte, holder *transpor
 // feed sends bytes up. What the pipeline leaves for want of credit waits; then it keeps
 // the buffer if there is one and it is worth it, and copies p otherwise.
 func (s *stream) feed(p []byte, buf *transport.ReadBuffer) (kept bool) {
-	if s.hangup != nil { // nobody listens any more
+	if s.hangup() != nil { // nobody listens any more
 		return false
 	}
 	in := &s.input
@@ -153,7 +178,7 @@ func (s *stream) feed(p []byte, buf *transport.ReadBuffer) (kept bool) {
 	if in.Pause {
 		s.pause()
 	}
-	if len(rest) == 0 || s.hangup != nil {
+	if len(rest) == 0 || s.hangup() != nil {
 		return false
 	}
 	if len(rest) < worthReading {
@@ -162,13 +187,13 @@ func (s *stream) feed(p []byte, buf *transport.ReadBuffer) (kept bool) {
 	if buf == nil {
 		rest = append([]byte(nil), rest...)
 	}
-	s.pending = &pendingInput{rest, buf}
+	s.pauses.pending = pendingInput{rest, buf}
 	return buf != nil
 }
 
 // pendingInput is input that was read and not yet decoded: the credit ran out.
 type pendingInput struct {
-	rest []byte
+	rest []byte                // nil: nothing is
 	buf  *transport.ReadBuffer // that rest lies in; nil: it has memory of its own
 }
 
@@ -178,8 +203,19 @@ func (p *pendingInput) free() {
 	}
 }
 
-func (s *stream) feedPending(p *pendingInput) {
-	kept := false
+// takePending takes what was read and not decoded.
+func (s *stream) takePending() (p pendingInput) {
+	if s.pauses != nil {
+		p, s.pauses.pending = s.pauses.pending, pendingInput{}
+	}
+	return p
+}
+
+func (s *stream) feedPending() {
+	p, kept := s.takePending(), false
+	if p.rest == nil {
+		return
+	}
 	defer func() { // also if a stage panics
 		if !kept {
 			p.free()
@@ -190,19 +226,17 @@ func (s *stream) feedPending(p *pendingInput) {
 
 // dropPending forgets what was read and will not be decoded.
 func (s *stream) dropPending() {
-	if s.pending != nil {
-		s.pending.free()
-		s.pending = nil
-	}
+	p := s.takePending()
+	p.free()
 }
 
 // readEnded: the peer has closed its half, or the connection is broken.
 func (s *stream) readEnded(err error) {
-	s.eof = true
+	s.peerEnd = endReached
 	switch {
 	case err != io.EOF:
 		s.abort(err)
-	case s.hangup != nil:
+	case s.hangup() != nil:
 		s.cut = s.out.waiting() == 0 && !s.out.blocked
 	case s.failed() != nil:
 		s.abort(s.failed())

@@ -22,9 +22,10 @@ func (s *stream) tally() {
 }
 
 func (s *stream) memory() (n int) {
-	if s.pending != nil {
-		if n = cap(s.pending.rest); s.pending.buf != nil {
-			n = len(*s.pending.buf)
+	if s.pauses != nil {
+		p := &s.pauses.pending
+		if n = cap(p.rest); p.buf != nil {
+			n = len(*p.buf)
 		}
 	}
 	if s.out.blocked {

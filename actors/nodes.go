@@ -76,7 +76,7 @@ func (d *sharedHandlers) at(address string) (all []handled) {
 
 // moveHandler puts another handler on top, which is told of the connection. It owes no credit.
 func (s *stream) moveHandler(to *actor.PID) {
-	if s.again == nil || s.closedTold || s.handlerGone || s.hangup != nil {
+	if s.again == nil || s.hearing != hearsAll || s.hangup() != nil {
 		s.loseHandler(ErrHandlerStopped)
 		return
 	}

@@ -98,11 +98,14 @@ func (o *output) compact() {
 // instance, finds space when nothing else does.
 func (s *stream) write(m pipeline.Appender) {
 	o, l := &s.out, s.limits
-	if s.hangup != nil || o.halfClosed || o.overflowed && !m.Urgent() {
+	if s.hangup() != nil || o.halfClosed || o.overflowed && !m.Urgent() {
 		return
 	}
 	if s.overLimit(m) {
-		if s.flush(); s.overLimit(m) && !s.tolerates(m) {
+		if s.flush(); o.halfClosed { // that has failed
+			return
+		}
+		if s.overLimit(m) && !s.tolerates(m) {
 			if !m.Urgent() || o.urgent+m.Size() > flushThreshold {
 				o.urgent = 0 // for the Close that this brings
 				o.overflowed = true
@@ -201,7 +204,7 @@ func (s *stream) block() {
 		o.compact()
 	}
 	if o.behind.at == 0 {
-		o.behind = progress{s.rt.now(), s.transport.Written()}
+		o.behind = progress{max(s.rt.now(), 1), s.transport.Written()}
 	}
 	s.watchStall()
 }
@@ -220,7 +223,7 @@ func (s *stream) unblock() {
 func (s *stream) writeFailed(err error) {
 	s.out.free()
 	s.out.blocked, s.out.halfClosed = false, true
-	s.faultsOf().write = err // the turn's end sees to it: this may be the middle of a read
+	s.toEnd().write = err // the turn's end sees to it: this may be the middle of a read
 	if l, ok := s.top.(*local); ok {
 		l.fail(err)
 	}

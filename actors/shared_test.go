@@ -111,6 +111,28 @@ func TestRestartOfAHubStallsNobody(t *testing.T) {
 	other.closed()
 }
 
+// A connection that its handler was taken from, for it was restarted again and again, waits for its
+// peer's end. Meanwhile it says nothing of itself to a handler that is restarted once more.
+func TestHandlerThatIsGoneIsNotToldAgain(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		h.mortal = true
+		plan := w.plan(h)
+		plan.Again = &greeting{}
+		p, f := w.startFake(plan)
+		h.greeted()
+		p.tell(&handlerRestarted{})
+		expect[*greeting](h)
+		p.tell(&handlerFailed{errKeepsRestarting})
+		p.tell(&handlerRestarted{})
+		synctest.Wait()
+		require.False(w, p.ended())
+		f.ends()
+		w.eventually(p.ended, "the end")
+		require.Equal(w, 1, told[*greeting](h))
+	})
+}
+
 // greeting is what a connection says of itself again.
 type greeting struct{}
 

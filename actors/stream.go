@@ -37,60 +37,24 @@ type stream struct {
 	ofHandler links[stream]     // of a shared handler: its other connections
 	credit    credit
 
-	lastRead    time.Duration
-	pending     *pendingInput // read and not decoded; nil: nothing
-	counted     int           // bytes that the pipeline was told of, see tally
-	exemptSince time.Duration // if exempt
-	exemptFor   time.Duration // before that, in all
+	lastRead time.Duration
+	pauses   *pauses // nil: the socket was always read
+	counted  int     // bytes that the pipeline was told of, see tally
 
 	subscriptions *Subscription // of those who send here without being the handler; nil: none
 
-	out    output
-	hangup *pipeline.Hangup // nil until the pipeline asks for the end
-	faults *faults          // nil: none so far
+	out  output
+	ends *endReasons // nil: there is none
 
-	// Side by side, they are two words of an idle connection and not five.
+	// Side by side, they are one word of an idle connection. The first three are in state.go.
+	hearing       hearing
+	reading       reading
+	peerEnd       peerEnd
 	lastBurst     uint8 // messages that the handler was given in the last turn that had any
-	handlerGone   bool  // nobody is told anything any more
-	closedTold    bool  // Closed was handed over
+	onHold        bool  // the handler has asked that the socket is not read
+	throttled     bool  // a stage has: it holds more for the handler than it should
 	creditWatched bool  // a creditCheck is on its way
-	paused        bool  // the socket is not read, see pauseReasons
-	onHold        bool  // the handler asked for that
-	throttled     bool  // a stage did: it holds more for the handler than it should
-	exempt        bool  // it is not read for a reason that is not the peer's
-	eof           bool  // the peer will send no more
-	endSeen       bool  // the poller has seen the peer's end: it comes behind what is there
 	cut           bool  // the end is due when the turn is over
-	lingering     bool  // a lingered is on its way
-}
-
-// faults are why a connection cannot go on.
-type faults struct {
-	write error // of the last write: what the peer sent before is still read
-	cause error // of an end that the pipeline did not ask for
-}
-
-func (s *stream) faultsOf() *faults {
-	if s.faults == nil {
-		s.faults = new(faults)
-	}
-	return s.faults
-}
-
-// failed is why nothing is written any more, or nil.
-func (s *stream) failed() error {
-	if s.faults == nil {
-		return nil
-	}
-	return s.faults.write
-}
-
-// cause is why the connection ends, if the pipeline did not ask for it, or nil.
-func (s *stream) cause() error {
-	if s.faults == nil {
-		return nil
-	}
-	return s.faults.cause
 }
 
 // become makes c the driver of p over t, whose first bytes were read already,

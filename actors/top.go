@@ -66,7 +66,7 @@ func (h spawned) detach(*stream)              {}
 
 func (h spawned) end(s *stream) (awaited bool) {
 	s.ctx.Poison(h.pid) // after Closed; the guardian will tell
-	return !s.handlerGone
+	return s.hearing != hearsNothing
 }
 
 // envelopes are made in slabs, the first of a turn of as many as the last turn took:
@@ -142,8 +142,8 @@ func (s *stream) handOver() {
 
 // loseHandler: nobody is told anything any more.
 func (s *stream) loseHandler(err error) {
-	if !s.handlerGone {
-		s.handlerGone = true
+	if s.hearing != hearsNothing {
+		s.hearing = hearsNothing
 		s.pipeline.Up(&pipeline.HandlerGone{Err: err})
 		s.resume() // nobody will give credit any more
 	}
@@ -155,7 +155,7 @@ func (s *stream) announceAgain() {
 		s.pipeline.Up(&pipeline.HandlerGone{Err: errRestarted})
 		return
 	}
-	if s.again != nil && !s.closedTold {
+	if s.again != nil && s.hearing == hearsAll {
 		s.top.deliver(s, s.again.Again(true))
 	}
 }

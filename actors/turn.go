@@ -89,7 +89,7 @@ func (s *stream) item(item any) {
 func (s *stream) signalled(bits uint32) {
 	s.beginTurn()
 	if bits&transport.Ended != 0 {
-		s.endSeen = true
+		s.peerEnd = max(s.peerEnd, endAhead)
 	}
 	switch {
 	case bits&dispatch.Due != 0:
@@ -97,7 +97,7 @@ func (s *stream) signalled(bits uint32) {
 	case bits&transport.Readable != 0:
 		s.read()
 	}
-	if bits&transport.Ended != 0 && s.paused {
+	if bits&transport.Ended != 0 && s.reading != reads {
 		if bits&transport.Broken != 0 && s.failed() == nil {
 			if err := s.transport.Failure(); err != nil {
 				s.writeFailed(err)
@@ -158,11 +158,11 @@ func (s *stream) stop() {
 // doing so ends it on the spot.
 func (s *stream) crashed(err error) {
 	s.beginTurn()
-	if s.cause() != nil || s.closedTold {
+	if s.cause() != nil || s.hearing == heardClosed {
 		s.finish(err)
 		return
 	}
-	s.faultsOf().cause = err
+	s.toEnd().cause = err
 	if s.hello != nil { // the panic kept it from the handler
 		s.Deliver(s.hello)
 	}
@@ -172,7 +172,7 @@ func (s *stream) crashed(err error) {
 		}
 	}()
 	s.pipeline.Up(&pipeline.HandlerGone{Err: err})
-	if s.hangup == nil { // the panic kept it from us
+	if s.hangup() == nil { // the panic kept it from us
 		s.hangUp(&pipeline.Hangup{})
 	}
 	s.flush()

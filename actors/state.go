@@ -1,0 +1,58 @@
+package actors
+
+// What a stream is at: three facts with a name for each of their values, so that no two of them
+// can contradict each other. A debug build checks after every turn that they, and the flags of
+// stream and output, fit together: state_on.go lists what may not be.
+//
+// What the handler is still told, which never goes back:
+//
+//	hearing      begins with                              the handler is told
+//	hearsAll     the connection                           what leaves the top
+//	heardClosed  Closed, as it is handed over             nothing: that was the last
+//	hearsNothing its stop, its panic, or a lost node      nothing, not even Closed
+//
+// Whether the socket is read. A turn leaves it paused or exempt only with a pauseReason for that:
+//
+//	reading  while                                        time in it is held against the peer
+//	reads    nothing has stopped it                       yes
+//	paused   the peer takes too little of its output      yes
+//	exempt   the handler has enough, or has said Pause,   no
+//	         or a stage holds enough for it
+//
+// What is known of the peer's end, which never goes back:
+//
+//	peerEnd     begins with                               the socket
+//	endUnknown  the connection                            is read
+//	endAhead    the poller, which has seen it             is read: the end comes behind what is there
+//	endReached  a read that has returned it, or failed    is not read any more
+//
+// How far an end has come is in endReasons and cut. It goes from top to bottom, and may skip some:
+//
+//	nothing        the connection lives
+//	write          a write has failed: our half is closed, the peer's is read to its end
+//	hangup         the pipeline has asked for the end: what waits is written, then our half is closed
+//	cut            the end comes with the turn's: finish, and the side is ended
+
+type hearing uint8
+
+const (
+	hearsAll hearing = iota
+	heardClosed
+	hearsNothing
+)
+
+type reading uint8
+
+const (
+	reads reading = iota
+	paused
+	exempt
+)
+
+type peerEnd uint8
+
+const (
+	endUnknown peerEnd = iota
+	endAhead
+	endReached
+)

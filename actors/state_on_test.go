@@ -1,0 +1,51 @@
+//go:build spindriftdebug
+
+package actors
+
+import (
+	"io"
+	"testing"
+
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A state that cannot be is noticed, one contradiction at a time.
+func TestImpossible(t *testing.T) {
+	w := newWorld(t, onPoller)
+	h := w.handler(echo)
+	p := w.link(w.plan(h))
+	h.greeted()
+	p.send(masked(frame.Text("x")))
+	p.text("x")
+	for want, contradict := range map[string]func(s *stream){
+		"cut, and no end":                      func(s *stream) { s.cut = true },
+		"paused without a reason":              func(s *stream) { s.reading = paused },
+		"exempt for the peer":                  func(s *stream) { s.reading = exempt },
+		"read, and the handler has said Pause": func(s *stream) { s.onHold = true },
+		"read, and a stage holds enough":       func(s *stream) { s.throttled = true },
+		"input waits, and is not paused":       func(s *stream) { s.pauses = &pauses{pending: pendingInput{rest: []byte{1}}} },
+		"failed, and our half is open":         func(s *stream) { s.ends = &endReasons{write: io.EOF} },
+		"failed, and output waits":             func(s *stream) { s.ends, s.out.blocked = &endReasons{write: io.EOF}, true },
+		"our half is closed for no reason":     func(s *stream) { s.out.halfClosed = true },
+		"failed, and to hang up":               func(s *stream) { s.ends = &endReasons{write: io.EOF, hangup: &pipeline.Hangup{}} },
+		"the end is timed and nothing ends":    func(s *stream) { s.ends = &endReasons{timed: true} },
+		"paused, and nobody hears":             func(s *stream) { s.reading, s.hearing = paused, hearsNothing },
+		"the flag of creditCheck":              func(s *stream) { s.creditWatched = !s.creditWatched },
+		"the flag of stallCheck":               func(s *stream) { s.out.stallWatched = true },
+		"the flag of slowCheck":                func(s *stream) { s.out.slowWatched = true },
+		"credit that nobody answers for":       func(s *stream) { s.credit.bytes += 1 },
+	} {
+		p.look(func(s *stream) {
+			require.Empty(t, failing(s.impossible()))
+			was := *s
+			contradict(s)
+			assert.Contains(t, failing(s.impossible()), want)
+			*s = was
+		})
+	}
+	p.Close()
+	h.closed()
+}
