@@ -124,24 +124,38 @@ mutate: ## change frame and pipeline in one place at a time, to see whether thei
 autobahn: ## all Autobahn cases, server and client: make autobahn CASES='6.*' ECHO=conn (or proxy)
 	@CASES='$(CASES)' ECHO='$(ECHO)' go run ./autobahn/judge
 
-# What the docs say of speed and memory is in docs/figures, but for that of make bench, which writes files of its own.
+# What the pages say of speed and memory is in docs/figures, or in the results of the tools: docs/figures/README.md.
 RECORD = docs/figures/record
+BENCH = go test -run '^$$' -bench
 
-bench: ## measure against the peers, side by side: make bench ROWS=echo64; ROWS=cores: what another core brings; ROWS=rooms: 3,000 members on three nodes
+bench: ## measure against the peers, side by side: make bench ROWS=echo64; ROWS=cores: what another core brings; ROWS=rooms and ROWS=remote: nodes
 ifeq ($(ROWS),cores)
-	go test -run '^$$' -bench Pairs -cpu 1,2,8 ./actors/dispatch
-	go test -run '^$$' -tags spindriftlocks -bench SharedLocks -benchtime 1000000x ./sockets
-	cd examples/tools/bench && go run ./model
+	@{ $(BENCH) Pairs -cpu 1,2,8 -count 4 ./actors/dispatch; \
+	  $(BENCH) SharedLocks -tags spindriftlocks -benchtime 1000000x ./sockets; \
+	  cd examples/tools/bench && go run ./model; } 2>&1 | $(RECORD) cores
 else ifeq ($(ROWS),rooms)
-	@(cd sockets/rooms && go test -run '^$$' -bench Room .) 2>&1 | $(RECORD) rooms
+	@(cd sockets/rooms && $(BENCH) Room .) 2>&1 | $(RECORD) rooms
+else ifeq ($(ROWS),remote)
+	@(cd sockets/remote; $(BENCH) Echo -benchtime 200000x . ; $(BENCH) Idle -benchtime 1x .) 2>&1 | $(RECORD) remote
 else
 	cd examples/tools/bench && go run . $(if $(ROWS),-rows '$(ROWS)')
 endif
 
 idle: ## memory and goroutines of idle connections
 	@{ for row in shared/portable=false own/portable=false own/portable=true session dial accept hijacked; do \
-		go test -run '^$$' -bench "Idle/$$row$$" -benchtime 1x ./sockets; done; \
-	  go test -run '^$$' -bench IdleAfterStorms -benchtime 1x ./sockets; } 2>&1 | $(RECORD) idle
+		$(BENCH) "Idle/$$row$$" -benchtime 1x ./sockets; done; \
+	  $(BENCH) IdleAfterStorms -benchtime 1x ./sockets; } 2>&1 | $(RECORD) idle
+
+# The profile of a process with 5,000 idle connections, as bytes of each by the function that has allocated them.
+HEAP = awk -v OFS='\t' -v row="$$row" '$$2 ~ /%/ && $$1 + 0 > 20000 { sub(/.*\//, "", $$6); print "BenchmarkHeap/" row "/" $$6, 1, $$1 / 5000 " B/conn" }'
+
+figures: ## what the other targets leave out of docs/figures: the heap of an idle connection, an observer's cost, what a program weighs
+	@profile=$$(mktemp); for row in own shared; do \
+	  PROFILE=$$profile $(BENCH) "Idle/$$row/portable=false" -benchtime 1x -memprofilerate 1 ./sockets && \
+	  go tool pprof -sample_index=inuse_space -unit=b -nodefraction 0 -top $$profile 2>/dev/null | $(HEAP) || echo FAIL; \
+	done | $(RECORD) heap; rm -f $$profile
+	@$(BENCH) Observer -benchtime 300x ./sockets 2>&1 | $(RECORD) observer
+	@$(BENCH) Size -benchtime 1x ./examples 2>&1 | $(RECORD) size
 
 soak: ## 9,000 connections with churn and random kills, back to the baseline: make soak SOAK='-time 10m'
 	go run ./examples/tools/soak $(SOAK)
@@ -163,4 +177,4 @@ cluster-test: ## handlers and rooms on three nodes that are killed, rolled, froz
 interop: ## our server and client against other implementations: make interop PEERS=node CASES=text,tls
 	@cd examples/tools/interop && ./install.sh && go run . $(if $(PEERS),-peers '$(PEERS)') $(if $(CASES),-cases '$(CASES)')
 
-.PHONY: help run chat apidiff release mutate test $(PARTS) check checks $(CHECKS) autobahn bench idle soak interop autobahn-remote cluster cluster-test
+.PHONY: help run chat apidiff release mutate test $(PARTS) check checks $(CHECKS) autobahn bench idle figures soak interop autobahn-remote cluster cluster-test

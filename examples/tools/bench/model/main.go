@@ -10,7 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"text/tabwriter"
+	"strings"
 	"time"
 )
 
@@ -92,19 +92,17 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: model\n\nReckons messages a second, 64 B and one in flight, on 8 to 64 cores.")
 	}
 	flag.Parse()
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	counts := []int{1, 2, 8, 16, 32, 64}
-	fmt.Fprint(w, "million messages/s on cores\t")
+	counts := []int{8, 16, 32, 64}
+	fmt.Print("\n## Model: million messages/s\n\n| cores |")
 	for _, n := range counts {
-		fmt.Fprintf(w, "%d\t", n)
+		fmt.Printf(" %d |", n)
 	}
-	fmt.Fprintln(w)
+	fmt.Println("\n| --- |" + strings.Repeat(" ---: |", len(counts)))
 	for _, d := range designs() {
-		fmt.Fprintf(w, "%s\t", d.name)
+		fmt.Printf("| %s |", d.name)
 		for _, n := range counts {
-			fmt.Fprintf(w, "%.2f\t", rate(n, d.work, d.stations(n))/1e6)
+			fmt.Printf(" %.2f |", rate(n, d.work, d.stations(n))/1e6)
 		}
-		fmt.Fprintln(w)
+		fmt.Println()
 	}
-	w.Flush()
 }
