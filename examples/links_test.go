@@ -17,21 +17,8 @@ import (
 func TestLinks(t *testing.T) {
 	fences := regexp.MustCompile("(?ms)^```.*?^```")
 	links := regexp.MustCompile(`\]\(([^)\s]+)\)|(?:src|srcset)="([^"]+)"`)
-	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() && name != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules" || d.Name() == "testdata") {
-			return filepath.SkipDir
-		}
-		if d.IsDir() || filepath.Ext(name) != ".md" {
-			return nil
-		}
-		page, err := os.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		for _, m := range links.FindAllStringSubmatch(fences.ReplaceAllString(string(page), ""), -1) {
+	for name, page := range markdown(t) {
+		for _, m := range links.FindAllStringSubmatch(fences.ReplaceAllString(page, ""), -1) {
 			target, anchor, _ := strings.Cut(m[1]+m[2], "#")
 			if strings.Contains(target, ":") {
 				continue // elsewhere
@@ -47,9 +34,54 @@ func TestLinks(t *testing.T) {
 				assert.Contains(t, headings(t, file), anchor, "%s links to %s", name, m[1])
 			}
 		}
-		return nil
+	}
+}
+
+// TestMakeTargets checks that what the pages have a reader make is a target, and that what they set is a variable of the
+// Makefile.
+func TestMakeTargets(t *testing.T) {
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	require.NoError(t, err)
+	command := regexp.MustCompile("(?m)(?:^[ \t]*|`)((?:[A-Z_]+=\\w+ )*)make((?: -[a-z]+)*(?: [a-z][a-z-]*)?)((?: [A-Z]+='[^']*'| [A-Z]+=\\S+)*)")
+	names := regexp.MustCompile(`([A-Z_]+)=`)
+	commands := 0
+	for name, page := range markdown(t) {
+		for _, m := range command.FindAllStringSubmatch(page, -1) {
+			words := strings.Fields(m[2])
+			if len(words) == 0 || strings.HasPrefix(words[len(words)-1], "-") {
+				continue // make alone
+			}
+			commands++
+			target := words[len(words)-1]
+			there := regexp.MustCompile(`(?m)^(CHECKS = .*\b` + target + `\b|` + target + `:)`).Match(makefile)
+			assert.True(t, there, "%s: make %s is no target", name, target)
+			for _, v := range names.FindAllStringSubmatch(m[3], -1) {
+				assert.True(t, strings.Contains(string(makefile), "$("+v[1]+")"), "%s: the Makefile does not know %s", name, v[1])
+			}
+		}
+	}
+	assert.Greater(t, commands, 40)
+}
+
+// markdown are the pages of the repository, by their names.
+func markdown(t *testing.T) map[string]string {
+	pages := map[string]string{}
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && name != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules" || d.Name() == "testdata") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || filepath.Ext(name) != ".md" {
+			return nil
+		}
+		page, err := os.ReadFile(name)
+		pages[name] = string(page)
+		return err
 	})
 	require.NoError(t, err)
+	return pages
 }
 
 // headings are the anchors of a page, made as GitHub makes them.
