@@ -164,6 +164,13 @@ func (c *Conn) abandon() (first bool) {
 	return first
 }
 
+// hasUnread reports whether messages wait to be received.
+func (c *Conn) hasUnread() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.queue) > 0 && c.queue[0].frame != nil
+}
+
 // Discard drops the messages that were received and all that will be: for a connection that
 // only sends. Pings are answered as ever. A Receive waits for the end of the connection.
 func (c *Conn) Discard() {

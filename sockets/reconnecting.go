@@ -1,16 +1,27 @@
 package sockets
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"runtime"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/frame"
 )
 
 // Reconnecting is a client for code without actors that has a [Conn] again when it has lost
 // one. All methods may be called from any goroutine; it has one of its own until it ends.
+//
+// It has those methods of Conn that mean the same by whatever connection they go. The others are
+// those of one connection, which Conn returns: its request, answer and options; Flush, for what was
+// sent may have gone by a connection that is lost; Reader, Writer and NetConn, whose message or
+// stream cannot go on in another; and Reply, Serve and Pipe, whose answers are for the one who has
+// asked. Reconnect.First is told of each connection.
 type Reconnecting struct {
 	address string
 	options DialOptions
@@ -20,12 +31,20 @@ type Reconnecting struct {
 	done    chan struct{}
 	last    *Disconnected // set before done is closed
 
-	mu      sync.Mutex
-	changed chan struct{} // closed when what is below changes
-	current *Conn         // nil: away
-	reading *Conn         // may have messages that were not received; nil: there is none
-	close   *frame.Frame  // what Close asked for
+	calling atomic.Pointer[string] // the goroutine that is in Lost or First; nil: none
+
+	mu       sync.Mutex
+	changed  chan struct{} // closed when what is below changes
+	current  *Conn         // nil: away
+	received *Conn         // has nothing left to receive
+	unread   []*Conn       // that were lost and have something, oldest first
+	dropping bool          // messages are not received, see Discard
+	close    *frame.Frame  // what Close asked for; nil: nothing
+	cut      bool          // Cut was called
 }
+
+// maxUnread is how many lost connections may keep messages that were not received.
+const maxUnread = 4
 
 // DialReconnecting returns a client that opens a WebSocket as [Dial] does, and another whenever
 // one is lost, until the loss is final. It returns at once: the first connection may be long
@@ -33,7 +52,9 @@ type Reconnecting struct {
 //
 // Of r it takes Backoff, Final, Lost and First. Nothing is queued while there is no
 // connection, and so nothing dropped: Send waits. Lost and First are called on the client's
-// goroutine: neither may call Close, and a panic of theirs is not recovered.
+// goroutine, which does nothing else meanwhile: there is no next connection before they return,
+// and to wait for one in them is an error. They may call Close and Cut, which return at once then.
+// A panic of theirs is logged and ends the client.
 func DialReconnecting(address string, o *DialOptions, r *Reconnect) (*Reconnecting, error) {
 	if _, err := parse(address); err != nil {
 		return nil, &dialError{"dial", address, err}
@@ -51,25 +72,37 @@ func DialReconnecting(address string, o *DialOptions, r *Reconnect) (*Reconnecti
 func (c *Reconnecting) run() {
 	defer close(c.done)
 	defer c.cancel()
+	defer func() { // also if Lost or First calls runtime.Goexit
+		if c.last == nil || !c.last.Final {
+			c.last = &Disconnected{Err: errGoexit, Final: true}
+		}
+	}()
 	var state retries
 	for returns := 0; ; {
 		conn, err := Dial(c.ctx, c.address, &c.options)
 		var closed *Closed
 		var held time.Duration
+		var failed error
 		if err == nil {
 			began := time.Now()
-			c.use(conn, returns)
+			failed = c.use(conn, returns)
 			returns++
 			closed, held = conn.Closed(), time.Since(began)
 		}
 		d := c.policy.loss(&state, closed, err, held)
-		if c.ctx.Err() != nil {
+		if failed != nil {
+			d.Err = failed
+		}
+		if failed != nil || c.ctx.Err() != nil {
 			d.Final, d.RetryIn = true, 0
 		}
+		c.last = d
 		if c.policy.Lost != nil {
-			c.policy.Lost(d)
+			if err := c.call(func() { c.policy.Lost(d) }); err != nil {
+				c.last = &Disconnected{Closed: closed, Err: err, Attempts: d.Attempts, Final: true}
+			}
 		}
-		if c.last = d; d.Final {
+		if c.last.Final {
 			return
 		}
 		select {
@@ -79,133 +112,151 @@ func (c *Reconnecting) run() {
 	}
 }
 
-// use hands conn out until it ends.
-func (c *Reconnecting) use(conn *Conn, returns int) {
+// use hands conn out until it ends. It fails if First does.
+func (c *Reconnecting) use(conn *Conn, returns int) (failed error) {
+	defer func() { // if First calls runtime.Goexit
+		if conn.Closed() == nil {
+			conn.Cut()
+		}
+	}()
 	u := *conn.upgraded
 	u.Returns = returns
 	conn.upgraded = &u
 	if c.policy.First != nil {
-		for _, message := range c.policy.First(&u) {
-			conn.handle.Post(message)
-		}
+		failed = c.call(func() {
+			for _, message := range c.policy.First(&u) {
+				conn.handle.Post(message)
+			}
+		})
 	}
-	c.set(conn)
+	if failed != nil {
+		conn.Close(frame.InternalError, "")
+		return failed
+	}
+	c.begin(conn)
 	select {
 	case <-conn.Done():
 	case <-c.ctx.Done():
-		code, reason := c.close.CloseStatus()
-		conn.Close(code, reason)
+		c.end(conn)
 	}
-	c.set(nil)
+	c.lose(conn)
+	return nil
 }
 
-func (c *Reconnecting) set(conn *Conn) {
+// call calls a function of the program's. A panic of its is an error, which was logged.
+func (c *Reconnecting) call(f func()) error {
+	id := goroutine()
+	c.calling.Store(&id)
+	defer c.calling.Store(nil)
+	err := guarded(func() error { f(); return nil })
+	if p := (*panicked)(nil); errors.As(err, &p) {
+		(*actors.Log)(nil).Error("client that comes back panicked", "reason", p.reason, "stack", string(p.stack))
+	}
+	return err
+}
+
+// called reports whether the caller is a function that call calls.
+func (c *Reconnecting) called() bool {
+	id := c.calling.Load()
+	return id != nil && *id == goroutine()
+}
+
+// goroutine is which one this is. Its stack says so, in its first line.
+func goroutine() string {
+	var b [64]byte
+	id, _, _ := bytes.Cut(b[:runtime.Stack(b[:], false)], []byte(" ["))
+	return string(id)
+}
+
+// begin has conn be the present connection.
+func (c *Reconnecting) begin(conn *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.current = conn; c.reading == nil {
-		c.reading = conn
+	if c.current = conn; c.dropping {
+		conn.Discard()
 	}
+	c.change()
+}
+
+// end ends conn as Close or Cut has asked for.
+func (c *Reconnecting) end(conn *Conn) {
+	c.mu.Lock()
+	asked, cut := c.close, c.cut
+	c.mu.Unlock()
+	if cut {
+		conn.Cut()
+		return
+	}
+	code, reason := asked.CloseStatus()
+	conn.Close(code, reason)
+}
+
+// lose has no connection be the present one any more. What was not received of conn is kept.
+func (c *Reconnecting) lose(conn *Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current = nil; conn.hasUnread() && c.close == nil && !c.cut {
+		c.unread = append(c.unread, conn)
+	} else {
+		conn.abandon() // nobody need receive its end
+	}
+	if len(c.unread) > maxUnread {
+		c.unread[0].abandon()
+		c.unread = slices.Delete(c.unread, 0, 1)
+	}
+	c.change()
+}
+
+// change wakes those who wait. The lock must be held.
+func (c *Reconnecting) change() {
 	close(c.changed)
 	c.changed = make(chan struct{})
 }
 
-// wait returns what get does, as soon as that is a Conn.
-func (c *Reconnecting) wait(ctx context.Context, get func() *Conn) (*Conn, error) {
-	if ctx == nil {
-		return nil, ErrNilContext
-	}
-	for over := false; ; {
-		c.mu.Lock()
-		conn, changed := get(), c.changed
-		c.mu.Unlock()
-		switch {
-		case conn != nil:
-			return conn, nil
-		case over:
-			return nil, c.last
-		}
-		select {
-		case <-changed:
-		case <-c.done:
-			over = true
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-}
-
-// Conn returns the present connection, and waits for one while there is none. The error is
-// ctx's, or the final *[Disconnected]. The Conn that it returns does not come back.
-func (c *Reconnecting) Conn(ctx context.Context) (*Conn, error) {
-	return c.wait(ctx, func() *Conn {
-		if c.current != nil && c.current.Closed() == nil {
-			return c.current
-		}
-		return nil
-	})
-}
-
-// Receive waits for the next message of whatever connection there is. What a connection has
-// received before it was lost comes first. The error is ctx's, a misuse, or the final
-// *[Disconnected].
-func (c *Reconnecting) Receive(ctx context.Context) (*frame.Frame, error) {
-	for {
-		conn, err := c.wait(ctx, func() *Conn { return c.reading })
-		if err != nil {
-			return nil, err
-		}
-		f, err := conn.Receive(ctx)
-		if !lost(err) {
-			return f, err
-		}
-		c.read(conn)
-	}
-}
-
-// read notes that conn has nothing left to receive.
-func (c *Reconnecting) read(conn *Conn) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.reading == conn {
-		c.reading = nil
-		if c.current != conn {
-			c.reading = c.current
-		}
-	}
-}
-
-// Send sends a message by the connection that there is, and waits for one while there is
-// none. Nothing says that it has arrived: what a connection had taken when it was lost may be
-// lost too. The error is ctx's, or the final *[Disconnected].
-func (c *Reconnecting) Send(ctx context.Context, f *frame.Frame) error {
-	for {
-		conn, err := c.Conn(ctx)
-		if err != nil {
-			return err
-		}
-		if err := conn.Send(ctx, f); !lost(err) {
-			return err
-		}
-	}
-}
-
-// lost reports whether err is the end of a connection.
-func lost(err error) bool {
-	var end *CloseError
-	return errors.As(err, &end)
-}
-
 // Close ends the client: it closes the connection with code and reason if there is one, and
-// waits until that is over, and gives up if not. Only the first call's code counts.
+// waits until that is over, and gives up if not. Messages that nobody has received are discarded.
+// Only the first call's code counts.
 func (c *Reconnecting) Close(code frame.Code, reason string) {
 	c.mu.Lock()
 	if c.close == nil && c.ctx.Err() == nil {
 		c.close = frame.Close(code, reason)
 	}
+	c.forget()
+	c.mu.Unlock()
+	c.stop()
+}
+
+// Cut ends the client at once, and its connection as [Conn.Cut] does.
+func (c *Reconnecting) Cut() {
+	c.mu.Lock()
+	c.cut = true
+	c.forget()
+	conn := c.current
 	c.mu.Unlock()
 	c.cancel()
-	<-c.done
+	if conn != nil {
+		conn.Cut()
+	}
+	c.stop()
+}
+
+// stop ends the client, and waits until it has unless it is what calls.
+func (c *Reconnecting) stop() {
+	c.cancel()
+	if !c.called() {
+		<-c.done
+	}
 }
 
 // Done is closed when no other connection is tried for any more.
 func (c *Reconnecting) Done() <-chan struct{} { return c.done }
+
+// Closed returns how the client has ended, the final *[Disconnected], nil while it has not.
+func (c *Reconnecting) Closed() *Disconnected {
+	select {
+	case <-c.done:
+		return c.last
+	default:
+		return nil
+	}
+}

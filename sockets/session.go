@@ -134,15 +134,19 @@ func closeOf(err error) (code frame.Code, reason string, known bool) {
 	return 0, "", false
 }
 
-// CloseCode is the close code that err carries: of a *[CloseError] or a *frame.Error. For nil
+// CloseCode is the close code that err carries: of a *[CloseError], a *frame.Error or a
+// *[Disconnected] that tells of a connection. For nil
 // and for any other error, such as that of a context, it is 0, which is no close code: the
 // connection may go on.
 func CloseCode(err error) frame.Code {
 	var failure *frame.Error
 	var end *CloseError
+	var away *Disconnected
 	switch {
 	case errors.As(err, &end):
 		return end.Code
+	case errors.As(err, &away) && away.Closed != nil:
+		return away.Closed.Code
 	case errors.As(err, &failure):
 		return failure.Code
 	}

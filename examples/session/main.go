@@ -1,5 +1,5 @@
 // Command session is a server without an actor in sight: what each client sends is JSON,
-// and so is what it gets. -connect is a client of it.
+// and so is what it gets. -connect is a client of it, -follow one that comes back.
 package main
 
 import (
@@ -16,11 +16,14 @@ import (
 func main() {
 	addr := flag.String("addr", "localhost:8080", "`HOST:PORT` to serve on")
 	url := flag.String("connect", "", "`URL` of a server to greet, such as ws://localhost:8080/greet/en; none: serve")
-	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: session [-addr HOST:PORT] [-connect URL]") }
+	again := flag.String("follow", "", "`URL` of a server to be greeted by on each connection; none: serve")
+	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: session [-addr HOST:PORT] [-connect URL] [-follow URL]") }
 	flag.Parse()
 	err := error(nil)
 	if *url != "" {
 		err = connect(context.Background(), *url)
+	} else if *again != "" {
+		err = follow(context.Background(), *again)
 	} else {
 		fmt.Println("serving ws://" + *addr + "/greet/en")
 		err = (&sockets.Server{Server: http.Server{Addr: *addr, Handler: mux()}}).ListenAndServe()
