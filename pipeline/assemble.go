@@ -29,11 +29,14 @@ func (a *assembler) onUp(item any) {
 	f, ok := item.(*frame.Frame)
 	switch {
 	case !ok:
-		if m, asks := item.(*Space); asks {
+		switch m := item.(type) {
+		case *Space:
 			m.Buf = a.spaceIn(min(int(a.rest), m.Max))
 			return
-		}
-		if _, last := item.(*Closed); last {
+		case streamNow:
+			a.stream()
+			return
+		case *Closed:
 			a.message = nil // not released: the bytes under way may lie in it
 		}
 		a.up(item)
@@ -95,6 +98,20 @@ func (a *assembler) pass(f *frame.Frame, held int) {
 	a.hold(-held)
 	a.up(message)
 	a.up(own(f))
+}
+
+// streamNow asks an Assemble to be a Stream.
+type streamNow struct{}
+
+// stream lets all messages that come in pieces go up so, and what there is of the present one.
+func (a *assembler) stream() {
+	if a.over = 1; a.message == nil {
+		return
+	}
+	message := a.message
+	a.message, a.rest, a.passing = nil, 0, true
+	a.hold(-footprint(message))
+	a.up(own(message)) // a copy: the bytes under way may lie in it
 }
 
 // footprint is what a message in pieces takes.
@@ -159,7 +176,7 @@ func (s *streamer) onUp(item any) {
 	switch m := item.(type) {
 	case *frame.Frame:
 		item = own(m)
-	case *Space:
+	case *Space, streamNow:
 		return
 	}
 	s.up(item)

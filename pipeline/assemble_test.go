@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -133,6 +134,42 @@ func TestAssemblePassesLongMessages(t *testing.T) {
 				assert.Equal(t, test.want, got)
 				assert.Zero(t, held)
 			}
+		})
+	}
+}
+
+// Limits.Stream has messages go up in pieces, the one under way as well, whose memory is given back.
+func TestAssembleBecomesAStream(t *testing.T) {
+	for name, top := range map[string]func() layer{
+		"Assemble": func() layer { return new(assembler) },
+		"Stream":   func() layer { return new(streamer) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			held := 0
+			ends := &sinks{func(item any) {
+				f := item.(*frame.Frame)
+				got = append(got, fmt.Sprint(f.Opcode, " ", f.Fin, " ", f))
+			}, func(item any) {
+				if h, ok := item.(*Hold); ok {
+					held += h.Bytes
+				}
+			}}
+			l := &limiter{Limit: new(Limit)}
+			lowest, highest := joinAll(ends, ends, top(), l)
+			lowest.onUp(data(frame.OpText, false, 3, []byte("abc")))
+			if name == "Assemble" {
+				require.Empty(t, got)
+				require.Positive(t, held)
+			}
+			highest.onDown(&Limits{Stream: true})
+			require.Equal(t, []string{"text false abc"}, got)
+			require.Zero(t, held)
+			lowest.onUp(data(frame.OpContinuation, false, 3, []byte("def")))
+			lowest.onUp(data(frame.OpContinuation, true, 0, nil))
+			lowest.onUp(data(frame.OpBinary, false, 100, []byte("of a hundred")))
+			highest.onDown(&Limits{Stream: true})
+			require.Equal(t, []string{"text false abc", "continuation false def", "continuation true ", "binary false of a hundred"}, got)
 		})
 	}
 }

@@ -121,6 +121,7 @@ type Limits struct {
 	Out            int           // bytes of messages that wait in an Outbox
 	Credit         int           // bytes that a stage holds for the handler before it throttles the driver
 	InflateRatio   int           // inflated to compressed bytes, judged past 1 MiB inflated
+	Stream         bool          // messages go up in pieces from now on, as with Core.Stream, also the one under way; false: changes nothing
 	CloseTimeout   time.Duration // for the peer's Close
 	MessageTimeout time.Duration // without a message in either direction
 	PingInterval   time.Duration // of AutoPing

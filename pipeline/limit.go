@@ -129,6 +129,9 @@ func (l *limiter) onDown(item any) {
 			l.watched = false
 			l.watch()
 		}
+		if m.Stream { // from here up: Assemble is passed by on the way down
+			l.up(streamNow{})
+		}
 	}
 	l.down(item)
 }

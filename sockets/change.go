@@ -44,8 +44,12 @@ type SetStages struct {
 // changer is what the messages above change of one connection, as an actors.Changer.
 type changer struct {
 	*recipe
-	set SetOptions // what was asked for so far
+	set    SetOptions // what was asked for so far
+	stream bool       // messages come in pieces
 }
+
+// setStream, sent to a connection, has its messages come in pieces, of any length and as slowly as they may.
+type setStream struct{}
 
 // Change makes recipe the actors.Changer of a connection that nobody has changed.
 func (r *recipe) Change(message any) (change any, next actors.Changer) {
@@ -55,7 +59,7 @@ func (r *recipe) Change(message any) (change any, next actors.Changer) {
 	case *optionsAsked:
 		m.answer <- r.inForce()
 		return nil, r
-	case *SetOptions, *SetStages:
+	case *SetOptions, *SetStages, *setStream:
 		return (&changer{recipe: r}).Change(message)
 	}
 	return nil, nil
@@ -69,6 +73,13 @@ func (c *changer) Change(message any) (change any, next actors.Changer) {
 			copySet(&c.set, m)
 			return &actors.SetLimits{Limits: m.drivers, Options: m.stages()}, c
 		}
+	case *setStream:
+		lift := &SetOptions{MaxFrame: -1, MaxMessage: -1, MaxFragments: -1, MessageTime: -1}
+		copySet(&c.set, lift)
+		c.stream = true
+		options := lift.stages()
+		options.Stream, options.InflateRatio = true, -1
+		return &actors.SetLimits{Limits: lift.drivers, Options: options}, c
 	case *SetStages:
 		if m != nil {
 			return &actors.SetTop{Top: c.top(m.Stages)}, c
@@ -85,6 +96,7 @@ func (c *changer) Change(message any) (change any, next actors.Changer) {
 func (c *changer) options() *Options {
 	o := c.Options
 	copySet(&o, &c.set)
+	o.Stream = o.Stream || c.stream
 	return &o
 }
 

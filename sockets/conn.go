@@ -45,6 +45,7 @@ type Conn struct {
 	session   bool           // one runs
 	keeping   bool           // who has received pieces says when they are worked through
 	reading   bool           // a message is being received in pieces
+	streamed  bool           // a NetConn receives what comes
 	suspended *messageReader // one that was, and goes on with the next call
 	pings     *pings         // nil until the first
 	writing   chan struct{}  // held by an open Writer; made at the first
@@ -72,6 +73,8 @@ func (e *CloseError) Unwrap() error { return e.Err }
 var (
 	// ErrReaderOpen: a message is being read, by an io.Reader or in another goroutine.
 	ErrReaderOpen = errors.New("sockets: a message is being read: read it to its end first, or in one goroutine")
+	// ErrNetConn: a NetConn reads what comes.
+	ErrNetConn = errors.New("sockets: a NetConn was made of the connection: read that")
 	// ErrNilContext: the context is nil.
 	ErrNilContext = errors.New("sockets: nil context")
 	// ErrNilFrame: the frame is nil.

@@ -1,9 +1,11 @@
 package sockets
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"sync"
 
 	"github.com/spindrift-go/spindrift/frame"
 )
@@ -14,9 +16,18 @@ import (
 // lifts each. The reader waits for its pieces as long as ctx lasts. It must be read to its end
 // before anything else is received.
 func (c *Conn) Reader(ctx context.Context) (frame.Opcode, io.Reader, error) {
-	f, r, err := c.message(ctx)
+	r, err := c.reader(ctx, false)
 	if err != nil {
 		return 0, nil, err
+	}
+	return r.op, r, nil
+}
+
+// reader waits for the next message and begins to read it, for a NetConn or for somebody else.
+func (c *Conn) reader(ctx context.Context, netConn bool) (*messageReader, error) {
+	f, r, err := c.message(ctx, netConn)
+	if err != nil {
+		return nil, err
 	}
 	if f != nil {
 		c.mu.Lock()
@@ -30,13 +41,17 @@ func (c *Conn) Reader(ctx context.Context) (frame.Opcode, io.Reader, error) {
 	if r.piece != nil {
 		r.rest = r.piece.Payload
 	}
-	return r.op, r, nil
+	return r, nil
 }
 
 // message takes the next message, if it is whole, or begins to read its pieces, of which
 // it may have none yet.
-func (c *Conn) message(ctx context.Context) (*frame.Frame, *messageReader, error) {
+func (c *Conn) message(ctx context.Context, netConn bool) (*frame.Frame, *messageReader, error) {
 	c.mu.Lock()
+	if c.streamed && !netConn && !c.phase.over() {
+		c.mu.Unlock()
+		return nil, nil, ErrNetConn
+	}
 	r, reading := c.suspended, c.reading
 	c.suspended = nil
 	c.reading = reading || r != nil
@@ -75,6 +90,7 @@ func (c *Conn) finish() {
 
 // messageReader reads the payload of one message.
 type messageReader struct {
+	mu        sync.Mutex // held by Read: a second one waits
 	c         *Conn
 	ctx       context.Context
 	op        frame.Opcode
@@ -103,16 +119,46 @@ func (r *messageReader) discard() {
 	}
 }
 
+// beginning is what there is of the message, for somebody who keeps it.
+func (r *messageReader) beginning() *frame.Frame {
+	f := frame.Binary(bytes.Clone(r.rest))
+	f.Opcode, f.Fin = r.op, r.fin
+	return f
+}
+
+// skip reads the message to its end.
+func (r *messageReader) skip() error {
+	for r.err == nil {
+		if err := r.advance(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// advance goes on to the next piece, or the end.
+func (r *messageReader) advance() error {
+	r.discard()
+	if r.fin {
+		r.c.finish()
+		r.err = io.EOF
+		return nil
+	}
+	err := r.next(r.ctx)
+	if errors.As(err, new(*CloseError)) { // which is what the next call returns too
+		r.c.finish()
+	}
+	return err
+}
+
 func (r *messageReader) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(p) == 0 {
+		return 0, nil
+	}
 	for len(r.rest) == 0 && r.err == nil {
-		r.discard()
-		if r.fin {
-			r.c.finish()
-			r.err = io.EOF
-		} else if err := r.next(r.ctx); err != nil {
-			if errors.As(err, new(*CloseError)) { // which is what the next call returns too
-				r.c.finish()
-			}
+		if err := r.advance(); err != nil {
 			return 0, err
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // With Options.Stream the pieces of a message are joined; then one goroutine at a time may
 // receive. A message whose context ended in its middle is what the next call goes on with.
 func (c *Conn) Receive(ctx context.Context) (*frame.Frame, error) {
-	f, r, err := c.message(ctx)
+	f, r, err := c.message(ctx, false)
 	if f != nil || err != nil {
 		return f, err
 	}

@@ -1,6 +1,8 @@
 package sockets
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -13,13 +15,27 @@ import (
 
 // NetConn returns c as a net.Conn, for a protocol that wants one: what is written is sent
 // in messages of type op, frame.OpText or frame.OpBinary, of at most 32 KiB, and what is read is
-// the payloads of the peer's messages of that type, one behind the other. A message of the other
-// type is a *[MessageTypeError]. A clean end with 1000, 1001 or no code is io.EOF. Text may be cut
-// anywhere by those who write it: a character that is begun waits for its rest.
+// the payloads of the peer's messages of that type, one behind the other, as they arrive. A message
+// of the other type is a *[MessageTypeError], which has its beginning, and the next Read goes on
+// behind it. A clean end with 1000, 1001 or no code is io.EOF, and in the middle of a message an
+// io.ErrUnexpectedEOF. Text may be cut anywhere by those who write it: a character that is begun
+// waits for its rest.
 //
-// Close closes with 1000, and waits as [Conn.Close] does; others get net.ErrClosed at once.
-// Nobody else may receive from c.
+// A stream has no messages to be limited: MaxMessage, MaxFrame, MaxFragments and MessageTime do not
+// count any more from here on, unless SetOptions sets them again, and memory does not depend on them.
+// A peer that speaks first may have met them before: a server that is to take its message of any
+// length begins with Options{MaxMessage: -1, MaxFrame: -1, MaxFragments: -1, MessageTime: -1}.
+//
+// Close closes with 1000, and waits as [Conn.Close] does; others get net.ErrClosed at once. If the
+// rest of a character was never written it says so, and closes with 1007: its peer is not to take
+// the text for whole. Nobody else may receive from c: that is [ErrNetConn].
 func (c *Conn) NetConn(op frame.Opcode) net.Conn {
+	if messageType(op) == nil {
+		c.mu.Lock()
+		c.streamed = true
+		c.mu.Unlock()
+		c.handle.Post(&setStream{})
+	}
 	return &netConn{Conn: c, op: op, reads: newDeadline(), writes: newDeadline()}
 }
 
@@ -28,9 +44,10 @@ type netConn struct {
 	op            frame.Opcode
 	reads, writes *deadline
 
-	reading sync.Mutex
-	message *frame.Frame
-	rest    []byte
+	reading  sync.Mutex
+	message  *messageReader // that is being read; nil: none
+	skipping bool           // it is of the other type
+	ended    error          // what every Read returns; nil: nothing ended it
 
 	writing sync.Mutex
 	begun   []byte // of a character, in text
@@ -45,29 +62,64 @@ func (n *netConn) Read(p []byte) (int, error) {
 	if err := n.reads.Err(); err != nil { // also if there is something to be read
 		return 0, err
 	}
-	for len(n.rest) == 0 {
-		if len(p) == 0 {
-			return 0, nil
+	if len(p) == 0 || n.ended != nil {
+		return 0, n.ended
+	}
+	for {
+		if err := n.begin(); err != nil {
+			return 0, n.failed(err)
 		}
-		if n.message != nil {
-			n.message.Release()
-			n.message = nil
-		}
-		f, err := n.receive(n.reads, n.op)
+		k, err := n.message.Read(p)
 		switch {
-		case err == nil:
-			n.message, n.rest = f, f.Payload
-		case n.reads.isOver(): // our own Close may be what has ended it
-			return 0, net.ErrClosed
-		case ordinary(err):
-			return 0, io.EOF
-		default:
-			return 0, err
+		case err == io.EOF:
+			n.message = nil
+		case err != nil:
+			return 0, n.failed(err)
+		case k > 0:
+			return k, nil
 		}
 	}
-	k := copy(p, n.rest)
-	n.rest = n.rest[k:]
-	return k, nil
+}
+
+// begin waits for a message to read, if none is being read, and passes over those of the other type.
+func (n *netConn) begin() error {
+	for n.message == nil || n.skipping {
+		if n.message == nil {
+			r, err := n.reader(n.reads, true)
+			if err != nil {
+				return err
+			}
+			n.message, n.skipping = r, r.op != n.op
+			if n.skipping && !n.terms.SkipOthers {
+				return &MessageTypeError{n.op, r.beginning()}
+			}
+		}
+		if n.skipping {
+			if err := n.message.skip(); err != nil {
+				return err
+			}
+			n.message, n.skipping = nil, false
+		}
+	}
+	return nil
+}
+
+// failed is what a Read returns that has failed with err.
+func (n *netConn) failed(err error) error {
+	var end *CloseError
+	switch {
+	case n.reads.isOver(): // our own Close may be what has ended it
+		return net.ErrClosed
+	case !errors.As(err, &end):
+		return err
+	case !ordinary(err):
+		n.ended = err
+	case n.message != nil && !n.skipping:
+		n.ended = &UnfinishedError{err}
+	default:
+		n.ended = io.EOF
+	}
+	return n.ended
 }
 
 // streamPiece is how much of what is written goes into a message: a peer has no use for the
@@ -130,7 +182,14 @@ func begun(text []byte) int {
 func (n *netConn) Close() error {
 	n.reads.close()
 	n.writes.close()
-	return n.Conn.Close(frame.Normal, "")
+	n.writing.Lock() // which a Write does not hold for long any more
+	left := len(n.begun)
+	n.writing.Unlock()
+	if left == 0 {
+		return n.Conn.Close(frame.Normal, "")
+	}
+	n.Conn.Close(frame.InvalidPayload, "text ends within a character")
+	return fmt.Errorf("sockets: text was closed within a character, of which %d bytes are not sent", left)
 }
 
 func (n *netConn) SetDeadline(t time.Time) error {
