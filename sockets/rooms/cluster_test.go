@@ -37,34 +37,37 @@ func mutual(t *testing.T) *tls.Config {
 		RootCAs: pool, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert}
 }
 
-// Nodes let in who shows their certificate or knows their secret, and nobody else.
+// Nodes let in who shows their certificate or knows their secret, and nobody else; the node that
+// refuses says so.
 func TestClusterPort(t *testing.T) {
 	ours := mutual(t)
 	noCertificate := ours.Clone()
 	noCertificate.Certificates = nil
 	for name, test := range map[string]struct {
 		first, second Config
-		meet          bool
+		refusal       string // what the first says; "": they meet
 	}{
-		"the same certificate": {Config{TLS: ours}, Config{TLS: ours}, true},
-		"the same secret":      {Config{Secret: "sesame"}, Config{Secret: "sesame"}, true},
-		"no certificate":       {Config{TLS: ours}, Config{TLS: noCertificate}, false},
-		"another's":            {Config{TLS: ours}, Config{TLS: mutual(t)}, false},
-		"in clear":             {Config{TLS: ours}, Config{}, false},
-		"another secret":       {Config{Secret: "sesame"}, Config{Secret: "guess"}, false},
-		"no secret":            {Config{Secret: "sesame"}, Config{}, false},
+		"the same certificate": {Config{TLS: ours}, Config{TLS: ours}, ""},
+		"the same secret":      {Config{Secret: "sesame"}, Config{Secret: "sesame"}, ""},
+		"no certificate":       {Config{TLS: ours}, Config{TLS: noCertificate}, "certificate"},
+		"another's":            {Config{TLS: ours}, Config{TLS: mutual(t)}, "certificate"},
+		"in clear":             {Config{TLS: ours}, Config{}, "TLS"},
+		"another secret":       {Config{Secret: "sesame"}, Config{Secret: "guess"}, "authentication error"},
+		"no secret":            {Config{Secret: "sesame"}, Config{}, "authentication error"},
+		"the same name":        {Config{Name: "twin"}, Config{Name: "twin"}, "duplicate name"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first := open(t, test.first)
 			test.second.Routes = []string{first.Addr().String()}
 			second := open(t, test.second)
-			if test.meet {
+			if test.refusal == "" {
 				eventually(t, func() bool { return first.server.NumRoutes() > 0 && second.server.NumRoutes() > 0 })
 				meet(t, dial(t, first.url, "a"), dial(t, second.url, "b"))
 				return
 			}
 			require.Never(t, func() bool { return first.server.NumRoutes() > 0 }, time.Second, 20*time.Millisecond)
+			require.ErrorContains(t, <-first.told, test.refusal)
 		})
 	}
 }

@@ -46,7 +46,8 @@ type Config struct {
 	// PresenceTimeout is how long a node is silent before its members are gone: 3 s.
 	PresenceTimeout time.Duration
 
-	// OnError is told of what goes wrong later: messages lost, the server lost. nil: slog.Default.
+	// OnError is told of what goes wrong later: messages lost, the server lost, a node refused for
+	// its secret, certificate or name, here and there. nil: slog.Default.
 	OnError func(error)
 }
 
@@ -82,7 +83,6 @@ func (c *Config) embedded() (*server.Options, error) {
 		Port:       server.RANDOM_PORT,
 		Username:   "process",
 		Password:   rand.Text(),
-		NoLog:      true,
 		NoSigs:     true,
 		MaxPayload: maxPayload,
 		Cluster:    server.ClusterOpts{Name: "spindrift", Host: host, Port: number},

@@ -50,18 +50,26 @@ func member(n *Node) http.Handler {
 type place struct {
 	*testing.T
 	*Node
-	url string
+	url  string
+	told chan error // what OnError was told, the first hundred
 }
 
 func open(t *testing.T, c Config) *place {
 	t.Helper()
-	c.OnError = func(err error) { t.Log(c.Name, err) }
+	told := make(chan error, 100)
+	c.OnError = func(err error) {
+		t.Log(c.Name, err)
+		select {
+		case told <- err:
+		default:
+		}
+	}
 	n, err := Open(nil, c)
 	require.NoError(t, err)
 	t.Cleanup(n.Close)
 	server := httptest.NewServer(member(n))
 	t.Cleanup(server.Close)
-	return &place{t, n, "ws" + strings.TrimPrefix(server.URL, "http")}
+	return &place{t, n, "ws" + strings.TrimPrefix(server.URL, "http"), told}
 }
 
 // cluster is nodes a, b, c and so on, of which each knows the first.

@@ -22,6 +22,7 @@ type Node struct {
 	system   *actor.ActorSystem
 	config   Config
 	server   *server.Server // nil: it runs elsewhere
+	log      *serverLog     // the server's
 	nats     *nats.Conn
 	presence *presence // nil: Config.Presence is not set
 
@@ -77,18 +78,35 @@ func (n *Node) connect() error {
 		if err != nil {
 			return err
 		}
-		if n.server, err = server.NewServer(o); err != nil {
+		if err := n.start(o); err != nil {
 			return err
-		}
-		n.server.Start()
-		if !n.server.ReadyForConnections(patience) {
-			return fmt.Errorf("the NATS server in the process is not ready after %v: is %s free?", patience, n.config.Listen)
 		}
 		options = append(options, nats.InProcessServer(n.server), nats.UserInfo(o.Username, o.Password))
 	}
 	var err error
 	n.nats, err = nats.Connect(url, append(options, n.config.Options...)...)
 	return err
+}
+
+// start starts the server in the process.
+func (n *Node) start(o *server.Options) (err error) {
+	if n.server, err = server.NewServer(o); err != nil {
+		return err
+	}
+	n.log = newServerLog(n.config.failed)
+	n.server.SetLogger(n.log, false, false)
+	n.server.Start()
+	for late := time.Now().Add(patience); !n.server.ReadyForConnections(100 * time.Millisecond); {
+		select {
+		case err := <-n.log.fatal:
+			return err
+		default:
+		}
+		if time.Now().After(late) {
+			return fmt.Errorf("the NATS server in the process is not ready after %v", patience)
+		}
+	}
+	return nil
 }
 
 // Name is the node's.
@@ -149,6 +167,7 @@ func (n *Node) Close() {
 		n.nats.Close()
 	}
 	if n.server != nil {
+		n.log.close()
 		n.server.Shutdown()
 		n.server.WaitForShutdown()
 	}

@@ -3,6 +3,7 @@ package rooms
 import (
 	"context"
 	"fmt"
+	"net"
 	"testing"
 	"time"
 
@@ -211,12 +212,22 @@ func TestURL(t *testing.T) {
 	require.Error(t, err)
 }
 
+// A mistake is told at once, in one line.
 func TestConfigMistakes(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	began := time.Now()
+	_, err = Open(nil, Config{Listen: taken.Addr().String()})
+	require.ErrorContains(t, err, "address already in use")
+	require.Less(t, time.Since(began), patience/2)
+
 	for _, c := range []Config{{Listen: "nowhere"}, {Listen: "127.0.0.1:x"}, {Listen: ":0"}, {Listen: "0.0.0.0:0"}, {Listen: "192.0.2.1:6222"}} {
 		_, err := Open(nil, c)
 		require.Error(t, err, c.Listen)
+		require.NotContains(t, err.Error(), "\n")
 	}
 	n := open(t, Config{})
-	_, err := n.Room("other system", &sockets.RoomOptions{System: sockets.NewSystem()})
+	_, err = n.Room("other system", &sockets.RoomOptions{System: sockets.NewSystem()})
 	require.ErrorContains(t, err, "not the node's")
 }
