@@ -7,7 +7,6 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors/dispatch"
-	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -34,7 +33,7 @@ type side interface {
 
 // Receive is the actor's turn. A panic ends this connection and no other.
 func (c *conn) Receive(ctx actor.Context) {
-	if frame.Debug {
+	if checked {
 		defer c.check()
 	}
 	defer c.rescue()
@@ -64,27 +63,20 @@ func (c *conn) Receive(ctx actor.Context) {
 
 // Item makes conn a dispatch.Hooks: what is only to be sent needs no context.
 func (c *conn) Item(item any) (handled bool) {
-	if frame.Debug {
+	if checked {
 		defer c.check()
 	}
-	if pipeline.Bare(item) {
-		defer c.rescue()
-		c.side.item(item)
-		return true
+	if !pipeline.Bare(item) {
+		return false
 	}
-	b, is := item.(*Batch)
-	if is {
-		defer c.rescue()
-		for _, item := range b.Items {
-			c.side.item(item)
-		}
-	}
-	return is
+	defer c.rescue()
+	c.side.item(item)
+	return true
 }
 
 // Signalled makes conn a dispatch.Hooks.
 func (c *conn) Signalled(bits uint32) {
-	if frame.Debug {
+	if checked {
 		defer c.check()
 	}
 	defer c.rescue()
@@ -93,7 +85,7 @@ func (c *conn) Signalled(bits uint32) {
 
 // BurstEnded makes conn a dispatch.Hooks.
 func (c *conn) BurstEnded() {
-	if frame.Debug {
+	if checked {
 		defer c.check()
 	}
 	defer c.rescue()

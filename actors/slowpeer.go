@@ -25,6 +25,11 @@ func (s *stream) overLimit(m pipeline.Appender) bool {
 	return limit > 0 && s.outstanding()+size > limit && (size <= limit || s.out.waiting() > 0)
 }
 
+// lacksSpace reports whether the messages of p would not all be within the limit.
+func (s *stream) lacksSpace(p *pipeline.Prepared) bool {
+	return s.limits.Out > 0 && s.outstanding()+p.Size() > s.limits.Out
+}
+
 // tolerates reports whether m may wait although more waits than the limit: a burst is no
 // proof of a slow peer. One that is slow takes less than the limit in Limits.SlowAfter.
 func (s *stream) tolerates(m pipeline.Appender) bool {

@@ -2,5 +2,7 @@
 
 package actors
 
+const checked = false
+
 // check is of a debug build.
 func (*conn) check() {}

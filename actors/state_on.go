@@ -6,6 +6,9 @@ import (
 	"fmt"
 )
 
+// checked says that check is called; a call that does nothing is still one that is deferred.
+const checked = true
+
 // check is called behind every turn, where nothing of one is under way any more. It ends the process if a connection
 // is in a state that cannot be: a panic of this goroutine would be taken for that of a stage.
 func (c *conn) check() {

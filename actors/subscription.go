@@ -94,10 +94,6 @@ func (s *Subscription) end() {
 	}
 }
 
-// Batch is items that follow each other to many connections: made once, it takes one place in each
-// mailbox. Nobody may change it once it was posted.
-type Batch struct{ Items []any } // pipeline.Bare
-
 // Fanout sends a message to many connections of one actor system: their turns are queued
 // together, some at a time, and not each under a lock of its own. The zero value is ready.
 type Fanout struct {

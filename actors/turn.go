@@ -82,7 +82,11 @@ func (s *stream) receive(ctx actor.Context) {
 
 func (s *stream) item(item any) {
 	s.beginTurn()
-	s.pipeline.Down(item)
+	if p, is := item.(*pipeline.Prepared); is && s.lacksSpace(p) {
+		p.Each(s.pipeline.Down) // some may find it
+	} else {
+		s.pipeline.Down(item)
+	}
 	s.conclude()
 }
 

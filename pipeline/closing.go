@@ -142,6 +142,11 @@ func (c *closer) onDown(item any) {
 				c.sentMessage()
 			}
 		}
+	case *Prepared:
+		if c.phase < closing {
+			c.down(m)
+			c.sentMessage()
+		}
 	case *frame.Error:
 		if c.fromPeer {
 			c.peerFails(m)

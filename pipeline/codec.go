@@ -76,6 +76,11 @@ func (c *codec) onDown(item any) {
 		c.out.f = nil
 		m.Sent()
 		return
+	case *Prepared:
+		if c.out.Client {
+			m.Each(c.onDown)
+			return
+		}
 	case *Limits:
 		set(&c.decoder.MaxFrame, m.Frame)
 		set(&c.decoder.MaxFragments, m.Fragments)

@@ -117,6 +117,11 @@ func (d *deflate) onDown(item any) {
 			d.count()
 			return
 		}
+	case *Prepared:
+		if m.longest >= d.out.threshold {
+			m.Each(d.onDown)
+			return
+		}
 	case *frame.Error:
 		d.in.end()
 	case *Limits:

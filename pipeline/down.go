@@ -140,8 +140,11 @@ func set[T ~int | ~int64](v *T, to T) {
 }
 
 // Bare reports whether item needs no more than to be sent down: nobody answers it,
-// and it is no batch of others. A frame is; of other items it is not known.
+// and it is no batch of others. A frame is, and a Prepared; of other items it is not known.
 func Bare(item any) bool {
-	_, ok := item.(*frame.Frame)
-	return ok
+	switch item.(type) {
+	case *frame.Frame, *Prepared:
+		return true
+	}
+	return false
 }

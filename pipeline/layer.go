@@ -83,5 +83,11 @@ func (s *stageLayer) join(over above, under below) {
 	s.upward, s.downward = s.stage(s.up, s.down)
 }
 
-func (s *stageLayer) onUp(item any)   { s.upward(item) }
-func (s *stageLayer) onDown(item any) { s.downward(item) }
+func (s *stageLayer) onUp(item any) { s.upward(item) }
+func (s *stageLayer) onDown(item any) {
+	if p, ok := item.(*Prepared); ok {
+		p.Each(s.downward)
+		return
+	}
+	s.downward(item)
+}

@@ -42,10 +42,18 @@ func (m *Meter) onUp(item any) {
 }
 
 func (m *Meter) onDown(item any) {
-	if f, ok := item.(*frame.Frame); ok && !f.Opcode.Control() && m.closer.phase < closing {
-		m.BytesOut += int64(len(f.Payload))
-		if f.Fin {
-			m.MessagesOut++
+	if m.closer.phase < closing {
+		switch f := item.(type) {
+		case *frame.Frame:
+			if !f.Opcode.Control() {
+				m.BytesOut += int64(len(f.Payload))
+				if f.Fin {
+					m.MessagesOut++
+				}
+			}
+		case *Prepared:
+			m.BytesOut += int64(f.payload)
+			m.MessagesOut += int64(len(f.frames))
 		}
 	}
 	m.down(item)

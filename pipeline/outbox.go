@@ -133,6 +133,9 @@ func (b *outbox) onDown(item any) {
 			b.take(m)
 			return
 		}
+	case *Prepared:
+		m.Each(b.onDown)
+		return
 	case *Leave:
 		b.flush()
 	case *frame.Error:

@@ -101,11 +101,17 @@ func (p *Pipeline) Down(item any) {
 	if frame.Debug {
 		defer p.ledger.broken()
 	}
-	if f, ok := item.(*frame.Frame); ok {
-		if !f.Take() {
+	switch m := item.(type) {
+	case *frame.Frame:
+		if !m.Take() {
 			item = notOwned
 		} else if frame.Debug {
-			p.ledger.take(f)
+			p.ledger.take(m)
+		}
+	case *Prepared:
+		if frame.Debug { // who watches frames is to see each
+			m.Each(p.Down)
+			return
 		}
 	}
 	if p.busy { // from within Deliver: a part of what is under way

@@ -81,6 +81,11 @@ func (s *sequencer) onDown(item any) {
 	case *frame.Frame:
 		s.take(m)
 		return
+	case *Prepared:
+		if s.open || s.backlog != nil || s.state != inOrder {
+			m.Each(s.onDown)
+			return
+		}
 	case *Leave:
 		s.leave(m)
 		return

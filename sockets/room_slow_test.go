@@ -1,9 +1,11 @@
 package sockets_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -223,4 +225,53 @@ func TestRoomSendAll(t *testing.T) {
 		slow.Resume()
 		assert.ErrorIs(t, (<-c.closed).Err, sockets.ErrSlowConsumer)
 	})
+}
+
+// A connection takes of messages that are sent together what it would take of them one by one: as
+// many as its limit has space for.
+func TestRoomSendAllWithinALimit(t *testing.T) {
+	arrive := func(send func(room *sockets.LocalRoom, batch []*frame.Frame)) (arrived int) {
+		synctest.Test(t, func(t *testing.T) {
+			system := sockets.NewSystem()
+			room := sockets.NewRoom(&sockets.RoomOptions{System: system, MaxOut: -1})
+			closed := make(chan *sockets.Closed, 1)
+			server := sockettest.Serve(t, &sockets.Server{System: system, Server: http.Server{Handler: &sockets.Handler{
+				Options: &sockets.Options{MaxOut: 10 << 10, MaxBurst: 20 << 10, SlowAfter: -1, WriteStall: -1, PingInterval: -1},
+				Spawn: actor.PropsFromFunc(func(ctx actor.Context) {
+					switch m := ctx.Message().(type) {
+					case *sockets.Upgraded:
+						assert.NoError(t, room.Join(ctx.Sender(), "member"))
+					case *sockets.Closed:
+						closed <- m
+					}
+				}),
+			}}})
+			member, err := server.DialContext(t.Context(), "tcp", "")
+			require.NoError(t, err)
+			defer member.Close()
+			io.WriteString(member, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+			synctest.Wait()
+			for range 100 { // more than the network and the limit have space for
+				var batch []*frame.Frame
+				for range 14 {
+					batch = append(batch, frame.Text(message(0)))
+				}
+				send(room, batch)
+				synctest.Wait()
+			}
+			all, err := io.ReadAll(member) // not before
+			require.NoError(t, err)
+			arrived = bytes.Count(all, []byte("0 x"))
+			assert.ErrorIs(t, (<-closed).Err, sockets.ErrSlowConsumer)
+		})
+		return arrived
+	}
+	together := arrive(func(room *sockets.LocalRoom, batch []*frame.Frame) { assert.NoError(t, room.SendAll(batch)) })
+	alone := arrive(func(room *sockets.LocalRoom, batch []*frame.Frame) {
+		for _, f := range batch {
+			assert.NoError(t, room.Send(f))
+		}
+	})
+	assert.Equal(t, alone, together)
 }

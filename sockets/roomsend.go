@@ -6,6 +6,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
 )
 
 // messageCost is what a message takes that waits for a member, besides its payload.
@@ -72,15 +73,26 @@ func (r *LocalRoom) fanOut(omitted *membership, messages []*frame.Frame) {
 		f.Share()
 		r.keep(f)
 	}
-	all, size := batch(messages)
+	var together []any // messages, prepared; nil: there is one only
+	size := 0
+	if len(messages) > 1 {
+		together = pipeline.Prepare(messages)
+		for _, f := range messages {
+			size += cost(f)
+		}
+	}
 	var out actors.Fanout
 	for i := len(r.members) - 1; i >= 0; i-- { // one that is removed gives its place to a later one
 		m := r.members[i]
 		if m == omitted {
 			continue
 		}
-		if all != nil && m.keepsUp(size) {
-			out.Post(&m.Subscription, all, size)
+		if together != nil && m.keepsUp(size) {
+			left := size // all of it is counted with the first
+			for _, item := range together {
+				out.Post(&m.Subscription, item, left)
+				left = 0
+			}
 			continue
 		}
 		for _, f := range messages {
@@ -92,19 +104,6 @@ func (r *LocalRoom) fanOut(omitted *membership, messages []*frame.Frame) {
 		}
 	}
 	out.Flush()
-}
-
-// batch makes one of messages, if they are several, and says what it costs.
-func batch(messages []*frame.Frame) (b *actors.Batch, size int) {
-	if len(messages) < 2 {
-		return nil, 0
-	}
-	b = &actors.Batch{Items: make([]any, len(messages))}
-	for i, f := range messages {
-		b.Items[i] = f
-		size += cost(f)
-	}
-	return b, size
 }
 
 func cost(f *frame.Frame) int { return messageCost + len(f.Payload) }
