@@ -29,7 +29,7 @@ func (p *process) cpu() (used time.Duration, memory int) {
 }
 
 // BenchmarkEcho is echo of 64 B through a gateway of its own process, whose handler is there or in another
-// process: go test -run '^$' -bench Echo -benchtime 200000x.
+// process: make bench ROWS=remote.
 func BenchmarkEcho(b *testing.B) {
 	b.Setenv(childEnv+"_BENCH", "1")
 	for _, where := range []string{"local", "remote"} {
