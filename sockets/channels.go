@@ -8,7 +8,8 @@ import (
 
 // Incoming returns a channel of what is received, for those who select. It is closed when
 // the connection has ended, or ctx has, which may cost the message that was on its way; a
-// goroutine fills it. A nil ctx is the connection's.
+// goroutine fills it. A nil ctx is the connection's. It is closed as well where Receive would tell of
+// a misuse, ErrReaderOpen for instance, which is logged.
 func (c *Conn) Incoming(ctx context.Context) <-chan *frame.Frame {
 	if ctx == nil {
 		ctx = c.Context()
@@ -18,6 +19,9 @@ func (c *Conn) Incoming(ctx context.Context) <-chan *frame.Frame {
 		defer close(in)
 		for {
 			f, err := c.Receive(ctx)
+			if err == ErrReaderOpen || err == ErrNetConn {
+				logOf(c.Request()).Error("Incoming was closed", "error", err, "path", c.Request().URL.Path)
+			}
 			if err != nil {
 				return
 			}

@@ -48,11 +48,12 @@ func (c *Conn) reader(ctx context.Context, netConn bool) (*messageReader, error)
 // it may have none yet.
 func (c *Conn) message(ctx context.Context, netConn bool) (*frame.Frame, *messageReader, error) {
 	c.mu.Lock()
-	if c.streamed && !netConn && !c.phase.over() {
+	going := c.intake < abandoned
+	if going && c.streamed && !netConn && !c.phase.over() {
 		c.mu.Unlock()
 		return nil, nil, ErrNetConn
 	}
-	r, reading := c.suspended, c.reading
+	r, reading := c.suspended, c.reading && going
 	c.suspended = nil
 	c.reading = reading || r != nil
 	c.mu.Unlock()

@@ -92,7 +92,7 @@ func (c *Conn) replyInParallel(ctx context.Context, end context.CancelCauseFunc,
 		before := c.received()
 		var m *frame.Frame
 		if m, err = c.Receive(ctx); err == nil {
-			r := &replying{pieces: c.received() - before, done: make(chan struct{})}
+			r := &replying{pieces: c.received() - before, done: make(chan struct{}), err: errGoexit}
 			inOrder <- r
 			working.Go(func() {
 				defer close(r.done)
@@ -159,9 +159,12 @@ func (c *Conn) Serve(ctx context.Context, in func(ctx context.Context, m *frame.
 	defer end(nil)
 	received := make(chan error, 1)
 	go func() {
-		err := guarded(func() error { return c.each(ctx, in) })
-		end(err)
-		received <- err
+		err := errGoexit
+		defer func() { // also if in calls runtime.Goexit
+			end(err)
+			received <- err
+		}()
+		err = guarded(func() error { return c.each(ctx, in) })
 	}()
 	if out == nil {
 		return <-received

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/frame"
@@ -27,8 +28,9 @@ func messageType(op frame.Opcode) error {
 	return nil
 }
 
-// messageWriter writes one message.
+// messageWriter writes one message. Goroutines that use it take turns.
 type messageWriter struct {
+	mu    sync.Mutex
 	to    offeree
 	ctx   context.Context
 	op    frame.Opcode // of the next fragment
@@ -37,6 +39,8 @@ type messageWriter struct {
 }
 
 func (w *messageWriter) Write(p []byte) (n int, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for len(p) > 0 && w.err == nil {
 		if w.piece == nil {
 			w.piece = frame.New(w.op, fragmentSize)
@@ -76,6 +80,8 @@ var errWriterClosed = errors.New("sockets: Writer is closed")
 // Close ends the message. One that could not be sent whole, because ctx ended, ends the
 // connection: its peer could not tell it from a complete one.
 func (w *messageWriter) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.err == errWriterClosed {
 		return nil
 	}
