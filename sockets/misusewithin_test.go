@@ -139,6 +139,7 @@ func writeBehind(ctx context.Context, c *Conn, end func(context.Context, *Conn) 
 
 func writerOfEndedContext(ctx context.Context, c *Conn) error {
 	brief, cancel := context.WithCancel(ctx)
+	defer cancel()
 	out, err := c.Writer(brief, frame.OpBinary)
 	if err != nil {
 		return err
@@ -198,9 +199,9 @@ func TestIncomingLogsAMisuse(t *testing.T) {
 		<-c.Incoming(ctx)
 		return nil
 	})
-	s := quiet(h)
+	s := &Server{Server: quiet(h), System: w.system}
 	s.ErrorLog = log.New(&logged, "", 0)
-	c := w.open(w.run(&Server{Server: s, System: w.system}), nil)
+	c := w.open(w.run(s), nil)
 	_, err := c.Receive(w.within())
 	assert.Equal(w, frame.Normal, CloseCode(err))
 	assert.Contains(w, logged.String(), "Incoming was closed")

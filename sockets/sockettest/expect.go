@@ -98,8 +98,8 @@ func (p *Probe) ExpectJSON(v any) {
 // answered, unless the probe is Manual.
 func (p *Probe) ExpectPing() (payload string) {
 	p.t.Helper()
-	for {
-		a := p.next("a ping", true)
+	for until := time.Now().Add(p.Patience); ; {
+		a := p.nextUntil(until, "a ping", true)
 		switch {
 		case a.opcode == frame.OpPing && a.end == nil:
 			return string(a.payload)
@@ -113,8 +113,8 @@ func (p *Probe) ExpectPing() (payload string) {
 func (p *Probe) ExpectPong(payload string) {
 	p.t.Helper()
 	want := arrival{opcode: frame.OpPong, payload: []byte(payload)}.describe()
-	for {
-		a := p.next(want, true)
+	for until := time.Now().Add(p.Patience); ; {
+		a := p.nextUntil(until, want, true)
 		switch {
 		case a.opcode == frame.OpPong && a.end == nil && string(a.payload) == payload:
 			return
@@ -177,9 +177,10 @@ func (p *Probe) Close(code frame.Code, reason string) {
 	p.t.Helper()
 	p.SendClose(code, reason)
 	want := fmt.Sprintf("close %d, in answer", code)
-	a := p.next(want, false)
+	until := time.Now().Add(p.Patience)
+	a := p.nextUntil(until, want, false)
 	for a.end == nil && a.opcode != frame.OpClose {
-		a = p.next(want, false)
+		a = p.nextUntil(until, want, false)
 	}
 	if a.end != nil || a.code != code {
 		p.unexpected(want, a)
@@ -193,7 +194,13 @@ func (p *Probe) Close(code frame.Code, reason string) {
 // next waits for what comes next.
 func (p *Probe) next(want string, control bool) arrival {
 	p.t.Helper()
-	a, ok := p.within(p.Patience, control || p.manual)
+	return p.nextUntil(time.Now().Add(p.Patience), want, control)
+}
+
+// nextUntil is next for who passes over something, which gives no patience back.
+func (p *Probe) nextUntil(until time.Time, want string, control bool) arrival {
+	p.t.Helper()
+	a, ok := p.within(time.Until(until), control || p.manual)
 	if !ok {
 		p.fail("expected %s, nothing came in %v", want, p.Patience)
 	}

@@ -55,7 +55,7 @@ func (p *Probe) SendClose(code frame.Code, reason string) {
 // if this end is a client's, and not compressed.
 func (p *Probe) SendFrame(f *frame.Frame) {
 	p.t.Helper()
-	p.send(wire(f))
+	p.send(p.wire(f))
 }
 
 // SendBytes writes bytes as they are, each of parts by a write of its own: the other end reads what
@@ -70,9 +70,16 @@ func (p *Probe) SendBytes(parts ...[]byte) {
 }
 
 // Encode returns f as SendFrame sends it, to be cut into parts for SendBytes.
-func (p *Probe) Encode(f *frame.Frame) []byte { return p.encode(wire(f)) }
+func (p *Probe) Encode(f *frame.Frame) []byte {
+	p.t.Helper()
+	return p.encode(p.wire(f))
+}
 
-func wire(f *frame.Frame) wireFrame {
+func (p *Probe) wire(f *frame.Frame) wireFrame {
+	p.t.Helper()
+	if f == nil {
+		p.fail("cannot send a nil frame")
+	}
 	return wireFrame{fin: f.Fin, rsv: f.RSV & 0x70, opcode: f.Opcode, payload: f.Payload}
 }
 
