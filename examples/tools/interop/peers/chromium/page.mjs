@@ -66,8 +66,9 @@ try {
   await until('counts what the server does', () => page.textContent('#connections'), s => s === '1')
   await page.setViewportSize({ width: 360, height: 640 })
   await page.fill('#filter', 'no row has this')
-  const narrow = () => page.evaluate(() => [document.documentElement.scrollWidth, [...document.querySelectorAll('#log tr')].filter(r => r.getClientRects().length).length])
-  await until('fits 360 pixels', narrow, ([width, rows]) => width <= 360 && rows === 0) // and the filter hides
+  await until('fits 360 pixels', () => page.evaluate(() => document.documentElement.scrollWidth), width => width <= 360)
+  const visible = () => page.evaluate(() => [...document.querySelectorAll('#log tr')].filter(r => r.getClientRects().length).length)
+  await until('hides rows at 360 pixels', visible, rows => rows === 0)
   await page.fill('#filter', '')
   await page.setViewportSize({ width: 900, height: 600 })
   await page.click('#close')
