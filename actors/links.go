@@ -28,5 +28,5 @@ func unlink[T any](first **T, x *T, of func(*T) *links[T]) {
 }
 
 func inGroup(s *stream) *links[stream]              { return &s.inGroup }
-func ofHandler(s *stream) *links[stream]            { return &s.ofHandler }
+func ofHandler(m *member) *links[member]            { return &m.links }
 func ofStream(s *Subscription) *links[Subscription] { return &s.links }

@@ -67,8 +67,8 @@ func (d *sharedHandlers) at(address string) (all []handled) {
 		if key.node != address {
 			continue
 		}
-		for s := h.first; s != nil; s = s.ofHandler.next {
-			all = append(all, handled{h.pid, s})
+		for m := h.first; m != nil; m = m.links.next {
+			all = append(all, handled{h.pid, m.stream})
 		}
 	}
 	return all
@@ -76,17 +76,17 @@ func (d *sharedHandlers) at(address string) (all []handled) {
 
 // moveHandler puts another handler on top, which is told of the connection. It owes no credit.
 func (s *stream) moveHandler(to *actor.PID) {
-	if s.again == nil || s.hearing != hearsAll || s.hangup() != nil {
+	lost, ok := s.top.(*member)
+	if !ok || lost.again == nil || s.hearing != hearsAll || s.hangup() != nil {
 		s.loseHandler(ErrHandlerStopped)
 		return
 	}
 	marks := s.credit.marks
 	s.credit = credit{since: s.rt.now()}
 	s.onHold = false
-	s.top.detach(s)
-	h := s.rt.shared.join(s, to)
-	s.top, s.handler = h, h.mailbox
-	s.top.deliver(s, s.again.Again(false))
+	lost.detach(s)
+	s.rt.shared.join(s, to, lost.again)
+	s.top.deliver(s, lost.again.Again(false))
 	for _, m := range marks { // nobody else answers them
 		if m.event != nil {
 			s.pipeline.Up(m.event)

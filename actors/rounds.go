@@ -50,17 +50,17 @@ const (
 // tell sends message to the connections of h.
 func (h *sharedHandler) tell(message any) {
 	told := 0
-	s := h.first
-	for ; s != nil && told < tellBatch; s = s.ofHandler.next {
-		s.mailbox.PostUserMessage(message)
+	m := h.first
+	for ; m != nil && told < tellBatch; m = m.links.next {
+		m.stream.mailbox.PostUserMessage(message)
 		told++
 	}
-	if s == nil {
+	if m == nil {
 		return
 	}
 	var rest []*dispatch.Mailbox // what has ended meanwhile takes no message
-	for ; s != nil; s = s.ofHandler.next {
-		rest = append(rest, &s.mailbox)
+	for ; m != nil; m = m.links.next {
+		rest = append(rest, &m.stream.mailbox)
 	}
 	tellLater(rest, message)
 }

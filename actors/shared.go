@@ -29,8 +29,8 @@ func (rt *Runtime) keyOf(pid *actor.PID) handlerKey {
 	return handlerKey{pid.Address, pid.Id}
 }
 
-// sharedHandler is an actor on top of all the connections that name it. The guardian watches
-// it for them: a watch for each would cost its watchers' set 100 bytes and it a message.
+// sharedHandler is an actor that connections name as theirs. The guardian watches it for
+// them: a watch for each would cost its watchers' set 100 bytes and it a message.
 type sharedHandler struct {
 	rt      *Runtime
 	pid     *actor.PID
@@ -38,11 +38,19 @@ type sharedHandler struct {
 	mailbox *dispatch.Mailbox // nil: it is not ours
 
 	// Under the lock of sharedHandlers.
-	first     *stream // of its connections
-	restarts  int     // in a row
+	first     *member
+	restarts  int // in a row
 	restarted time.Time
 	forgive   round
 	announce  round
+}
+
+// member is what is on top of a connection of a shared handler.
+type member struct {
+	*sharedHandler
+	stream *stream
+	again  Again         // nil: nothing is told to a handler that was restarted
+	links  links[member] // under the lock of sharedHandlers
 }
 
 const (
@@ -57,27 +65,27 @@ var (
 	errRestarted       = &handlerPanic{"it was restarted"}
 )
 
-// join makes s a connection of the handler pid.
-func (d *sharedHandlers) join(s *stream, pid *actor.PID) *sharedHandler {
-	h, fresh := d.add(s, pid)
-	if fresh {
-		d.watch(h)
+// join puts the handler pid on top of s.
+func (d *sharedHandlers) join(s *stream, pid *actor.PID, again Again) {
+	m, fresh := &member{stream: s, again: again}, false
+	if m.sharedHandler, fresh = d.add(m, pid); fresh {
+		d.watch(m.sharedHandler)
 	}
-	return h
+	s.top, s.handler = m, m.mailbox
 }
 
-func (d *sharedHandlers) add(s *stream, pid *actor.PID) (h *sharedHandler, fresh bool) {
+func (d *sharedHandlers) add(m *member, pid *actor.PID) (h *sharedHandler, fresh bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	key := s.rt.keyOf(pid)
+	key := d.rt.keyOf(pid)
 	if h = d.byPID[key]; h == nil {
-		h, fresh = &sharedHandler{rt: s.rt, pid: pid, key: key, mailbox: s.rt.mailboxOf(pid)}, true
+		h, fresh = &sharedHandler{rt: d.rt, pid: pid, key: key, mailbox: d.rt.mailboxOf(pid)}, true
 		if d.byPID == nil {
 			d.byPID = make(map[handlerKey]*sharedHandler)
 		}
 		d.byPID[key] = h
 	}
-	link(&h.first, s, ofHandler)
+	link(&h.first, m, ofHandler)
 	return h, fresh
 }
 
@@ -99,17 +107,18 @@ func (d *sharedHandlers) watch(h *sharedHandler) {
 	}
 }
 
-// leave takes s out of the connections of its handler.
-func (d *sharedHandlers) leave(s *stream, h *sharedHandler) {
-	if d.remove(s, h) {
-		d.watch(h)
+// leave takes m out of the connections of its handler.
+func (d *sharedHandlers) leave(m *member) {
+	if d.remove(m) {
+		d.watch(m.sharedHandler)
 	}
 }
 
-func (d *sharedHandlers) remove(s *stream, h *sharedHandler) (last bool) {
+func (d *sharedHandlers) remove(m *member) (last bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	unlink(&h.first, s, ofHandler)
+	h := m.sharedHandler
+	unlink(&h.first, m, ofHandler)
 	if h.first != nil {
 		return false
 	}
@@ -141,7 +150,7 @@ func (d *sharedHandlers) first(pid *actor.PID, f func(s *stream)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if h := d.find(pid); h != nil {
-		f(h.first)
+		f(h.first.stream)
 	}
 }
 
@@ -175,14 +184,14 @@ func (d *sharedHandlers) panicked(e *actor.SupervisorEvent, now time.Time) {
 // handlerRestarted tells a connection that its handler was, and knows of nobody.
 type handlerRestarted struct{}
 
-func (h *sharedHandler) deliver(s *stream, item any) { s.give(h.pid, item) }
-func (h *sharedHandler) touch(s *stream)             { s.give(h.pid, touch) }
-func (h *sharedHandler) flush(s *stream)             { s.post(h.pid) }
-func (h *sharedHandler) impatient() bool             { return true }
-func (h *sharedHandler) detach(s *stream)            { s.rt.shared.leave(s, h) }
+func (m *member) deliver(s *stream, item any) { s.give(m.pid, item) }
+func (m *member) touch(s *stream)             { s.give(m.pid, touch) }
+func (m *member) flush(s *stream)             { s.post(m.pid) }
+func (m *member) impatient() bool             { return true }
+func (m *member) detach(s *stream)            { s.rt.shared.leave(m) }
 
-func (h *sharedHandler) end(s *stream) (awaited bool) {
-	h.touch(s)
-	h.flush(s)
+func (m *member) end(s *stream) (awaited bool) {
+	m.touch(s)
+	m.flush(s)
 	return true
 }

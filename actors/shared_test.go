@@ -163,8 +163,8 @@ func benchmarkPanic(b *testing.B, who string, conns int) {
 			c := &conn{rt: rt}
 			c.mailbox.Init(rt.dispatcher)
 			s := &stream{conn: c}
-			h := rt.shared.join(s, pid)
-			b.Cleanup(func() { rt.shared.leave(s, h) })
+			rt.shared.join(s, pid, nil)
+			b.Cleanup(func() { s.top.detach(s) })
 		}
 	}
 	join(hub, conns)

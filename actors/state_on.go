@@ -41,7 +41,7 @@ func (s *stream) impossible() (wrong wrongs) {
 	for _, m := range s.credit.marks {
 		sum.add(m.frames, m.bytes)
 	}
-	top, shared := s.top.(*sharedHandler)
+	top, shared := s.top.(*member)
 	wrong.add("cut, and no end", s.cut)
 	wrong.add("a pipeline is missing", s.pipeline == nil)
 	wrong.add("a side of another", s.side != side(s))

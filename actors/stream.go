@@ -31,11 +31,9 @@ type stream struct {
 	inGroup links[stream]
 	life    Lifetime // nil: nobody hears of the end; a *watch where somebody looks on, see watch
 
-	top       top
-	handler   *dispatch.Mailbox // of the actor on top; nil: there is none, or its mailbox is not ours
-	again     Again             // nil: nothing is told to a handler that was restarted
-	ofHandler links[stream]     // of a shared handler: its other connections
-	credit    credit
+	top     top
+	handler *dispatch.Mailbox // of the actor on top; nil: there is none, or its mailbox is not ours
+	credit  credit
 
 	lastRead time.Duration
 	pauses   *pauses // nil: the socket was always read

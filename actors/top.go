@@ -39,9 +39,7 @@ func (s *stream) attach(p *Plan) {
 		pid := s.rt.spawnHandler(s.ctx.Self(), p.Spawn)
 		s.top, s.handler = spawned{pid}, s.rt.mailboxOf(pid)
 	default:
-		s.again = p.Again
-		h := s.rt.shared.join(s, p.Handler)
-		s.top, s.handler = h, h.mailbox
+		s.rt.shared.join(s, p.Handler, p.Again)
 	}
 }
 
@@ -155,7 +153,7 @@ func (s *stream) announceAgain() {
 		s.pipeline.Up(&pipeline.HandlerGone{Err: errRestarted})
 		return
 	}
-	if s.again != nil && s.hearing == hearsAll {
-		s.top.deliver(s, s.again.Again(true))
+	if m, ok := s.top.(*member); ok && m.again != nil && s.hearing == hearsAll {
+		m.deliver(s, m.again.Again(true))
 	}
 }

@@ -8,34 +8,42 @@ import (
 )
 
 // introduction is what is kept of an Upgraded as long as its connection lives, for a handler
-// that is restarted and has to be told again. It is a fraction of the request: 150 bytes where
-// there is no header but the handshake's, where the request with its maps is a kilobyte.
+// that is restarted and has to be told again. It is a fraction of the request: 128 bytes where
+// there is no header but the handshake's, and nothing was agreed on, where the request with its
+// maps is a kilobyte.
 type introduction struct {
-	ctx                            *connContext
-	uri, host, remote, subprotocol string
-	header                         []string // names and values in turn, without the handshake's
-	tls                            *tls.ConnectionState
-	value                          any
-	compressed                     bool
-	extensions                     []string
+	connContext
+	uri, host, remote string
+	header            []string // names and values in turn, without the handshake's
+	tls               *tls.ConnectionState
+	agreed            *Upgraded // without the Request and the Response; nil: nothing was agreed on, and there is no Value
+	client            *asked    // nil: this is a server's
+}
 
-	// Of a client: where it has asked, and the rest of the answer's header.
-	url     *url.URL
-	answer  []string
-	returns int
+// asked is where a client has asked, and what is kept of the answer.
+type asked struct {
+	url    *url.URL
+	header []string
 }
 
 func introduce(u *Upgraded, ctx connContext) *introduction {
 	r := u.Request
-	i := &introduction{
-		ctx: &ctx, uri: r.RequestURI, host: r.Host, remote: r.RemoteAddr, tls: r.TLS,
-		subprotocol: u.Subprotocol, value: u.Value, compressed: u.Compressed, extensions: u.Extensions,
-		header: withoutHandshake(r.Header),
+	i := &introduction{connContext: ctx, uri: r.RequestURI, host: r.Host, remote: r.RemoteAddr, tls: r.TLS, header: withoutHandshake(r.Header)}
+	if u.Subprotocol != "" || len(u.Extensions) > 0 || u.Compressed || u.Value != nil {
+		i.agreed = &Upgraded{Subprotocol: u.Subprotocol, Compressed: u.Compressed, Extensions: u.Extensions, Value: u.Value}
 	}
 	if u.Response != nil {
-		i.url, i.answer = r.URL, withoutHandshake(u.Response.Header)
+		i.client = &asked{r.URL, withoutHandshake(u.Response.Header)}
 	}
 	return i
+}
+
+// returned says how often the connection had returned before.
+func (i *introduction) returned(times int) {
+	if i.agreed == nil {
+		i.agreed = new(Upgraded)
+	}
+	i.agreed.Returns = times
 }
 
 // withoutHandshake is the names and values of h in turn, but for those of the handshake.
@@ -63,20 +71,25 @@ func headerOf(list []string) http.Header {
 func (i *introduction) Again(known bool) any {
 	r := &http.Request{
 		Method: http.MethodGet, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: headerOf(i.header),
-		URL: i.url, RequestURI: i.uri, Host: i.host, RemoteAddr: i.remote, TLS: i.tls, Body: http.NoBody,
+		RequestURI: i.uri, Host: i.host, RemoteAddr: i.remote, TLS: i.tls, Body: http.NoBody,
 	}
-	if r.URL == nil {
+	if i.client != nil {
+		r.URL = i.client.url
+	} else {
 		r.URL, _ = url.ParseRequestURI(i.uri)
 	}
 	if r.URL == nil {
 		r.URL = new(url.URL)
 	}
-	u := &Upgraded{Request: r.WithContext(i.ctx), Subprotocol: i.subprotocol, Compressed: i.compressed, Extensions: i.extensions,
-		Value: i.value, Returns: i.returns, Again: known}
-	if i.url != nil {
+	u := new(Upgraded)
+	if i.agreed != nil {
+		*u = *i.agreed
+	}
+	u.Request, u.Again = r.WithContext(&i.connContext), known
+	if i.client != nil {
 		u.Response = &http.Response{
 			StatusCode: http.StatusSwitchingProtocols, Status: "101 Switching Protocols", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-			Header: headerOf(i.answer), Body: http.NoBody, Request: u.Request,
+			Header: headerOf(i.client.header), Body: http.NoBody, Request: u.Request,
 		}
 	}
 	return u

@@ -168,7 +168,7 @@ func measure(b *testing.B, open func()) {
 }
 
 // dialBare opens a WebSocket and has a message echoed, without the net package.
-func dialBare(b *testing.B, port int) (fd int) {
+func dialBare(b testing.TB, port int) (fd int) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	require.NoError(b, err)
 	require.NoError(b, syscall.Connect(fd, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}))

@@ -87,7 +87,7 @@ func (a *attempt) dial(ctx context.Context, system *actor.ActorSystem, address s
 	a.began = time.Now()
 	plan.Hello.(*Upgraded).Returns = a.returns
 	if again, ok := plan.Again.(*introduction); ok {
-		again.returns = a.returns
+		again.returned(a.returns)
 	}
 	plan.Life = attemptLife{plan.Life, a}
 	plan.Changer = attemptChanger{plan.Changer, a}
