@@ -14,7 +14,8 @@ import (
 // Options.Stream a piece is held at a time, and the message may be as long as the limits let
 // it: MaxMessage, MaxFrame and MaxFragments, and MessageTime to arrive in; a negative number
 // lifts each. The reader waits for its pieces as long as ctx lasts. It must be read to its end
-// before anything else is received.
+// before anything else is received, unless a Read has failed because ctx has ended: then what
+// receives next passes over the rest of the message.
 func (c *Conn) Reader(ctx context.Context) (frame.Opcode, io.Reader, error) {
 	r, err := c.reader(ctx, false)
 	if err != nil {
@@ -37,7 +38,7 @@ func (c *Conn) reader(ctx context.Context, netConn bool) (*messageReader, error)
 	} else if len(r.collected) > 0 {
 		r.piece = &frame.Frame{Payload: r.collected}
 	}
-	r.ctx = ctx
+	r.ctx, r.netConn = ctx, netConn
 	if r.piece != nil {
 		r.rest = r.piece.Payload
 	}
@@ -60,8 +61,14 @@ func (c *Conn) message(ctx context.Context, netConn bool) (*frame.Frame, *messag
 	switch {
 	case reading:
 		return nil, nil, ErrReaderOpen
-	case r != nil:
+	case r != nil && !r.givenUp:
 		return nil, r, nil
+	case r != nil:
+		r.ctx = ctx
+		if err := r.skip(); err != nil {
+			c.suspend(r)
+			return nil, nil, err
+		}
 	}
 	f, err := c.pop(ctx)
 	if err != nil || f.Fin {
@@ -99,6 +106,8 @@ type messageReader struct {
 	piece     *frame.Frame // that is being read; nil: none
 	rest      []byte       // of piece
 	fin       bool         // piece is the last
+	netConn   bool         // it is a NetConn that reads, whose deadlines pass and are moved
+	givenUp   bool         // nobody wants the rest
 	err       error
 }
 
@@ -152,6 +161,15 @@ func (r *messageReader) advance() error {
 	return err
 }
 
+// giveUp lets others receive if a Read has failed because its context has ended, which it has for good.
+func (r *messageReader) giveUp(err error) {
+	if r.netConn || errors.As(err, new(*CloseError)) {
+		return
+	}
+	r.err = err
+	r.c.suspend(&messageReader{c: r.c, op: r.op, givenUp: true})
+}
+
 func (r *messageReader) Read(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -160,6 +178,7 @@ func (r *messageReader) Read(p []byte) (int, error) {
 	}
 	for len(r.rest) == 0 && r.err == nil {
 		if err := r.advance(); err != nil {
+			r.giveUp(err)
 			return 0, err
 		}
 	}
