@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,6 +24,12 @@ type Reconnect struct {
 	// Lost is told of each loss, on a goroutine of the client's; nil: nobody is. An actor has
 	// messages for that.
 	Lost func(*Disconnected)
+
+	// Header returns what an attempt adds to its request, in the place of what the client's own
+	// header has under the same names: a token that is still good. It is called for each attempt and
+	// may wait, as long as ctx lasts, which ends when the client does. Its error, or panic, is that of
+	// the attempt. nil: the client's own header is all.
+	Header func(ctx context.Context) (http.Header, error)
 
 	// First returns messages that each connection sends before all others: to log in, or to
 	// subscribe again. They go through the connection's stages. It is called in the
@@ -85,6 +92,30 @@ func (r *Reconnect) loss(state *retries, closed *Closed, err error, held time.Du
 		d.RetryIn = retryAfter(err) + wait
 	}
 	return d
+}
+
+// header is that of an attempt of a client whose own is base.
+func (r *Reconnect) header(ctx context.Context, base http.Header) (_ http.Header, err error) {
+	if r.Header == nil {
+		return base, nil
+	}
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("header: panic: %v", reason)
+		}
+	}()
+	fresh, err := r.Header(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("header: %w", err)
+	}
+	h := base.Clone()
+	if h == nil {
+		h = http.Header{}
+	}
+	for name, values := range fresh {
+		h[http.CanonicalHeaderKey(name)] = values
+	}
+	return h, nil
 }
 
 func (r *Reconnect) final(d *Disconnected) (final bool) {

@@ -50,7 +50,7 @@ const maxUnread = 4
 // one is lost, until the loss is final. It returns at once: the first connection may be long
 // in coming. o and r may be nil. The error says that the address is none.
 //
-// Of r it takes Backoff, Final, Lost and First. Nothing is queued while there is no
+// Of r it takes Backoff, Final, Lost, Header and First. Nothing is queued while there is no
 // connection, and so nothing dropped: Send waits. Lost and First are called on the client's
 // goroutine, which does nothing else meanwhile: there is no next connection before they return,
 // and to wait for one in them is an error. They may call Close and Cut, which return at once then.
@@ -79,7 +79,7 @@ func (c *Reconnecting) run() {
 	}()
 	var state retries
 	for returns := 0; ; {
-		conn, err := Dial(c.ctx, c.address, &c.options)
+		conn, err := c.dial()
 		var closed *Closed
 		var held time.Duration
 		var failed error
@@ -110,6 +110,16 @@ func (c *Reconnecting) run() {
 		case <-c.ctx.Done():
 		}
 	}
+}
+
+// dial makes an attempt.
+func (c *Reconnecting) dial() (*Conn, error) {
+	o := c.options
+	var err error
+	if o.Header, err = c.policy.header(c.ctx, o.Header); err != nil {
+		return nil, &dialError{"dial", c.address, err}
+	}
+	return Dial(c.ctx, c.address, &o)
 }
 
 // use hands conn out until it ends. It fails if First does.

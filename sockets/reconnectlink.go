@@ -73,6 +73,9 @@ func (a *attempt) dial(ctx context.Context, system *actor.ActorSystem, address s
 	own.Stages = a.with(u.Stages)
 	var plan *actors.Plan
 	shake := func(ctx context.Context) (s *shaken, err error) {
+		if own.Header, err = a.policy.header(ctx, u.Header); err != nil {
+			return nil, err
+		}
 		s, plan, err = own.planned(ctx, system, address)
 		return s, err
 	}

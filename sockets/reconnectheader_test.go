@@ -1,0 +1,69 @@
+package sockets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Each attempt has a header of its own, for a token that does not last; what fails to be had is a failed
+// attempt, whatever way it fails.
+func TestReconnectHeader(t *testing.T) {
+	for _, kind := range []string{"Reconnecting", "ReconnectActor"} {
+		t.Run(kind, func(t *testing.T) {
+			w := newWorld(t, bare)
+			tokens := make(chan string, 9)
+			addr := w.session(nil, func(ctx context.Context, c *Conn) error {
+				tokens <- c.Request().Header.Get("Authorization") + " " + c.Request().Header.Get("X-Client")
+				return frame.Failure(frame.ServiceRestart, "")
+			})
+			calls := 0
+			r := &Reconnect{Backoff: fast, Header: func(ctx context.Context) (http.Header, error) {
+				switch calls++; calls {
+				case 2:
+					return nil, errors.New("no token")
+				case 3:
+					panic("on purpose")
+				}
+				return http.Header{"authorization": {fmt.Sprint("token ", calls)}}, nil
+			}}
+			own := http.Header{"Authorization": {"old"}, "X-Client": {"a client"}}
+			attempts := make(chan error, 99)
+			if kind == "Reconnecting" {
+				r.Lost = func(d *Disconnected) { attempts <- d.Err }
+				c, err := DialReconnecting(w.url(addr), &DialOptions{System: w.system, Header: own}, r)
+				require.NoError(w, err)
+				defer c.Close(frame.Normal, "")
+			} else {
+				h := w.handler()
+				u := w.client(h)
+				u.Header = own
+				pid, err := ReconnectActor(w.system, w.url(addr), u, r)
+				require.NoError(w, err)
+				defer func() { w.system.Root.StopFuture(pid).Wait() }()
+				go func() {
+					for range 3 {
+						for {
+							if d, ok := h.next().message.(*Disconnected); ok {
+								attempts <- d.Err
+								break
+							}
+						}
+					}
+				}()
+			}
+			assert.Equal(w, "token 1 a client", <-tokens)
+			assert.Error(w, <-attempts)
+			assert.ErrorContains(w, <-attempts, "header: no token")
+			assert.ErrorContains(w, <-attempts, "header: panic: on purpose")
+			assert.Equal(w, "token 4 a client", <-tokens)
+			assert.Equal(w, http.Header{"Authorization": {"old"}, "X-Client": {"a client"}}, own)
+		})
+	}
+}
