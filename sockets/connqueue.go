@@ -15,47 +15,56 @@ func (c *Conn) signal() {
 }
 
 // pop takes the oldest piece of input, and waits for one if need be.
+//
+// A context that cannot end, or ends with the connection, is not looked at: a goroutine that
+// waits for one channel and not for two, and few calls deep, fits into the smallest stack:
+// Go sizes those of new goroutines by what they use on the average (TestIdleAccount). Nor
+// does it need a context that can be waited for.
 func (c *Conn) pop(ctx context.Context) (*frame.Frame, error) {
 	if ctx == nil {
 		return nil, ErrNilContext
 	}
-	for late := error(nil); ; {
-		c.mu.Lock()
-		c.finished()
-		if len(c.queue) > 0 {
-			r := c.take()
-			c.mu.Unlock()
-			if r.frame == nil {
-				c.handle.WorkedThrough(r.marks)
-				<-c.Done() // in the same turn: Closed tells as well
-				return nil, c.closeError()
-			}
-			return r.frame, nil
+	for late := error(nil); ; { // a last look follows: ctx may have ended with the connection
+		if f, err := c.poll(late); f != nil || err != nil {
+			return f, err
 		}
-		over := c.phase.over() || c.intake == abandoned
-		if over {
-			c.signal() // the others
+		if ctx == context.Background() || ctx == context.Context(c.own) {
+			<-c.wake
+		} else {
+			late = c.wait(ctx)
 		}
-		c.mu.Unlock()
-		switch {
-		case over:
-			<-c.Done() // Close was called, which waits as well
-			return nil, c.closeError()
-		case late != nil:
-			return nil, late
-		}
-		late = c.wait(ctx) // a last look follows: ctx may have ended with the connection
 	}
 }
 
-// wait waits until there may be input. A context that cannot end, or ends with the
-// connection, is not looked at: a goroutine that waits for one channel and not for two fits
-// into the smallest stack, and needs no context that can be waited for.
-func (c *Conn) wait(ctx context.Context) error {
-	if ctx == context.Background() || ctx == context.Context(c.own) {
-		<-c.wake
-		return nil
+// poll takes the oldest piece of input. If there is none the error is late, or how the
+// connection has ended.
+func (c *Conn) poll(late error) (*frame.Frame, error) {
+	c.mu.Lock()
+	c.finished()
+	if len(c.queue) > 0 {
+		r := c.take()
+		c.mu.Unlock()
+		if r.frame == nil {
+			c.handle.WorkedThrough(r.marks)
+			<-c.Done() // in the same turn: Closed tells as well
+			return nil, c.closeError()
+		}
+		return r.frame, nil
 	}
+	over := c.phase.over() || c.intake == abandoned
+	if over {
+		c.signal() // the others
+	}
+	c.mu.Unlock()
+	if over {
+		<-c.Done() // Close was called, which waits as well
+		return nil, c.closeError()
+	}
+	return nil, late
+}
+
+// wait waits until there may be input, or ctx ends.
+func (c *Conn) wait(ctx context.Context) error {
 	select {
 	case <-c.wake:
 		return nil

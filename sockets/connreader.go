@@ -26,16 +26,18 @@ func (c *Conn) Reader(ctx context.Context) (frame.Opcode, io.Reader, error) {
 
 // reader waits for the next message and begins to read it, for a NetConn or for somebody else.
 func (c *Conn) reader(ctx context.Context, netConn bool) (*messageReader, error) {
-	f, r, err := c.message(ctx, netConn)
+	r, err := c.left(ctx, netConn)
 	if err != nil {
 		return nil, err
 	}
-	if f != nil {
-		c.mu.Lock()
-		c.reading = true
-		c.mu.Unlock()
-		r = &messageReader{c: c, op: f.Opcode, piece: f, fin: true}
-	} else if len(r.collected) > 0 {
+	if r == nil {
+		f, err := c.pop(ctx)
+		if err != nil {
+			return nil, err
+		}
+		r = c.begin(f)
+	}
+	if len(r.collected) > 0 {
 		r.piece = &frame.Frame{Payload: r.collected}
 	}
 	r.ctx, r.netConn = ctx, netConn
@@ -45,14 +47,14 @@ func (c *Conn) reader(ctx context.Context, netConn bool) (*messageReader, error)
 	return r, nil
 }
 
-// message takes the next message, if it is whole, or begins to read its pieces, of which
-// it may have none yet.
-func (c *Conn) message(ctx context.Context, netConn bool) (*frame.Frame, *messageReader, error) {
+// left is a message that somebody has received in part and left to the next, nil if there is none.
+// The error is that of a misuse, or ctx's where the rest of a message is to be passed over.
+func (c *Conn) left(ctx context.Context, netConn bool) (*messageReader, error) {
 	c.mu.Lock()
 	going := c.intake < abandoned
 	if going && c.streamed && !netConn && !c.phase.over() {
 		c.mu.Unlock()
-		return nil, nil, ErrNetConn
+		return nil, ErrNetConn
 	}
 	r, reading := c.suspended, c.reading && going
 	c.suspended = nil
@@ -60,26 +62,24 @@ func (c *Conn) message(ctx context.Context, netConn bool) (*frame.Frame, *messag
 	c.mu.Unlock()
 	switch {
 	case reading:
-		return nil, nil, ErrReaderOpen
-	case r != nil && !r.givenUp:
-		return nil, r, nil
-	case r != nil:
-		r.ctx = ctx
-		if err := r.skip(); err != nil {
-			c.suspend(r)
-			return nil, nil, err
-		}
+		return nil, ErrReaderOpen
+	case r == nil || !r.givenUp:
+		return r, nil
 	}
-	f, err := c.pop(ctx)
-	if err != nil || f.Fin {
-		return f, nil, err
+	r.ctx = ctx
+	if err := r.skip(); err != nil {
+		c.suspend(r)
+		return nil, err
 	}
+	return nil, nil
+}
+
+// begin begins to read the message whose first piece is f, which may be all of it.
+func (c *Conn) begin(f *frame.Frame) *messageReader {
 	c.mu.Lock()
 	c.reading = true
 	c.mu.Unlock()
-	r = &messageReader{c: c, op: f.Opcode, collected: append([]byte(nil), f.Payload...)}
-	f.Release()
-	return nil, r, nil
+	return &messageReader{c: c, op: f.Opcode, piece: f, fin: f.Fin}
 }
 
 // suspend keeps a message that was received in part for the next call.

@@ -15,20 +15,37 @@ import (
 // With Options.Stream the pieces of a message are joined; then one goroutine at a time may
 // receive. A message whose context ended in its middle is what the next call goes on with.
 func (c *Conn) Receive(ctx context.Context) (*frame.Frame, error) {
-	f, r, err := c.message(ctx, false)
-	if f != nil || err != nil {
-		return f, err
+	r, err := c.left(ctx, false)
+	if err != nil {
+		return nil, err
 	}
-	for !r.fin {
+	if r == nil {
+		f, err := c.pop(ctx) // waits few calls deep, see there
+		if err != nil || f.Fin {
+			return f, err
+		}
+		r = c.begin(f)
+	}
+	return r.join(ctx)
+}
+
+// join waits for the rest of the message and makes one of its pieces.
+func (r *messageReader) join(ctx context.Context) (*frame.Frame, error) {
+	for {
+		if r.piece != nil {
+			r.collected = append(r.collected, r.piece.Payload...)
+			r.discard()
+		}
+		if r.fin {
+			break
+		}
 		if err := r.next(ctx); err != nil {
-			c.suspend(r)
+			r.c.suspend(r)
 			return nil, err
 		}
-		r.collected = append(r.collected, r.piece.Payload...)
-		r.discard()
 	}
-	c.finish()
-	f = frame.Binary(r.collected)
+	r.c.finish()
+	f := frame.Binary(r.collected)
 	f.Opcode = r.op
 	return f, nil
 }

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path"
 	"runtime"
+	"runtime/metrics"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,13 @@ func account(t *testing.T, kind string) {
 		if n -= before[who]; n >= conns*4 {
 			bytes[who] = float64(n) / conns
 		}
+	}
+	if kind == "session" {
+		// Go begins a goroutine with as much stack as they need on the average, with 928 bytes to spare: sessions that
+		// waited in more than 1,120 bytes would all have 4 KiB, and most of them use half of that.
+		start := []metrics.Sample{{Name: "/gc/stack/starting-size:bytes"}}
+		metrics.Read(start)
+		assert.EqualValues(t, 2048, start[0].Value.Uint64(), "a session waits too many calls deep")
 	}
 	fmt.Print(accounted)
 	require.NoError(t, json.NewEncoder(os.Stdout).Encode(bytes))
