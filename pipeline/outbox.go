@@ -52,6 +52,7 @@ type outbox struct {
 	size    int            // what they cost
 	control int            // what control frames have cost since the wire last had space
 	open    bool           // a message has gone out in part
+	rising  bool           // something from the wire is on its way up: an error that comes down is the peer's doing
 	coming  message        // the one that comes down
 	state   outboxState
 }
@@ -97,7 +98,9 @@ func (b *outbox) onUp(item any) {
 		b.report(&b.link)
 		b.up(item)
 	default:
+		b.rising = true
 		b.up(item)
+		b.rising = false
 	}
 }
 
@@ -139,7 +142,9 @@ func (b *outbox) onDown(item any) {
 	case *Leave:
 		b.flush()
 	case *frame.Error:
-		b.state = failed
+		if !b.rising { // a mistake of the peer's is answered behind what the handler still sends
+			b.state = failed
+		}
 	case *Limits:
 		set(&b.Limit, m.Out)
 	}

@@ -448,3 +448,29 @@ func TestOutboxBeforeTheClose(t *testing.T) {
 		})
 	}
 }
+
+// What the handler still answers when a stage has found a mistake of the peer's goes out before
+// the Close that answers that, as it does without an Outbox.
+func TestOutboxAfterAMistakeOfThePeers(t *testing.T) {
+	picky := Stage(func(up, down Sink) (Sink, Sink) {
+		return func(item any) {
+			if f, is := item.(*frame.Frame); is && f.String() == "bad" {
+				down(frame.Failure(frame.InvalidPayload, "bad"))
+				return
+			}
+			up(item)
+		}, down
+	})
+	for name, above := range map[string]Part{"without": nil, "with": Outbox{Limit: 1000, High: 500, Policy: DropOldest}} {
+		t.Run(name, func(t *testing.T) {
+			w := new(wire)
+			p := New(w, &KeepAlive{}, &Core{Messages: picky, Above: above})
+			p.Up(&Start{})
+			p.Up(&Input{Data: frame.AppendMasked(frame.AppendMasked(nil, frame.Text("good"), [4]byte{}), frame.Text("bad"), [4]byte{})})
+			p.Down(frame.Text("an answer to what was good"))
+			p.Up(&Settled{})
+			assert.Equal(t, frame.Append(frame.Append(nil, frame.Text("an answer to what was good")), frame.Close(frame.InvalidPayload, "bad")), w.out)
+			assert.Empty(t, w.told)
+		})
+	}
+}
