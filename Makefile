@@ -144,7 +144,7 @@ endif
 idle: ## memory and goroutines of idle connections
 	@{ for row in shared/portable=false own/portable=false own/portable=true session dial accept hijacked; do \
 		$(BENCH) "Idle/$$row$$" -benchtime 1x ./sockets; done; \
-	  $(BENCH) IdleAfterStorms -benchtime 1x ./sockets; } 2>&1 | $(RECORD) idle
+	  $(BENCH) IdleAfterStorms -benchtime 1x -count 3 ./sockets; } 2>&1 | $(RECORD) idle
 
 # The profile of a process with 5,000 idle connections, as bytes of each by the function that has allocated them.
 HEAP = awk -v OFS='\t' -v row="$$row" '$$2 ~ /%/ && $$1 + 0 > 20000 { sub(/.*\//, "", $$6); print "BenchmarkHeap/" row "/" $$6, 1, $$1 / 5000 " B/conn" }'
