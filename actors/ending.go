@@ -24,45 +24,6 @@ import (
 // finish is the one road out: Closed is handed over, the socket closed, nothing kept. Then
 // the connection is ended, and takes its place in the caps, until its handler has worked through Closed.
 
-// endReasons are why and how a connection is to end.
-type endReasons struct {
-	hangup *pipeline.Hangup // how the pipeline has asked for it; nil: it has not
-	write  error            // of the last write: what the peer sent before is still read
-	cause  error            // of an end that the pipeline did not ask for
-	timed  bool             // endsSoon or readTheRest has asked for a lingered
-}
-
-func (s *stream) toEnd() *endReasons {
-	if s.ends == nil {
-		s.ends = new(endReasons)
-	}
-	return s.ends
-}
-
-// hangup is how the pipeline has asked for the end, or nil.
-func (s *stream) hangup() *pipeline.Hangup {
-	if s.ends == nil {
-		return nil
-	}
-	return s.ends.hangup
-}
-
-// failed is why nothing is written any more, or nil.
-func (s *stream) failed() error {
-	if s.ends == nil {
-		return nil
-	}
-	return s.ends.write
-}
-
-// cause is why the connection ends, if the pipeline did not ask for it, or nil.
-func (s *stream) cause() error {
-	if s.ends == nil {
-		return nil
-	}
-	return s.ends.cause
-}
-
 // hangUp is asked for by the pipeline.
 func (s *stream) hangUp(m *pipeline.Hangup) {
 	if m.Cut {

@@ -1,5 +1,7 @@
 package actors
 
+import "github.com/spindrift-go/spindrift/pipeline"
+
 // What a stream is at: three facts with a name for each of their values, so that no two of them
 // can contradict each other. A debug build checks after every turn that they, and the flags of
 // stream and output, fit together: state_on.go lists what may not be.
@@ -56,3 +58,42 @@ const (
 	endAhead
 	endReached
 )
+
+// endReasons are why and how a connection is to end.
+type endReasons struct {
+	hangup *pipeline.Hangup // how the pipeline has asked for it; nil: it has not
+	write  error            // of the last write: what the peer sent before is still read
+	cause  error            // of an end that the pipeline did not ask for
+	timed  bool             // endsSoon or readTheRest has asked for a lingered
+}
+
+func (s *stream) toEnd() *endReasons {
+	if s.ends == nil {
+		s.ends = new(endReasons)
+	}
+	return s.ends
+}
+
+// hangup is how the pipeline has asked for the end, or nil.
+func (s *stream) hangup() *pipeline.Hangup {
+	if s.ends == nil {
+		return nil
+	}
+	return s.ends.hangup
+}
+
+// failed is why nothing is written any more, or nil.
+func (s *stream) failed() error {
+	if s.ends == nil {
+		return nil
+	}
+	return s.ends.write
+}
+
+// cause is why the connection ends, if the pipeline did not ask for it, or nil.
+func (s *stream) cause() error {
+	if s.ends == nil {
+		return nil
+	}
+	return s.ends.cause
+}

@@ -1,16 +1,12 @@
 package sockets
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/frame"
 )
 
@@ -151,31 +147,6 @@ func (c *Reconnecting) use(conn *Conn, returns int) (failed error) {
 	}
 	c.lose(conn)
 	return nil
-}
-
-// call calls a function of the program's. A panic of its is an error, which was logged.
-func (c *Reconnecting) call(f func()) error {
-	id := goroutine()
-	c.calling.Store(&id)
-	defer c.calling.Store(nil)
-	err := guarded(func() error { f(); return nil })
-	if p := (*panicked)(nil); errors.As(err, &p) {
-		(*actors.Log)(nil).Error("client that comes back panicked", "reason", p.reason, "stack", string(p.stack))
-	}
-	return err
-}
-
-// called reports whether the caller is a function that call calls.
-func (c *Reconnecting) called() bool {
-	id := c.calling.Load()
-	return id != nil && *id == goroutine()
-}
-
-// goroutine is which one this is. Its stack says so, in its first line.
-func goroutine() string {
-	var b [64]byte
-	id, _, _ := bytes.Cut(b[:runtime.Stack(b[:], false)], []byte(" ["))
-	return string(id)
 }
 
 // begin has conn be the present connection.
