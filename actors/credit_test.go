@@ -293,3 +293,36 @@ func TestTouchesAreFew(t *testing.T) {
 		w.system.Root.StopFuture(h.pid).Wait()
 	})
 }
+
+// A pause that a stage ends again within the same piece of input holds nothing up, also where that
+// input had waited for the end of another pause.
+func TestPauseThatIsOverAtOnce(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		plan := w.plan(h)
+		plan.Top = pipeline.Chain(plan.Top.Stage(), pipeline.Stage(func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
+			return func(item any) {
+				if f, is := item.(*frame.Frame); is {
+					switch f.String() {
+					case "pause":
+						down(&pipeline.Pause{})
+					case "not at all":
+						down(&pipeline.Pause{})
+						down(&pipeline.Resume{})
+					}
+				}
+				up(item)
+			}, down
+		}))
+		p, f := w.startFake(plan)
+		h.greeted()
+		f.arrives(masked(frame.Text("pause")) + masked(frame.Text("not at all")) + masked(frame.Text("the last")))
+		h.text("pause")
+		w.system.Root.Send(p.pid, &pipeline.Resume{})
+		h.text("not at all")
+		h.text("the last")
+		f.arrives(masked(frame.Close(frame.Normal, "")))
+		f.ends()
+		require.Equal(w, frame.Normal, h.closed().Code)
+	})
+}

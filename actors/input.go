@@ -87,19 +87,18 @@ func (s *stream) exemptFor(now time.Duration) time.Duration {
 	return s.pauses.exempt
 }
 
-// resume goes on reading, where that was paused, if nothing speaks against it any more.
+// resume goes on reading, where that was paused, if nothing speaks against it any more. What is
+// read may bring a pause whose reason is over when all of it is through: then nobody else resumes.
 func (s *stream) resume() {
-	if s.reading == reads {
-		return
+	for s.reading != reads {
+		why := s.pauseReasons()
+		if s.pauseFor(why); why != 0 {
+			return
+		}
+		s.reading = reads
+		s.feedPending()
+		s.read()
 	}
-	why := s.pauseReasons()
-	s.pauseFor(why)
-	if why != 0 {
-		return
-	}
-	s.reading = reads
-	s.feedPending()
-	s.read()
 }
 
 // read takes what the socket has, as long as there is credit for it.
