@@ -46,7 +46,10 @@ func TestReconnectHeader(t *testing.T) {
 				u.Header = own
 				pid, err := ReconnectActor(w.system, w.url(addr), u, r)
 				require.NoError(w, err)
-				defer func() { w.system.Root.StopFuture(pid).Wait() }()
+				defer func() {
+					w.system.Root.StopFuture(pid).Wait()
+					assert.True(w, until(h.toldAll), "the last connection was in any state when it was stopped")
+				}()
 				go func() {
 					for range 3 {
 						for {
@@ -66,4 +69,23 @@ func TestReconnectHeader(t *testing.T) {
 			assert.Equal(w, http.Header{"Authorization": {"old"}, "X-Client": {"a client"}}, own)
 		})
 	}
+}
+
+// toldAll reports whether h was told Closed of each connection that it was told Upgraded of, and of
+// the end of the actor that made them.
+func (h *handler) toldAll() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	open, final := 0, false
+	for _, m := range h.all {
+		switch m := m.message.(type) {
+		case *Upgraded:
+			open++
+		case *Closed:
+			open--
+		case *Disconnected:
+			final = final || m.Final
+		}
+	}
+	return open == 0 && final
 }
