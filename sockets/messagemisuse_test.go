@@ -37,15 +37,15 @@ func TestMessageMisuseInEachState(t *testing.T) {
 		"collected":       {func(p *peer, m *Message) { m.Collect(context.Background(), 1) }, discarded, discarded},
 		"its context had": {func(p *peer, m *Message) { m.Reader().Read(make([]byte, long)); m.Collect(over, 0) }, discarded, discarded},
 	} {
-		for use, do := range map[string]func(m *Message) (err error, want string){
-			"Reader":  func(m *Message) (error, string) { return readAll(m), s.read },
-			"Readers": func(m *Message) (error, string) { go readAll(m); return readAll(m), s.read },
-			"Collect": func(m *Message) (error, string) {
+		for use, do := range map[string]func(m *Message) (want string, err error){
+			"Reader":  func(m *Message) (string, error) { return s.read, readAll(m) },
+			"Readers": func(m *Message) (string, error) { go readAll(m); return s.read, readAll(m) },
+			"Collect": func(m *Message) (string, error) {
 				_, err := m.Collect(context.Background(), 0)
-				return err, s.collect
+				return s.collect, err
 			},
-			"Collect without a context": func(m *Message) (error, string) { _, err := m.Collect(nobody, 0); return err, "nil context" },
-			"Discard": func(m *Message) (error, string) {
+			"Collect without a context": func(m *Message) (string, error) { _, err := m.Collect(nobody, 0); return "nil context", err },
+			"Discard": func(m *Message) (string, error) {
 				var all sync.WaitGroup
 				for range 3 {
 					all.Go(m.Discard)
@@ -53,7 +53,7 @@ func TestMessageMisuseInEachState(t *testing.T) {
 					all.Go(func() { m.Op(); m.Keep() })
 				}
 				all.Wait()
-				return readAll(m), "was discarded|was not finished|^EOF$"
+				return "was discarded|was not finished|^EOF$", readAll(m)
 			},
 		} {
 			t.Run(state+", "+use, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestMessageMisuseInEachState(t *testing.T) {
 				done := make(chan struct{})
 				go func() {
 					defer close(done)
-					if err, want := do(m); want == "" {
+					if want, err := do(m); want == "" {
 						assert.NoError(w, err)
 					} else if use != "Discard" {
 						assert.ErrorContains(w, err, want)
