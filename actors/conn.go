@@ -2,8 +2,6 @@ package actors
 
 import (
 	"fmt"
-	"net"
-	"net/http"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors/dispatch"
@@ -110,38 +108,3 @@ func (c *conn) end() { c.ctx.Poison(c.ctx.Self()) }
 func (c *conn) tell(to *actor.PID, message any) {
 	c.ctx.Request(to, message)
 }
-
-// gone is the side of a connection that has ended, until the actor has, or that has not begun.
-type gone struct{ *conn }
-
-func (g gone) receive(ctx actor.Context) { g.refuse(ctx.Message(), ctx.Sender()) }
-
-// refuse answers a message that has come too late.
-func (c *conn) refuse(message any, sender *actor.PID) {
-	var answer any
-	switch m := message.(type) {
-	case Flush:
-		answer = m.Flushed(net.ErrClosed)
-	case *Offer:
-		m.Withdraw()
-	case *Subscription:
-		m.end()
-	case *http.Request:
-		answer = fmt.Errorf("connection ended: %w", net.ErrClosed)
-	case *http.Response:
-		discard(m)
-	default:
-		if s, ok := c.side.(*client); ok && s.upgrader(m) != nil {
-			answer = fmt.Errorf("connection ended: %w", net.ErrClosed)
-		}
-	}
-	if answer != nil && sender != nil {
-		c.ctx.Send(sender, answer)
-	}
-}
-
-func (gone) item(any)         {}
-func (gone) signalled(uint32) {}
-func (gone) burstEnded()      {}
-func (gone) stop()            {}
-func (gone) crashed(error)    {}

@@ -6,8 +6,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-	"github.com/spindrift-go/spindrift/actors/dispatch"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -200,65 +198,3 @@ func (s *stream) tellClosed(err error) {
 	unsent := s.failed() != nil || s.out.blocked || s.out.waiting() > 0
 	s.pipeline.Up(&pipeline.Lost{Err: cmp.Or(err, s.failed()), Unsent: unsent})
 }
-
-// ended is the side of a connection that has ended, until its handler has worked
-// through Closed and what came before, or its credit's time is over. Until then its place is
-// taken: nothing else bounds what waits in the handler's mailbox.
-type ended struct {
-	*stream
-	awaited int // answers to a Touch
-}
-
-func (d *ended) awaitHandler() {
-	d.awaited = len(d.credit.marks) + 1
-	if d.hearing == hearsNothing || !d.top.end(d.stream) {
-		d.vacate()
-		return
-	}
-	if t := d.limits.CreditTimeout; t > 0 {
-		d.rt.deadlines.Set(&d.timers.deadline, d.rt.now()+t)
-	}
-}
-
-func (d *ended) receive(ctx actor.Context) {
-	switch ctx.Message().(type) {
-	case *actor.Touched, *workedThrough:
-		if d.awaited--; d.awaited == 0 {
-			d.vacate()
-		}
-	case *forgive: // one of those may be lost
-		d.top.touch(d.stream)
-	case *handlerFailed, *HandlerLost, *HandlerMoved, *actor.DeadLetterResponse:
-		d.vacate()
-	default:
-		d.refuse(ctx.Message(), ctx.Sender())
-	}
-}
-
-func (d *ended) signalled(bits uint32) {
-	if bits&dispatch.Due != 0 {
-		d.vacate()
-	}
-}
-
-// vacate gives the connection's place to others.
-func (d *ended) vacate() {
-	if d.side != side(d) {
-		return
-	}
-	d.side = gone{d.conn}
-	d.rt.deadlines.Set(&d.timers.deadline, 0)
-	d.top.detach(d.stream)
-	if d.group != nil {
-		d.group.settled()
-	}
-	if d.life != nil {
-		d.life.Settled()
-	}
-	d.end()
-}
-
-func (d *ended) item(any)      {}
-func (d *ended) burstEnded()   {}
-func (d *ended) stop()         { d.vacate() }
-func (d *ended) crashed(error) { d.vacate() }
