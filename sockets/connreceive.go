@@ -53,7 +53,18 @@ func (r *messageReader) join(ctx context.Context) (*frame.Frame, error) {
 // ReceiveText is Receive for a connection that speaks text: it returns a *[MessageTypeError],
 // which has the message, if that is binary.
 func (c *Conn) ReceiveText(ctx context.Context) (string, error) {
-	f, err := c.receive(ctx, frame.OpText)
+	return textOf(c.receive(ctx, frame.OpText))
+}
+
+// ReceiveBinary is Receive for a connection that speaks binary: it returns a
+// *[MessageTypeError], which has the message, if that is text. With Options.SkipOthers it
+// waits for the next one, as ReceiveText does then. The bytes are the caller's.
+func (c *Conn) ReceiveBinary(ctx context.Context) ([]byte, error) {
+	return bytesOf(c.receive(ctx, frame.OpBinary))
+}
+
+// textOf is what a message says, which it releases.
+func textOf(f *frame.Frame, err error) (string, error) {
 	if err != nil {
 		return "", err
 	}
@@ -61,11 +72,7 @@ func (c *Conn) ReceiveText(ctx context.Context) (string, error) {
 	return f.String(), nil
 }
 
-// ReceiveBinary is Receive for a connection that speaks binary: it returns a
-// *[MessageTypeError], which has the message, if that is text. With Options.SkipOthers it
-// waits for the next one, as ReceiveText does then. The bytes are the caller's.
-func (c *Conn) ReceiveBinary(ctx context.Context) ([]byte, error) {
-	f, err := c.receive(ctx, frame.OpBinary)
+func bytesOf(f *frame.Frame, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
