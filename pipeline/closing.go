@@ -71,7 +71,7 @@ type closer struct {
 	outcome  *Closed      // nil until a Close came or went
 	phase    phase
 	partial  bool // a message has gone up in part
-	fromPeer bool // something from the wire is on its way up: an error that comes down is the peer's doing
+	fromPeer
 }
 
 func (c *closer) onUp(item any) {
@@ -83,12 +83,12 @@ func (c *closer) onUp(item any) {
 			c.peerCloses(m)
 		default:
 			if m.Opcode.Control() {
-				c.rise(m)
+				c.rise(&c.link, m)
 				return
 			}
 			c.sawMessage()
 			c.partial = c.partial || !m.Fin // some of it may go up before a stage fails it
-			c.rise(m)
+			c.rise(&c.link, m)
 			c.partial = !m.Fin && c.phase <= closing
 		}
 	case *frame.Error:
@@ -99,13 +99,13 @@ func (c *closer) onUp(item any) {
 		c.settled()
 	case *Start:
 		c.expect(c.MessageTimeout)
-		c.rise(m)
+		c.rise(&c.link, m)
 	case *Written:
 		c.written()
-		c.rise(m)
+		c.rise(&c.link, m)
 	case *wait:
 		if m != c.wait { // another Closing's, above
-			c.rise(m)
+			c.rise(&c.link, m)
 			return
 		}
 		c.due()
@@ -118,14 +118,8 @@ func (c *closer) onUp(item any) {
 	case *Lost:
 		c.lost(m)
 	default:
-		c.rise(item)
+		c.rise(&c.link, item)
 	}
-}
-
-func (c *closer) rise(item any) {
-	c.fromPeer = true
-	c.up(item)
-	c.fromPeer = false
 }
 
 func (c *closer) onDown(item any) {
@@ -181,84 +175,6 @@ func (c *closer) onDown(item any) {
 // frame is the Close that m asks for.
 func (m *Leave) frame() *frame.Frame {
 	return frame.Close(cmp.Or(m.Code, frame.GoingAway), m.Reason)
-}
-
-func (c *closer) peerCloses(f *frame.Frame) {
-	code, reason, err := frame.ParseClose(f.Payload)
-	switch {
-	case err != nil:
-		c.peerFails(err)
-	case c.phase == closing:
-		c.outcome.Clean = true
-		c.end(&Hangup{Wait: c.Client, Heard: true, Answered: true})
-	default:
-		c.outcome = &Closed{Code: code, Reason: reason, By: Peer}
-		c.settle()
-	}
-}
-
-func (c *closer) peerFails(e *frame.Error) {
-	switch c.phase {
-	case open:
-		c.mistake = e
-		c.settle()
-	case closing:
-		c.fail(e)
-	}
-}
-
-func (c *closer) peerEnds() {
-	switch c.phase {
-	case open:
-		c.settle()
-	case closing: // it may still read what is before our Close
-		c.hangup()
-	}
-}
-
-// settle waits for the handler to work through what came before the peer's last word.
-func (c *closer) settle() {
-	c.phase = settling
-	last := &Settle{Code: frame.Abnormal}
-	switch {
-	case c.mistake != nil:
-		last.Code, last.Reason = c.mistake.Code.Sendable(), c.mistake.Reason
-		c.unfinished(c.mistake)
-	default:
-		if c.outcome != nil {
-			last.Code, last.Reason = c.outcome.Code, c.outcome.Reason
-		}
-		c.unfinished(nil)
-	}
-	c.expect(c.Timeout)
-	c.down(last)
-}
-
-// unfinished says that the rest of a message will not come. Who waits for it, in the handler's
-// turn perhaps, is to return now: the account comes when the peer has ended, or its time is over.
-func (c *closer) unfinished(why error) {
-	if c.partial {
-		c.partial = false
-		c.up(&Unfinished{why})
-	}
-}
-
-// settled: the handler has, or has had its time.
-func (c *closer) settled() {
-	if c.phase != settling {
-		return
-	}
-	c.up(&Settled{}) // what stages above keep back is to go out before our Close
-	switch {
-	case c.phase != settling: // there was a Close of the handler's among it
-	case c.mistake != nil:
-		c.fail(c.mistake)
-	case c.outcome != nil:
-		c.weClose(frame.Close(c.outcome.Code, ""))
-	default:
-		c.outcome = &Closed{Code: frame.Abnormal, By: Nobody}
-		c.hangup()
-	}
 }
 
 func (c *closer) hangup() {

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"errors"
-	"iter"
 	"strconv"
 	"strings"
 
@@ -95,56 +94,4 @@ func parseBits(n *int, value string) bool {
 		}
 	}
 	return false
-}
-
-// unquote returns what a quoted string says; anything else stays as it is.
-func unquote(s string) string {
-	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
-		return s
-	}
-	var b strings.Builder
-	for rest := s[1 : len(s)-1]; rest != ""; rest = rest[1:] {
-		if rest[0] == '\\' {
-			rest = rest[1:]
-		} else if rest[0] == '"' {
-			return s
-		}
-		if rest == "" {
-			return s
-		}
-		b.WriteByte(rest[0])
-	}
-	return b.String()
-}
-
-// extensions lists the elements of all headers, in order, without empty ones.
-func extensions(headers []string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for _, rest := range headers {
-			for more := true; more; {
-				var element string
-				element, rest, more = cutElement(rest, ',')
-				if element != "" && !yield(element) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// cutElement takes the first element off a list, without the white space around it. A
-// separator inside a quoted string is none.
-func cutElement(list string, separator byte) (element, rest string, more bool) {
-	quoted := false
-	for i := 0; i < len(list); i++ {
-		switch c := list[i]; {
-		case c == '"':
-			quoted = !quoted
-		case c == '\\' && quoted:
-			i++
-		case c == separator && !quoted:
-			return strings.Trim(list[:i], " \t"), list[i+1:], true
-		}
-	}
-	return strings.Trim(list, " \t"), "", false
 }

@@ -6,6 +6,19 @@ import (
 	"github.com/spindrift-go/spindrift/frame"
 )
 
+// Policy is what happens to output when more of it waits than may.
+type Policy byte
+
+// The policies for a peer that takes its messages too slowly.
+const (
+	CloseSlow  Policy = iota // end the connection, with 1008
+	DropNewest               // messages that find no space are dropped
+	DropOldest               // those that wait longest are dropped to make space
+)
+
+// Dropped tells a handler of messages that will not go out, since it was last told.
+type Dropped struct{ Messages, Bytes int }
+
 // losses is what a stage has dropped, until the handler is told.
 type losses struct {
 	dropped Dropped // not told yet

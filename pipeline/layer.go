@@ -33,6 +33,16 @@ func (l *link) join(over above, under below) { l.above, l.below = over, under }
 func (l *link) up(item any)   { l.above.onUp(item) }
 func (l *link) down(item any) { l.below.onDown(item) }
 
+// fromPeer is for a stage that is to know whose doing an error is that comes down: the peer's, while
+// something from the wire is on its way up.
+type fromPeer bool
+
+func (p *fromPeer) rise(to *link, item any) {
+	*p = true
+	to.up(item)
+	*p = false
+}
+
 // joinAll joins one or more layers, listed from handler to wire, between over and under. It returns
 // who takes what comes up to them, and what comes down.
 func joinAll(over above, under below, layers ...layer) (lowest above, highest below) {

@@ -2,16 +2,6 @@ package pipeline
 
 import "github.com/spindrift-go/spindrift/frame"
 
-// Policy is what happens to output when more of it waits than may.
-type Policy byte
-
-// The policies for a peer that takes its messages too slowly.
-const (
-	CloseSlow  Policy = iota // end the connection, with 1008
-	DropNewest               // messages that find no space are dropped
-	DropOldest               // those that wait longest are dropped to make space
-)
-
 // Outbox keeps messages back while the wire is slow, and drops some when they are
 // too many. Only whole messages that have not begun to go out are dropped;
 // control frames pass, and a Close goes out behind all that waits. The handler is
@@ -26,9 +16,6 @@ type Outbox struct {
 	High   int    // bytes that the wire may have waiting before messages are kept back, half of Limit at most; 0: none
 	Policy Policy // DropNewest or DropOldest
 }
-
-// Dropped tells a handler of messages that will not go out, since it was last told.
-type Dropped struct{ Messages, Bytes int }
 
 // frameCost is what a frame takes that waits, beside its payload: so that empty
 // ones are bounded as well.
@@ -52,9 +39,9 @@ type outbox struct {
 	size    int            // what they cost
 	control int            // what control frames have cost since the wire last had space
 	open    bool           // a message has gone out in part
-	rising  bool           // something from the wire is on its way up: an error that comes down is the peer's doing
-	coming  message        // the one that comes down
-	state   outboxState
+	fromPeer
+	coming message // the one that comes down
+	state  outboxState
 }
 
 // message is what becomes of the rest of a message that comes down in fragments, when
@@ -98,9 +85,7 @@ func (b *outbox) onUp(item any) {
 		b.report(&b.link)
 		b.up(item)
 	default:
-		b.rising = true
-		b.up(item)
-		b.rising = false
+		b.rise(&b.link, item)
 	}
 }
 
@@ -142,7 +127,7 @@ func (b *outbox) onDown(item any) {
 	case *Leave:
 		b.flush()
 	case *frame.Error:
-		if !b.rising { // a mistake of the peer's is answered behind what the handler still sends
+		if !b.fromPeer { // a mistake of the peer's is answered behind what the handler still sends
 			b.state = failed
 		}
 	case *Limits:
