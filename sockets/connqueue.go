@@ -69,7 +69,7 @@ func (c *Conn) wait(ctx context.Context) error {
 	case <-c.wake:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return c.waited(ctx)
 	}
 }
 

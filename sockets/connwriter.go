@@ -36,7 +36,11 @@ func (c *Conn) Writer(ctx context.Context, op frame.Opcode) (io.WriteCloser, err
 	case <-c.Done():
 		return nil, c.closeError()
 	case <-ctx.Done():
-		return nil, fmt.Errorf("sockets: another Writer is open: %w", ctx.Err())
+		err := c.waited(ctx)
+		if err == ctx.Err() {
+			err = fmt.Errorf("sockets: another Writer is open: %w", err)
+		}
+		return nil, err
 	}
 }
 

@@ -86,7 +86,7 @@ func (c *Conn) replyInParallel(ctx context.Context, end context.CancelCauseFunc,
 		select {
 		case places <- struct{}{}:
 		case <-ctx.Done():
-			err = ctx.Err()
+			err = c.waited(ctx)
 			continue
 		}
 		before := c.received()

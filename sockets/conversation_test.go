@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -234,5 +235,40 @@ func TestWaitsThatEndWithTheConnection(t *testing.T) {
 		assert.EqualValues(w, 4000, CloseCode(c.SendText(ctx, "")))
 		_, err = c.Ping(ctx)
 		assert.EqualValues(w, 4000, CloseCode(err), "%v", err)
+		_, err = c.Writer(ctx, frame.OpText)
+		assert.EqualValues(w, 4000, CloseCode(err), "%v", err)
+		for range 200 { // their own contexts end with the connection too, a moment later
+			for _, parallel := range []int{1, 3} {
+				err = c.Reply(ctx, parallel, answerNothing)
+				require.EqualValues(w, 4000, CloseCode(err), "%v", err)
+			}
+			err = c.Serve(ctx, nil, nil)
+			require.EqualValues(w, 4000, CloseCode(err), "%v", err)
+		}
+	})
+}
+
+// Nor is one who waits for another Writer told of a context, when both have ended.
+func TestWriterThatEndsWithTheConnection(t *testing.T) {
+	everywhere(t, func(w *world) {
+		c := w.open(w.session(nil, echoes), nil)
+		writerOpen(w, c)
+		ctx, cancel := context.WithCancel(c.Context())
+		defer cancel()
+		var waiting []chan error
+		for range 50 {
+			told := make(chan error, 1)
+			go func() {
+				_, err := c.Writer(ctx, frame.OpText)
+				told <- err
+			}()
+			waiting = append(waiting, told)
+			runtime.Gosched() // it waits
+		}
+		c.Cut()
+		for _, told := range waiting {
+			var end *CloseError
+			require.ErrorAs(w, <-told, &end)
+		}
 	})
 }

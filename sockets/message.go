@@ -178,7 +178,7 @@ func (m *Message) read(ctx context.Context, p []byte) (n int, err error) {
 			err = ctx.Err()
 		}
 		b.mu.Lock()
-		if m.waiting--; err != nil {
+		if m.waiting--; err != nil && len(m.pieces) == 0 && m.err == nil {
 			return 0, err
 		}
 	}
