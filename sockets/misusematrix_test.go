@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -176,20 +177,20 @@ func TestConnMisuseInEachState(t *testing.T) {
 				name := fmt.Sprintf("%s, %s", state, use)
 				c := w.open(addr, nil)
 				s.begin(w, c)
-				patience := testTimeout
-				if receives(use) || s.otherwise[use] != "" {
-					patience = 30 * time.Millisecond
-				}
-				ctx, cancel := context.WithTimeout(context.Background(), patience)
-				defer cancel()
-				over := make(chan error, 2)
-				go func() { over <- guarded(func() error { return do(ctx, c) }) }()
 				want, ok := s.otherwise[use]
 				if !ok {
 					if want = s.send; receives(use) {
 						want = s.receive
 					}
 				}
+				patience := testTimeout
+				if strings.Contains(want, "deadline exceeded") {
+					patience = 30 * time.Millisecond
+				}
+				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				defer cancel()
+				over := make(chan error, 2)
+				go func() { over <- guarded(func() error { return do(ctx, c) }) }()
 				select {
 				case err := <-over:
 					if want == "" {

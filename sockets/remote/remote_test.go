@@ -269,28 +269,36 @@ func TestActorsOfTheProgram(t *testing.T) {
 		}
 	}), "shout")
 	require.NoError(t, err)
-	there := actor.NewPID(b.node.Addr(), "shout")
-	answer, err := a.system.Root.RequestFuture(there, wrapperspb.String("hi"), 5*time.Second).Result()
-	require.NoError(t, err)
-	assert.Equal(t, "hi!", answer.(*wrapperspb.StringValue).Value)
+	there, same := actor.NewPID(b.node.Addr(), "shout"), actor.NewPID(b.node.Address(), "shout")
+	shout := func(there *actor.PID) {
+		answer, err := a.system.Root.RequestFuture(there, wrapperspb.String("hi"), 5*time.Second).Result()
+		require.NoError(t, err)
+		assert.Equal(t, "hi!", answer.(*wrapperspb.StringValue).Value)
+	}
+	shout(there)
 
 	var addresses []string
 	gone := make(chan *actor.Terminated, 10)
 	watch := func(pid *actor.PID) {
+		sent := make(chan struct{})
 		a.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
 			switch m := ctx.Message().(type) {
 			case *actor.Started:
 				ctx.Watch(pid)
+				close(sent)
 			case *actor.Terminated:
 				gone <- m
 			}
 		}))
+		<-sent
 	}
 	watch(actor.NewPID(b.node.Addr(), "nobody"))
 	assert.Equal(t, actor.TerminatedReason_NotFound, (<-gone).Why)
 	watch(there)
-	watch(actor.NewPID(b.node.Address(), "shout"))
-	eventually(t, "two watchers", func() bool { return a.node.watchCount() == 2 })
+	watch(same)
+	shout(there) // behind the one
+	shout(same)  // and the other
+	require.Equal(t, 2, a.node.watchCount())
 	b.system.Root.Stop(b.system.NewLocalPID("shout"))
 	for range 2 {
 		m := <-gone
