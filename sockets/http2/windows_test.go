@@ -60,14 +60,18 @@ func TestFloodStarvesNobody(t *testing.T) {
 
 // What a program has set stands, and its own config is not touched.
 func TestWindowsOfTheProgram(t *testing.T) {
-	own := &http.HTTP2Config{MaxReceiveBufferPerStream: 1 << 17, WriteByteTimeout: time.Minute}
-	server := &sockets.Server{Server: http.Server{HTTP2: own}}
-	serve(t, server, false)
-	assert.Equal(t, http.HTTP2Config{MaxReceiveBufferPerStream: 1 << 17, WriteByteTimeout: time.Minute}, *own)
-	assert.Equal(t, *own, *server.HTTP2)
-	server = &sockets.Server{}
-	serve(t, server, false)
-	assert.Equal(t, http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10, WriteByteTimeout: 30 * time.Second}, *server.HTTP2)
+	t.Run("its own", func(t *testing.T) {
+		own := &http.HTTP2Config{MaxReceiveBufferPerStream: 1 << 17, WriteByteTimeout: time.Minute}
+		server := &sockets.Server{Server: http.Server{HTTP2: own}}
+		serve(t, server, false)
+		assert.Equal(t, http.HTTP2Config{MaxReceiveBufferPerStream: 1 << 17, WriteByteTimeout: time.Minute}, *own)
+		assert.Equal(t, *own, *server.HTTP2)
+	})
+	t.Run("none", func(t *testing.T) {
+		server := &sockets.Server{}
+		serve(t, server, false)
+		assert.Equal(t, http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10, WriteByteTimeout: 30 * time.Second}, *server.HTTP2)
+	})
 }
 
 // virtually runs a server that sends much, and one connection to it in virtual time.
@@ -204,6 +208,6 @@ func TestNonReadingConnection(t *testing.T) {
 		ended.expect(t, frame.PolicyViolation)
 		began := time.Now()
 		<-theirs.closed
-		assert.Less(t, time.Since(began), time.Minute)
+		assert.Less(t, time.Since(began), 90*time.Second, "twice WriteByteTimeout: net/http may try a GOAWAY as well")
 	})
 }

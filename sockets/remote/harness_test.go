@@ -56,25 +56,7 @@ func start(t *testing.T, c Config) *machine {
 		m.node.Close()
 		m.system.Shutdown()
 	})
-	if c.TLS == nil {
-		m.serves()
-	}
 	return m
-}
-
-// serves waits until gRPC has told its logger that it serves: proto.actor gives the whole process another logger
-// when the next node starts, which the race detector would see.
-func (m *machine) serves() {
-	at := m.at
-	if at == "" {
-		at = m.node.Addr()
-	}
-	nc, err := net.Dial("tcp", at)
-	require.NoError(m, err)
-	defer nc.Close()
-	nc.SetReadDeadline(time.Now().Add(5 * time.Second))
-	_, err = nc.Read(make([]byte, 1)) // of its SETTINGS
-	require.NoError(m, err)
 }
 
 // startAgain starts a node where one was.
@@ -87,7 +69,6 @@ func startAgain(t *testing.T, addr string) *machine {
 		m.node.Close()
 		m.system.Shutdown()
 	})
-	m.serves()
 	return m
 }
 
