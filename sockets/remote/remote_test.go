@@ -315,6 +315,50 @@ func TestActorsOfTheProgram(t *testing.T) {
 	assert.Equal(t, b.node.Addr(), lost.Who.Address)
 }
 
+// Shutdown returns when handlers have worked through the last that they were told, or when its time is over.
+func TestShutdownWaitsForHandlers(t *testing.T) {
+	for _, stuck := range []bool{false, true} {
+		worker, gateway := start(t, Config{}), start(t, Config{})
+		goOn := make(chan struct{})
+		worked := make(chan struct{})
+		worker.handler("slow", func(ctx actor.Context) {
+			switch m := ctx.Message().(type) {
+			case *frame.Frame:
+				ctx.Respond(m)
+			case *sockets.Closed:
+				<-goOn
+				close(worked)
+			}
+		})
+		c := dial(t, gateway.serve(worker.node.Addr(), "slow"))
+		says(t, c, "hello")
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		down := make(chan error, 1)
+		go func() { down <- worker.node.Shutdown(ctx) }()
+		ends(t, []*sockets.Conn{c}, 5*time.Second, frame.ServiceRestart)
+		if stuck {
+			cancel()
+			<-down
+			close(goOn)
+			continue
+		}
+		eventually(t, "empty books", func() bool { return worker.node.Stats().Handled == 0 })
+		select {
+		case <-down:
+			t.Error("Shutdown has not waited for the handler")
+		case <-time.After(50 * time.Millisecond):
+		}
+		close(goOn)
+		assert.NoError(t, <-down)
+		select {
+		case <-worked:
+		default:
+			t.Error("the handler has not worked through Closed")
+		}
+		cancel()
+	}
+}
+
 // A worker that restarts at its address hears nothing of its predecessor's, whoever remembers it.
 func TestRestartAtTheSameAddress(t *testing.T) {
 	gateway := start(t, Config{})

@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
 	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
 )
 
 // Shutdown leaves: other nodes bring no new connections, those whose handlers are here are asked to
-// close, with 1012, and waited for as long as ctx lasts, and what was sent before has arrived when it
-// returns. Of what is left then, handlers and connections are told that the link is lost. Shut down the
+// close, with 1012, and waited for as long as ctx lasts, and what was sent before has arrived, and been
+// worked through by the handlers here, when it returns. Of what is left then, handlers and connections are told that the link is lost. Shut down the
 // servers before it: then the connections of this node have ended, and their handlers on other nodes
 // have been told.
 func (n *Node) Shutdown(ctx context.Context) error {
@@ -33,6 +38,7 @@ func (n *Node) Shutdown(ctx context.Context) error {
 		left = n.entries
 		n.mu.Unlock()
 	}
+	n.workedThrough(ctx)
 	for _, l := range n.allLinks() {
 		l.flush(ctx)
 	}
@@ -49,6 +55,24 @@ func (n *Node) Close() {
 	n.leaving = true
 	n.mu.Unlock()
 	n.close()
+}
+
+// workedThrough waits until the handlers here have worked through what they were told.
+func (n *Node) workedThrough(ctx context.Context) {
+	n.mu.Lock()
+	ids := slices.Collect(maps.Keys(n.handlers))
+	n.mu.Unlock()
+	var all sync.WaitGroup
+	for _, id := range ids {
+		touched := n.system.Root.RequestFuture(n.system.NewLocalPID(id), &actor.Touch{}, -1)
+		all.Go(func() { touched.Wait() }) // it fails if the handler has stopped
+	}
+	done := make(chan struct{})
+	go func() { all.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 // leaveAll asks the connections whose handlers are here for their end.
