@@ -344,8 +344,9 @@ func TestShutdownWaitsForHandlers(t *testing.T) {
 		}
 		eventually(t, "empty books", func() bool { return worker.node.Stats().Handled == 0 })
 		select {
-		case <-down:
+		case err := <-down:
 			t.Error("Shutdown has not waited for the handler")
+			down <- err
 		case <-time.After(50 * time.Millisecond):
 		}
 		close(goOn)
