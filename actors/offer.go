@@ -99,8 +99,7 @@ func (s *stream) takeOffers() (some bool) {
 			}
 			if o.state.CompareAndSwap(offered, taken) {
 				some = true
-				s.pipeline.Down(o.Item)
-				o.done <- nil
+				s.take(o)
 			}
 		}
 		q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
@@ -109,6 +108,14 @@ func (s *stream) takeOffers() (some bool) {
 		s.out.offers = nil
 	}
 	return some
+}
+
+// take sends the Item of o down. Who waits is told also if a stage panics, which ends the connection.
+func (s *stream) take(o *Offer) {
+	err := net.ErrClosed
+	defer func() { o.done <- err }()
+	s.pipeline.Down(o.Item)
+	err = nil
 }
 
 // refuseOffers: the connection has ended.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -71,6 +72,33 @@ func TestSendIsToldOfTheEnd(t *testing.T) {
 		p.reset()
 		assert.ErrorIs(w, take(w, ended), net.ErrClosed)
 	})
+}
+
+// Who sends is told also if a stage panics with what it has sent.
+func TestSendThroughAStageThatPanics(t *testing.T) {
+	w := newWorld(t, bare)
+	stages := []pipeline.Stage{panics(false)}
+	h := w.handler()
+	p := w.upgrade(w.websocket(&UpgradeServer{FrameHandler: h.pid, Stages: stages}))
+	conn, _ := h.upgraded()
+	told := make(chan error, 1)
+	go func() { told <- Send(w.within(), w.system, conn, frame.Text("panic")) }()
+	assert.ErrorIs(w, take(w, told), net.ErrClosed)
+	p.closes(frame.InternalError)
+	p.Close()
+
+	p = w.upgrade(w.dropIn(&SessionHandler{Options: w.terms(&UpgradeServer{}).Options, Stages: stages, Serve: func(ctx context.Context, c *Conn) error {
+		out, err := c.Writer(ctx, frame.OpText)
+		if err == nil {
+			io.WriteString(out, "panic")
+			err = out.Close()
+		}
+		told <- err
+		return nil
+	}}))
+	p.closes(frame.InternalError)
+	p.Close()
+	assert.Equal(w, frame.InternalError, CloseCode(take(w, told)))
 }
 
 // Two Writers and a sender of whole messages do not mix, whatever waits for the end of what.
