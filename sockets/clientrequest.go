@@ -23,21 +23,10 @@ func (u *UpgradeClient) request(base *url.URL, jar http.CookieJar) (*http.Reques
 	if err != nil {
 		return nil, err
 	}
-	for name, values := range u.Header {
-		name = http.CanonicalHeaderKey(name)
-		if name == "Host" && len(values) > 0 {
-			r.Host = values[0]
-			continue
-		}
-		r.Header[name] = append(r.Header[name], values...)
-	}
-	if q := u.Request; q != nil {
-		for name, values := range q.Header {
-			r.Header[name] = slices.Clone(values)
-		}
-		if q.Host != "" && (q.URL == nil || q.Host != q.URL.Host) {
-			r.Host = q.Host
-		}
+	r.Header = u.header()
+	if host := r.Header["Host"]; len(host) > 0 {
+		r.Host = host[0]
+		delete(r.Header, "Host")
 	}
 	if target.User != nil && r.Header.Get("Authorization") == "" {
 		password, _ := target.User.Password()
@@ -49,6 +38,29 @@ func (u *UpgradeClient) request(base *url.URL, jar http.CookieJar) (*http.Reques
 		}
 	}
 	return r, u.Options.recipe().offer(r)
+}
+
+// header is that of the handshake as the program has it. Its Host is where a Host goes.
+func (u *UpgradeClient) header() http.Header {
+	h := http.Header{}
+	for name, values := range u.Header {
+		name = http.CanonicalHeaderKey(name)
+		h[name] = append(h[name], values...)
+	}
+	q := u.Request
+	if q == nil {
+		return h
+	}
+	for name, values := range q.Header {
+		if name != "Host" { // net/http sends that of the field
+			delete(h, http.CanonicalHeaderKey(name))
+			h[name] = slices.Clone(values) // spelled as net/http would send it
+		}
+	}
+	if q.Host != "" && (q.URL == nil || q.Host != q.URL.Host) {
+		h["Host"] = []string{q.Host}
+	}
+	return h
 }
 
 // usable says what keeps r from being a handshake.

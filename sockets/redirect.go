@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -93,21 +94,16 @@ var carried = []string{"Origin", "User-Agent", "Accept-Language", "Sec-Websocket
 
 // follow makes u a client of next, without what only base may know.
 func (u *UpgradeClient) follow(base, next *url.URL) {
-	u.Path = ""
+	u.Path, u.Header, u.Request = "", u.header(), nil // the request's path was for base
 	if base.Scheme == next.Scheme && strings.EqualFold(withPort(base.Host, base.Scheme), withPort(next.Host, next.Scheme)) {
 		if next.User == nil {
 			next.User = base.User
 		}
 		return
 	}
-	header := http.Header{}
-	for name, values := range u.Header {
-		name = http.CanonicalHeaderKey(name)
-		for _, c := range carried {
-			if name == c {
-				header[name] = append(header[name], values...)
-			}
+	for name := range u.Header {
+		if !slices.Contains(carried, http.CanonicalHeaderKey(name)) {
+			delete(u.Header, name)
 		}
 	}
-	u.Header = header
 }

@@ -101,6 +101,49 @@ func TestRedirectWithinTheOrigin(t *testing.T) {
 	}
 }
 
+// A request of net/http's has its path and its header, which are those of the first request only: a redirect leads
+// elsewhere, and what is secret stays with its origin.
+func TestRedirectOfARequest(t *testing.T) {
+	for _, elsewhere := range []bool{false, true} {
+		w := newWorld(t, bare)
+		h := w.handler(echo)
+		target := w.websocket(&UpgradeServer{FrameHandler: h.pid})
+		mux := http.NewServeMux()
+		mux.HandleFunc("/old", func(rw http.ResponseWriter, _ *http.Request) {
+			location := "/new?x=1"
+			if elsewhere {
+				location = w.url(target) + "?x=1"
+			}
+			rw.Header().Set("Location", location)
+			rw.WriteHeader(302)
+		})
+		mux.Handle("/new", w.upgrading(&UpgradeServer{FrameHandler: h.pid}))
+		r := w.get("ws://" + w.dropIn(mux) + "/old?y=2")
+		r.Host = "a.example"
+		r.Header = http.Header{"Authorization": {"Bearer secret"}, "X-Api-Key": {"secret"}, "Cookie": {"own=secret"}, "User-Agent": {"tests"}}
+		u := w.client(w.handler())
+		u.Header = http.Header{"x-api-key": {"another"}, "X-More": {"1"}}
+		u.Dialer.Redirects = 1
+		conn, err := DialActorRequest(w.system, r, nil, u)
+		require.NoError(t, err)
+		_, up := h.upgraded()
+		header := up.Request.Header
+		if elsewhere {
+			assert.Equal(t, "/chat?x=1 "+target, up.Request.RequestURI+" "+up.Request.Host)
+			for name, values := range header {
+				assert.NotContains(t, strings.Join(values, " "), "secret", name)
+			}
+		} else {
+			assert.Equal(t, "/new?x=1 a.example", up.Request.RequestURI+" "+up.Request.Host)
+			assert.Equal(t, "Bearer secret own=secret 1", header.Get("Authorization")+" "+header.Get("Cookie")+" "+header.Get("X-More"))
+			assert.Equal(t, []string{"secret"}, header["X-Api-Key"], "in the place of Header's")
+		}
+		assert.Equal(t, "tests", up.Request.UserAgent())
+		w.ended(conn)
+		expect[*Closed](h)
+	}
+}
+
 // What is not followed is a HandshakeError that says why.
 func TestRedirectNotFollowed(t *testing.T) {
 	w := newWorld(t, bare)
