@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -108,13 +109,16 @@ func (r *Reconnect) header(ctx context.Context, base http.Header) (_ http.Header
 	if err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
-	h := base.Clone()
-	if h == nil {
-		h = http.Header{}
-	}
+	h, own := http.Header{}, http.Header{}
 	for name, values := range fresh {
-		h[http.CanonicalHeaderKey(name)] = values
+		own[http.CanonicalHeaderKey(name)] = values
 	}
+	for name, values := range base {
+		if _, replaced := own[http.CanonicalHeaderKey(name)]; !replaced {
+			h[name] = values
+		}
+	}
+	maps.Copy(h, own)
 	return h, nil
 }
 

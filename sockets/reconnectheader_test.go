@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/spindrift-go/spindrift/frame"
@@ -15,12 +16,12 @@ import (
 // Each attempt has a header of its own, for a token that does not last; what fails to be had is a failed
 // attempt, whatever way it fails.
 func TestReconnectHeader(t *testing.T) {
-	for _, kind := range []string{"Reconnecting", "ReconnectActor"} {
+	for _, kind := range []string{"Reconnecting", "ReconnectActor", "ReconnectActor of a Request"} {
 		t.Run(kind, func(t *testing.T) {
 			w := newWorld(t, bare)
 			tokens := make(chan string, 9)
 			addr := w.session(nil, func(ctx context.Context, c *Conn) error {
-				tokens <- c.Request().Header.Get("Authorization") + " " + c.Request().Header.Get("X-Client")
+				tokens <- strings.Join(c.Request().Header["Authorization"], ",") + " " + c.Request().Header.Get("X-Client")
 				return frame.Failure(frame.ServiceRestart, "")
 			})
 			calls := 0
@@ -33,7 +34,7 @@ func TestReconnectHeader(t *testing.T) {
 				}
 				return http.Header{"authorization": {fmt.Sprint("token ", calls)}}, nil
 			}}
-			own := http.Header{"Authorization": {"old"}, "X-Client": {"a client"}}
+			own := http.Header{"authorization": {"old"}, "X-Client": {"a client"}}
 			attempts := make(chan error, 99)
 			if kind == "Reconnecting" {
 				r.Lost = func(d *Disconnected) { attempts <- d.Err }
@@ -43,7 +44,10 @@ func TestReconnectHeader(t *testing.T) {
 			} else {
 				h := w.handler()
 				u := w.client(h)
-				u.Header = own
+				if u.Header = own; kind == "ReconnectActor of a Request" {
+					u.Header, u.Request = nil, w.get(w.url(addr))
+					u.Request.Header = own
+				}
 				pid, err := ReconnectActor(w.system, w.url(addr), u, r)
 				require.NoError(w, err)
 				defer func() {
@@ -66,7 +70,7 @@ func TestReconnectHeader(t *testing.T) {
 			assert.ErrorContains(w, <-attempts, "header: no token")
 			assert.ErrorContains(w, <-attempts, "header: panic: on purpose")
 			assert.Equal(w, "token 4 a client", <-tokens)
-			assert.Equal(w, http.Header{"Authorization": {"old"}, "X-Client": {"a client"}}, own)
+			assert.Equal(w, http.Header{"authorization": {"old"}, "X-Client": {"a client"}}, own)
 		})
 	}
 }

@@ -3,6 +3,7 @@ package sockets
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"time"
 
@@ -73,8 +74,11 @@ func (a *attempt) dial(ctx context.Context, system *actor.ActorSystem, address s
 	own.Stages = a.with(u.Stages)
 	var plan *actors.Plan
 	shake := func(ctx context.Context) (s *shaken, err error) {
-		if own.Header, err = a.policy.header(ctx, u.Header); err != nil {
-			return nil, err
+		if a.policy.Header != nil {
+			if own.Header, err = a.policy.header(ctx, u.header()); err != nil {
+				return nil, err
+			}
+			own.Request = headerless(u.Request)
 		}
 		s, plan, err = own.planned(ctx, system, address)
 		return s, err
@@ -99,6 +103,16 @@ func (a *attempt) dial(ctx context.Context, system *actor.ActorSystem, address s
 		system.Root.Stop(pid)
 	}
 	return pid, nil
+}
+
+// headerless is r without what a client's own header has of it.
+func headerless(r *http.Request) *http.Request {
+	if r == nil {
+		return nil
+	}
+	r = r.WithContext(r.Context()) // a copy
+	r.Header, r.Host = nil, ""
+	return r
 }
 
 // stage sends what is to be sent first, and keeps the account of the end.
