@@ -265,6 +265,7 @@ func TestReaderAndWriter(t *testing.T) {
 // A context that ends in the middle of a message costs nothing of it.
 func TestReceiveGoesOn(t *testing.T) {
 	w := newWorld(t, bare)
+	var nobody context.Context
 	addr := w.session(&Options{Stream: true}, func(ctx context.Context, c *Conn) error {
 		for {
 			brief, cancel := context.WithTimeout(ctx, 5*time.Millisecond)
@@ -276,6 +277,8 @@ func TestReceiveGoesOn(t *testing.T) {
 			case !errors.Is(err, context.DeadlineExceeded):
 				return err
 			}
+			_, _, err = c.Reader(nobody)
+			assert.ErrorIs(w, err, ErrNilContext)
 		}
 	})
 	p := w.upgrade(addr)

@@ -26,6 +26,9 @@ func (c *Conn) Reader(ctx context.Context) (frame.Opcode, io.Reader, error) {
 
 // reader waits for the next message and begins to read it, for a NetConn or for somebody else.
 func (c *Conn) reader(ctx context.Context, netConn bool) (*messageReader, error) {
+	if ctx == nil {
+		return nil, ErrNilContext
+	}
 	r, err := c.left(ctx, netConn)
 	if err != nil {
 		return nil, err
