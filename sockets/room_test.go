@@ -149,6 +149,35 @@ func TestRoomMistakes(t *testing.T) {
 	assert.Zero(w, room.Len())
 }
 
+// A Number that panics, or makes no message of one, has sent nothing and used no number up.
+func TestRoomNumberThatFails(t *testing.T) {
+	room := NewRoom(&RoomOptions{History: 9, Number: func(n uint64, f *frame.Frame) *frame.Frame {
+		switch f.String() {
+		case "panic":
+			panic("on purpose")
+		case "nil":
+			return nil
+		case "ping":
+			return frame.Ping(nil)
+		case "handed over":
+			return frame.Text("").Handover()
+		}
+		return frame.Text(fmt.Sprint(n, " ", f))
+	}})
+	require.NoError(t, room.Send(frame.Text("a")))
+	for text, want := range map[string]error{"nil": ErrNilFrame, "ping": ErrNoMessage, "handed over": ErrNoMessage} {
+		assert.ErrorIs(t, room.SendAll([]*frame.Frame{frame.Text("lost"), frame.Text(text)}), want)
+	}
+	assert.Panics(t, func() { room.SendAll([]*frame.Frame{frame.Text("lost"), frame.Text("panic")}) })
+	require.NoError(t, room.Send(frame.Text("b")))
+	var kept []string
+	for n, f := range room.Since(0) {
+		kept = append(kept, fmt.Sprint(n, ": ", f))
+	}
+	assert.Equal(t, []string{"1: 1 a", "2: 2 b"}, kept)
+	assert.EqualValues(t, 2, room.Last())
+}
+
 // In a storm of joins, leaves and ends of all kinds, with messages all the while, the members
 // are those who should be, and at its end nothing is left.
 func TestRoomStorm(t *testing.T) {

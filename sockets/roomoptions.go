@@ -23,7 +23,8 @@ type RoomOptions struct {
 	History int
 	// Number makes of a message what goes out as number n: one that tells its number, so that a
 	// client can say where it was. It is called once for each message, one at a time, and must
-	// not call the room. nil: messages go out as they are.
+	// not call the room. Where it makes no message of one, Send says so, and nothing goes out. nil:
+	// messages go out as they are.
 	Number func(n uint64, f *frame.Frame) *frame.Frame
 }
 

@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
@@ -33,8 +34,7 @@ func (r *LocalRoom) SendAll(messages []*frame.Frame) error {
 	}
 	r.lock()
 	defer r.unlock()
-	r.fanOut(nil, messages)
-	return nil
+	return r.fanOut(nil, messages)
 }
 
 func (r *LocalRoom) send(but *actor.PID, f *frame.Frame) error {
@@ -48,8 +48,7 @@ func (r *LocalRoom) send(but *actor.PID, f *frame.Frame) error {
 		omitted = r.memberOf(but)
 	}
 	one := [1]*frame.Frame{f}
-	r.fanOut(omitted, one[:])
-	return nil
+	return r.fanOut(omitted, one[:])
 }
 
 func checkMessage(f *frame.Frame) error {
@@ -63,13 +62,14 @@ func checkMessage(f *frame.Frame) error {
 }
 
 // fanOut numbers messages, which it may replace, and posts them to all but omitted.
-func (r *LocalRoom) fanOut(omitted *membership, messages []*frame.Frame) {
-	for i, f := range messages {
-		r.stats.Sent++
-		if r.limits.Number != nil {
-			f = r.limits.Number(r.stats.Sent, f)
-			messages[i] = f
+func (r *LocalRoom) fanOut(omitted *membership, messages []*frame.Frame) error {
+	if r.limits.Number != nil {
+		if err := r.number(messages); err != nil {
+			return err
 		}
+	}
+	for _, f := range messages {
+		r.stats.Sent++
 		f.Share()
 		r.keep(f)
 	}
@@ -104,6 +104,22 @@ func (r *LocalRoom) fanOut(omitted *membership, messages []*frame.Frame) {
 		}
 	}
 	out.Flush()
+	return nil
+}
+
+// number replaces messages by what goes out. It changes nothing if one of those is no message, or if Number panics.
+func (r *LocalRoom) number(messages []*frame.Frame) error {
+	var few [8]*frame.Frame
+	numbered := few[:0]
+	for _, f := range messages {
+		f = r.limits.Number(r.stats.Sent+uint64(len(numbered))+1, f)
+		if err := checkMessage(f); err != nil {
+			return fmt.Errorf("sockets: Number: %w", err)
+		}
+		numbered = append(numbered, f)
+	}
+	copy(messages, numbered)
+	return nil
 }
 
 func cost(f *frame.Frame) int { return messageCost + len(f.Payload) }

@@ -47,7 +47,8 @@ type Config struct {
 	PresenceTimeout time.Duration
 
 	// OnError is told of what goes wrong later: messages lost, the server lost, a node refused for
-	// its secret, certificate or name, here and there. nil: slog.Default.
+	// its secret, certificate or name, here and there. It is called by the node's goroutines, for which
+	// Close waits: it may not call that itself. nil: slog.Default.
 	OnError func(error)
 }
 

@@ -88,7 +88,7 @@ func (r *Room) hear(m *nats.Msg) {
 		r.node.config.failed(fmt.Errorf("rooms: room %q: what came is no message", r.name))
 	case but != nil:
 		r.handOver()
-		r.here.SendExcept(but, f)
+		r.try(func() error { return r.here.SendExcept(but, f) })
 	default:
 		r.batch = append(r.batch, f)
 	}
@@ -98,10 +98,32 @@ func (r *Room) hear(m *nats.Msg) {
 }
 
 func (r *Room) handOver() {
-	if len(r.batch) > 0 {
-		r.here.SendAll(r.batch)
-		clear(r.batch)
-		r.batch = r.batch[:0]
+	if len(r.batch) == 0 {
+		return
+	}
+	if attempt(func() error { return r.here.SendAll(r.batch) }) != nil { // none was sent
+		for _, f := range r.batch {
+			r.try(func() error { return r.here.Send(f) })
+		}
+	}
+	clear(r.batch)
+	r.batch = r.batch[:0]
+}
+
+// attempt sends. What RoomOptions.Number panics with is an error: nobody else would recover it here.
+func attempt(send func() error) (err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("Number: panic: %v", reason)
+		}
+	}()
+	return send()
+}
+
+// try sends, and says so if that fails.
+func (r *Room) try(send func() error) {
+	if err := attempt(send); err != nil {
+		r.node.config.failed(fmt.Errorf("rooms: room %q: a message is lost: %w", r.name, err))
 	}
 }
 

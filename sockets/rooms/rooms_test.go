@@ -74,6 +74,38 @@ func TestRoom(t *testing.T) {
 	assert.ErrorIs(t, err, ErrClosed)
 }
 
+// A Number that fails costs its message, and nothing else.
+func TestNumberThatFails(t *testing.T) {
+	n := open(t, Config{})
+	room, err := n.Room("numbered", &sockets.RoomOptions{History: 9, Number: func(n uint64, f *frame.Frame) *frame.Frame {
+		switch f.String() {
+		case "panic":
+			panic("on purpose")
+		case "nil":
+			return nil
+		}
+		return frame.Text(fmt.Sprint(n, " ", f))
+	}})
+	require.NoError(t, err)
+	for _, text := range []string{"a", "panic", "b", "nil", "c"} {
+		require.NoError(t, room.Send(frame.Text(text)))
+	}
+	for _, want := range []string{"panic: on purpose", "nil frame"} {
+		select {
+		case err := <-n.told:
+			require.ErrorContains(t, err, want)
+		case <-time.After(within):
+			require.Fail(t, want)
+		}
+	}
+	require.Eventually(t, func() bool { return room.Here().Last() == 3 }, within, time.Millisecond)
+	var kept []string
+	for _, f := range room.Here().Since(0) {
+		kept = append(kept, f.String())
+	}
+	require.Equal(t, []string{"1 a", "2 b", "3 c"}, kept)
+}
+
 // SendExcept leaves out one member, on its own node only: those of others that have an ID like its
 // own get the message.
 func TestSendExcept(t *testing.T) {
