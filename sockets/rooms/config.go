@@ -47,8 +47,9 @@ type Config struct {
 	PresenceTimeout time.Duration
 
 	// OnError is told of what goes wrong later: messages lost, the server lost, a node refused for
-	// its secret, certificate or name, here and there. It is called by the node's goroutines, for which
-	// Close waits: it may not call that itself. nil: slog.Default.
+	// its secret, certificate or name, here and there. It is called on a goroutine of its own, with one
+	// error after the other, and may call Close. What comes while a hundred wait to be told is left out.
+	// nil: slog.Default.
 	OnError func(error)
 }
 

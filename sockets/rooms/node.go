@@ -23,6 +23,7 @@ type Node struct {
 	config   Config
 	server   *server.Server // nil: it runs elsewhere
 	log      *serverLog     // the server's
+	teller   teller
 	nats     *nats.Conn
 	presence *presence // nil: Config.Presence is not set
 
@@ -47,6 +48,7 @@ func Open(system *actor.ActorSystem, c Config) (*Node, error) {
 	c.Prefix = cmp.Or(c.Prefix, "spindrift")
 	c.PresenceTimeout = cmp.Or(c.PresenceTimeout, 3*time.Second)
 	n := &Node{system: system, config: c, rooms: make(map[string]*Room)}
+	n.teller.tell = n.config.failed
 	if err := n.connect(); err != nil {
 		n.Close()
 		return nil, fmt.Errorf("rooms: open: %w", err)
@@ -65,10 +67,10 @@ func (n *Node) connect() error {
 		nats.Name("spindrift " + n.config.Name),
 		nats.Timeout(patience),
 		nats.MaxReconnects(-1),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { n.config.failed(err) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { n.failed(err) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				n.config.failed(err)
+				n.failed(err)
 			}
 		}),
 	}
@@ -93,7 +95,7 @@ func (n *Node) start(o *server.Options) (err error) {
 	if n.server, err = server.NewServer(o); err != nil {
 		return err
 	}
-	n.log = newServerLog(n.config.failed)
+	n.log = newServerLog(n.failed)
 	n.server.SetLogger(n.log, false, false)
 	n.server.Start()
 	for late := time.Now().Add(patience); !n.server.ReadyForConnections(100 * time.Millisecond); {
@@ -171,4 +173,8 @@ func (n *Node) Close() {
 		n.server.Shutdown()
 		n.server.WaitForShutdown()
 	}
+	n.teller.close()
 }
+
+// failed has the program told of what has gone wrong.
+func (n *Node) failed(err error) { n.teller.add(err) }

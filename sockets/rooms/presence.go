@@ -129,7 +129,7 @@ func (p *presence) publish(m report) {
 		err = p.node.nats.Publish(p.subject, b)
 	}
 	if err != nil {
-		p.node.config.failed(fmt.Errorf("rooms: presence: %w", err))
+		p.node.failed(fmt.Errorf("rooms: presence: %w", err))
 	}
 }
 
@@ -137,12 +137,12 @@ func (p *presence) publish(m report) {
 func (p *presence) hear(m *nats.Msg, asked chan<- struct{}) {
 	var r report
 	if err := json.Unmarshal(m.Data, &r); err != nil {
-		p.node.config.failed(fmt.Errorf("rooms: presence: %w", err))
+		p.node.failed(fmt.Errorf("rooms: presence: %w", err))
 		return
 	}
 	if r.Node == p.node.config.Name {
 		if r.Started != p.started {
-			p.node.config.failed(fmt.Errorf("rooms: another node is called %q too", r.Node))
+			p.node.failed(fmt.Errorf("rooms: another node is called %q too", r.Node))
 		}
 		return
 	}

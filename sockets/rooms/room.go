@@ -85,7 +85,7 @@ func (r *Room) hear(m *nats.Msg) {
 	but, f := r.node.decode(m.Data)
 	switch {
 	case f == nil:
-		r.node.config.failed(fmt.Errorf("rooms: room %q: what came is no message", r.name))
+		r.node.failed(fmt.Errorf("rooms: room %q: what came is no message", r.name))
 	case but != nil:
 		r.handOver()
 		r.try(func() error { return r.here.SendExcept(but, f) })
@@ -123,7 +123,7 @@ func attempt(send func() error) (err error) {
 // try sends, and says so if that fails.
 func (r *Room) try(send func() error) {
 	if err := attempt(send); err != nil {
-		r.node.config.failed(fmt.Errorf("rooms: room %q: a message is lost: %w", r.name, err))
+		r.node.failed(fmt.Errorf("rooms: room %q: a message is lost: %w", r.name, err))
 	}
 }
 

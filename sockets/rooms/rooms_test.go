@@ -2,8 +2,10 @@ package rooms
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,6 +74,39 @@ func TestRoom(t *testing.T) {
 	assert.ErrorIs(t, room.Send(frame.Text("late")), ErrClosed)
 	_, err = nodes[1].Room("late", nil)
 	assert.ErrorIs(t, err, ErrClosed)
+}
+
+// Who is told of what goes wrong may close the node.
+func TestOnErrorMayClose(t *testing.T) {
+	for name, fail := range map[string]func(n *Node){
+		"of the server": func(n *Node) { n.log.Errorf("on purpose") },
+		"of a presence": func(n *Node) { n.nats.Close() },
+		"of a room":     func(n *Node) { n.nats.Publish(n.config.Prefix+".room."+token("lobby"), nil) },
+		"of many things": func(n *Node) {
+			for range 2 * maxUntold {
+				n.failed(errors.New("on purpose"))
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			node, closed := make(chan *Node, 1), make(chan struct{})
+			var once sync.Once
+			n, err := Open(nil, Config{Presence: true, OnError: func(error) {
+				once.Do(func() { (<-node).Close(); close(closed) })
+			}})
+			require.NoError(t, err)
+			defer n.Close()
+			_, err = n.Room("lobby", nil)
+			require.NoError(t, err)
+			node <- n
+			fail(n)
+			select {
+			case <-closed:
+			case <-time.After(within):
+				require.Fail(t, "Close hangs")
+			}
+		})
+	}
 }
 
 // A Number that fails costs its message, and nothing else.
