@@ -72,14 +72,15 @@ type attempt struct {
 func (a *attempt) dial(ctx context.Context, system *actor.ActorSystem, address string, u *UpgradeClient) (*actor.PID, error) {
 	own := *u
 	own.Stages = a.with(u.Stages)
+	if a.policy.Header != nil { // it has its own time, and not that of the handshake
+		header, err := a.policy.header(ctx, u.header())
+		if err != nil {
+			return nil, &dialError{"dial", address, err}
+		}
+		own.Header, own.Request = header, headerless(u.Request)
+	}
 	var plan *actors.Plan
 	shake := func(ctx context.Context) (s *shaken, err error) {
-		if a.policy.Header != nil {
-			if own.Header, err = a.policy.header(ctx, u.header()); err != nil {
-				return nil, err
-			}
-			own.Request = headerless(u.Request)
-		}
 		s, plan, err = own.planned(ctx, system, address)
 		return s, err
 	}

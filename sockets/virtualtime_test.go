@@ -199,6 +199,53 @@ func TestVirtualTimeDial(t *testing.T) {
 	}
 }
 
+// What is asked for a header has all the time that it takes, whatever form a client that comes back has.
+func TestVirtualTimeReconnectHeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		system, ours := sockets.NewSystem(), sockets.NewSystem()
+		closed := make(chan *sockets.Closed, 2)
+		s := &sockets.Server{System: system, Server: http.Server{Handler: &sockets.Handler{System: system, Spawn: shout(closed)}}}
+		l := newPipeListener()
+		go s.Serve(l)
+		dialer := sockets.Dialer{NetDial: l.dial, Proxy: sockets.NoProxy}
+		r := &sockets.Reconnect{Header: func(ctx context.Context) (http.Header, error) {
+			select {
+			case <-time.After(time.Minute):
+			case <-ctx.Done():
+			}
+			return nil, ctx.Err()
+		}}
+
+		begin := time.Now()
+		told := make(chan any, 10)
+		pid, err := sockets.ReconnectActor(ours, "ws://a.example/", &sockets.UpgradeClient{
+			Spawn: actor.PropsFromFunc(func(ctx actor.Context) {
+				switch m := ctx.Message().(type) {
+				case *sockets.Upgraded, *sockets.Disconnected:
+					told <- m
+				}
+			}),
+			Dialer: dialer,
+		}, r)
+		require.NoError(t, err)
+		require.IsType(t, &sockets.Upgraded{}, <-told)
+		assert.InDelta(t, 60, time.Since(begin).Seconds(), 1)
+		ours.Root.Send(pid, frame.Close(frame.Normal, ""))
+		<-closed
+		require.IsType(t, &sockets.Disconnected{}, <-told)
+
+		begin = time.Now()
+		c, err := sockets.DialReconnecting("ws://a.example/", &sockets.DialOptions{System: ours, Dialer: dialer}, r)
+		require.NoError(t, err)
+		_, err = c.Conn(t.Context())
+		require.NoError(t, err)
+		assert.InDelta(t, 60, time.Since(begin).Seconds(), 1)
+		c.Close(frame.Normal, "")
+		<-closed
+		require.NoError(t, s.Shutdown(t.Context()))
+	})
+}
+
 // A server that is closed with connections that live, in the middle of what they do.
 func TestVirtualTimeClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
