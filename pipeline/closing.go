@@ -89,7 +89,7 @@ func (c *closer) onUp(item any) {
 			c.sawMessage()
 			c.partial = c.partial || !m.Fin // some of it may go up before a stage fails it
 			c.rise(&c.link, m)
-			c.partial = !m.Fin && c.phase <= closing
+			c.partial = !m.Fin && (c.phase == open || c.phase == closing)
 		}
 	case *frame.Error:
 		c.peerFails(m)

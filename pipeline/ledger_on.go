@@ -12,6 +12,7 @@ import (
 // ledger is the frames that a pipeline was handed over and has yet to give up: those
 // that are left at its end were lost on the way.
 type ledger struct {
+	watched
 	frames   []*frame.Frame
 	panicked bool
 }
@@ -33,6 +34,13 @@ func (l *ledger) broken() {
 	if reason := recover(); reason != nil {
 		l.panicked = true
 		panic(reason)
+	}
+}
+
+// through is called when an item is.
+func (l *ledger) through() {
+	if !l.panicked {
+		l.check()
 	}
 }
 

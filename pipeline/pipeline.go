@@ -74,6 +74,7 @@ func (p *Pipeline) join(d Driver, top, core []layer) *Pipeline {
 	p.driver = d
 	p.bottom, p.core = joinAll((*middle)(p), (*bottomEnd)(p), core...)
 	p.low, p.high = joinAll((*topEnd)(p), (*middle)(p), top...)
+	p.ledger.watch(core)
 	return p
 }
 
@@ -165,6 +166,7 @@ func (p *Pipeline) answer() {
 		*p.answers = slices.Delete(*p.answers, 0, 1) // there are one or two, and their memory is used again
 		p.bottom.onUp(item)
 	}
+	p.ledger.through()
 }
 
 // middle is where core and top meet.

@@ -13,7 +13,8 @@ import (
 type ends struct {
 	up, down Sink
 	saw      []string
-	why      []error // of each Unfinished
+	why      []error      // of each Unfinished
+	refuse   *frame.Error // what a stage above says of the next frame
 }
 
 func newEnds() *ends {
@@ -34,7 +35,12 @@ func newEnds() *ends {
 		}
 		e.saw = append(e.saw, what)
 	}
-	e.up, e.down = Closing{}.Stage()(spell, spell)
+	e.up, e.down = Closing{}.Stage()(func(item any) {
+		if _, ok := item.(*frame.Frame); ok && e.refuse != nil {
+			e.down(e.refuse)
+		}
+		spell(item)
+	}, spell)
 	return e
 }
 
@@ -51,6 +57,10 @@ func TestUnfinished(t *testing.T) {
 	}
 	ours, theirs := func(e *ends) { e.down(frame.Close(frame.Normal, "")) }, func(e *ends) { e.up(frame.Close(frame.Normal, "")) }
 	begin, end := func(e *ends) { e.up(text(first)) }, func(e *ends) { e.up(text(last)) }
+	wrong := func(e *ends) { // a stage above finds that in a piece
+		e.refuse = mistake
+		e.up(text(first))
+	}
 	fin, failed := func(e *ends) { e.up(&Ended{}) }, func(e *ends) { e.up(mistake) }
 	settled, gone := func(e *ends) { e.up(&Settled{}) }, func(e *ends) { e.up(&HandlerGone{Err: crash}) }
 	for name, tt := range map[string]struct {
@@ -60,6 +70,7 @@ func TestUnfinished(t *testing.T) {
 		"the peer closes":                    {[]func(*ends){begin, theirs, settled}, []error{nil}},
 		"the peer ends":                      {[]func(*ends){begin, fin, settled}, []error{nil}},
 		"the peer is wrong":                  {[]func(*ends){begin, failed, settled}, []error{mistake}},
+		"a piece is wrong":                   {[]func(*ends){wrong, settled}, []error{mistake}},
 		"the handler is gone":                {[]func(*ends){begin, gone}, []error{crash}},
 		"it is cut":                          {[]func(*ends){begin, func(e *ends) { e.down(&Cut{}) }}, []error{nil}},
 		"we close, then the peer":            {[]func(*ends){begin, ours, theirs}, []error{nil}},
