@@ -16,7 +16,7 @@ import (
 // Options.Stream of package sockets hands over, are joined first, in memory that a Budget
 // counts.
 type Typed struct {
-	Format Format
+	Format Format // must be there
 
 	// Report tells the handler of what does not decode or encode, with a *FormatError. Else
 	// it ends the connection: with 1007 if it is the peer's, 1011 if it is the handler's.
@@ -31,11 +31,20 @@ type FormatError struct {
 	Value   any          // the handler's
 }
 
-func (e *FormatError) Error() string { return e.Err.Error() }
+func (e *FormatError) Error() string {
+	if e.Err == nil {
+		return "pipeline: a message does not decode, or a value does not encode"
+	}
+	return e.Err.Error()
+}
+
 func (e *FormatError) Unwrap() error { return e.Err }
 
 // Stage returns Typed as a stage.
 func (o Typed) Stage() Stage {
+	if o.Format == nil {
+		panic("pipeline: Typed has no Format: JSONFormat, BinaryFormat or one of your own")
+	}
 	return func(up, down Sink) (Sink, Sink) { return asStage(up, down, &typed{Typed: &o}) }
 }
 

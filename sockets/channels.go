@@ -11,7 +11,7 @@ import (
 // goroutine fills it. A nil ctx is the connection's. It is closed as well where Receive would tell of
 // a misuse, ErrReaderOpen for instance, which is logged.
 func (c *Conn) Incoming(ctx context.Context) <-chan *frame.Frame {
-	if ctx == nil {
+	if c.must(); ctx == nil {
 		ctx = c.Context()
 	}
 	in := make(chan *frame.Frame)
@@ -40,7 +40,7 @@ func (c *Conn) Incoming(ctx context.Context) <-chan *frame.Frame {
 // done; a goroutine empties it. A nil ctx is the connection's. A nil frame, which Send would
 // refuse, ends the connection with 1011.
 func (c *Conn) Outgoing(ctx context.Context) chan<- *frame.Frame {
-	if ctx == nil {
+	if c.must(); ctx == nil {
 		ctx = c.Context()
 	}
 	out := make(chan *frame.Frame)

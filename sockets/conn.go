@@ -75,6 +75,8 @@ var (
 	ErrReaderOpen = errors.New("sockets: a message is being read: read it to its end first, or in one goroutine")
 	// ErrNetConn: a NetConn reads what comes.
 	ErrNetConn = errors.New("sockets: a NetConn was made of the connection: read that")
+	// ErrNoConn: the Conn is nil, or a zero value: no connection. Methods without an error panic with it.
+	ErrNoConn = errors.New("sockets: no connection: a Conn comes from Accept, Dial or Session, and is nil where those have failed")
 	// ErrNilContext: the context is nil.
 	ErrNilContext = errors.New("sockets: nil context")
 	// ErrNilFrame: the frame is nil.
@@ -85,27 +87,46 @@ func newConn() *Conn {
 	return &Conn{opened: make(chan struct{}), wake: make(chan struct{}, 1)}
 }
 
+// check says what is wrong with a call that may wait until ctx ends.
+func (c *Conn) check(ctx context.Context) error {
+	switch {
+	case c == nil || c.handle == nil:
+		return ErrNoConn
+	case ctx == nil:
+		return ErrNilContext
+	}
+	return nil
+}
+
+// must returns c, which is a connection.
+func (c *Conn) must() *Conn {
+	if c == nil || c.handle == nil {
+		panic(ErrNoConn)
+	}
+	return c
+}
+
 // Request returns the handshake's request: the peer's on a server, its own on a client.
 // Its context is the connection's, see Context.
-func (c *Conn) Request() *http.Request { return c.upgraded.Request }
+func (c *Conn) Request() *http.Request { return c.must().upgraded.Request }
 
 // Response returns the answer to a client's handshake, nil on a server.
-func (c *Conn) Response() *http.Response { return c.upgraded.Response }
+func (c *Conn) Response() *http.Response { return c.must().upgraded.Response }
 
 // Subprotocol returns what was agreed on, "" if nothing was.
-func (c *Conn) Subprotocol() string { return c.upgraded.Subprotocol }
+func (c *Conn) Subprotocol() string { return c.must().upgraded.Subprotocol }
 
 // Extensions lists what was agreed on, with parameters: those of Options.Extensions and
 // permessage-deflate.
-func (c *Conn) Extensions() []string { return c.upgraded.Extensions }
+func (c *Conn) Extensions() []string { return c.must().upgraded.Extensions }
 
 // Context returns a context that ends with the connection and has the values of the
 // request's.
-func (c *Conn) Context() context.Context { return c.upgraded.Request.Context() }
+func (c *Conn) Context() context.Context { return c.must().upgraded.Request.Context() }
 
 // PID returns the connection's actor, for those who send to it as such. Messages that are
 // sent there do not wait for space.
-func (c *Conn) PID() *actor.PID { return c.handle.PID() }
+func (c *Conn) PID() *actor.PID { return c.must().handle.PID() }
 
 // Done is closed when the connection has ended. What was received before may still be read.
 //
@@ -114,11 +135,11 @@ func (c *Conn) PID() *actor.PID { return c.handle.PID() }
 // Options.CloseTimeout. One that stands behind more than CreditFrames or CreditBytes which nobody
 // receives is not read: then the connection ends when the peer has, CreditTimeout later. So who
 // waits for Done, or for the end of Context, and does not receive calls Discard first.
-func (c *Conn) Done() <-chan struct{} { return c.done.wait() }
+func (c *Conn) Done() <-chan struct{} { return c.must().done.wait() }
 
 // Closed returns how the connection has ended, nil while it has not.
 func (c *Conn) Closed() *Closed {
-	if c.done.closed() {
+	if c.must().done.closed() {
 		return c.end
 	}
 	return nil
@@ -140,6 +161,9 @@ func (c *Conn) waited(ctx context.Context) error {
 // received are discarded. It returns nil if the handshake was completed, and the account
 // as a *[CloseError] if it was not. Only the first call closes; every other waits as well.
 func (c *Conn) Close(code frame.Code, reason string) error {
+	if err := c.check(context.Background()); err != nil {
+		return err
+	}
 	if c.abandon() {
 		c.handle.Post(frame.Close(code, reason))
 	}
@@ -152,7 +176,7 @@ func (c *Conn) Close(code frame.Code, reason string) error {
 
 // Cut ends the connection at once: a Close is tried, nobody waits for it.
 func (c *Conn) Cut() {
-	c.abandon()
+	c.must().abandon()
 	c.handle.Post(&Cut{})
 	<-c.Done()
 }
@@ -177,7 +201,7 @@ func (c *Conn) hasUnread() bool {
 // Discard drops the messages that were received and all that will be: for a connection that
 // only sends. Pings are answered as ever. A Receive waits for the end of the connection.
 func (c *Conn) Discard() {
-	c.mu.Lock()
+	c.must().mu.Lock()
 	defer c.mu.Unlock()
 	c.intake = max(c.intake, dropping)
 	c.drop()

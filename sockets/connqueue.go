@@ -21,9 +21,6 @@ func (c *Conn) signal() {
 // Go sizes those of new goroutines by what they use on the average (TestIdleAccount). Nor
 // does it need a context that can be waited for.
 func (c *Conn) pop(ctx context.Context) (*frame.Frame, error) {
-	if ctx == nil {
-		return nil, ErrNilContext
-	}
 	for late := error(nil); ; { // a last look follows: ctx may have ended with the connection
 		if f, err := c.poll(late); f != nil || err != nil {
 			return f, err

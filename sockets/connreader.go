@@ -53,6 +53,9 @@ func (c *Conn) reader(ctx context.Context, netConn bool) (*messageReader, error)
 // left is a message that somebody has received in part and left to the next, nil if there is none.
 // The error is that of a misuse, or ctx's where the rest of a message is to be passed over.
 func (c *Conn) left(ctx context.Context, netConn bool) (*messageReader, error) {
+	if err := c.check(ctx); err != nil {
+		return nil, err
+	}
 	c.mu.Lock()
 	going := c.intake < abandoned
 	if going && c.streamed && !netConn && !c.phase.over() {

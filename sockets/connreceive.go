@@ -87,7 +87,11 @@ type MessageTypeError struct {
 }
 
 func (e *MessageTypeError) Error() string {
-	return fmt.Sprintf("sockets: received a %s message where %s was expected", e.Message.Opcode, e.Want)
+	came := "message of another type"
+	if e.Message != nil {
+		came = e.Message.Opcode.String() + " message"
+	}
+	return fmt.Sprintf("sockets: received a %s where %s was expected", came, e.Want)
 }
 
 func (c *Conn) receive(ctx context.Context, want frame.Opcode) (*frame.Frame, error) {

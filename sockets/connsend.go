@@ -45,8 +45,8 @@ func (c *Conn) SendBinary(ctx context.Context, p []byte) error {
 
 // reserve waits until there is space for size bytes of output.
 func (c *Conn) reserve(ctx context.Context, size int) error {
-	if ctx == nil {
-		return ErrNilContext
+	if err := c.check(ctx); err != nil {
+		return err
 	}
 	if c.done.closed() {
 		return c.closeError()
@@ -104,8 +104,8 @@ func (c *Conn) writerOpen() bool {
 // Flush waits until everything that was sent before has been written to the socket. After
 // a clean end it returns nil.
 func (c *Conn) Flush(ctx context.Context) error {
-	if ctx == nil {
-		return ErrNilContext
+	if err := c.check(ctx); err != nil {
+		return err
 	}
 	flushed := make(chan error, 1)
 	c.handle.Flush(func(err error) { flushed <- err })
@@ -133,7 +133,7 @@ func (c *Conn) Flush(ctx context.Context) error {
 
 // SetOptions changes limits and times of the connection while it lives.
 func (c *Conn) SetOptions(change *SetOptions) {
-	if change != nil {
+	if c.must(); change != nil {
 		c.handle.Post(change)
 	}
 }

@@ -15,8 +15,8 @@ import (
 // Messages of others wait meanwhile. A second Writer waits until the first is closed, for
 // as long as its ctx lasts; so one that is left open keeps all others waiting.
 func (c *Conn) Writer(ctx context.Context, op frame.Opcode) (io.WriteCloser, error) {
-	if ctx == nil {
-		return nil, ErrNilContext
+	if err := c.check(ctx); err != nil {
+		return nil, err
 	}
 	if err := messageType(op); err != nil {
 		return nil, err

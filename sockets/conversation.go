@@ -23,10 +23,10 @@ var errNilFunc = errors.New("sockets: nil function")
 // time; answers go out in the order of the messages. The peer's Close is not answered before
 // those are out. The context that answer gets ends with the connection too.
 func (c *Conn) Reply(ctx context.Context, parallel int, answer func(ctx context.Context, m *frame.Frame) (*frame.Frame, error)) error {
-	switch {
-	case ctx == nil:
-		return ErrNilContext
-	case answer == nil:
+	if err := c.check(ctx); err != nil {
+		return err
+	}
+	if answer == nil {
 		return errNilFunc
 	}
 	ctx, end := c.until(ctx)
@@ -152,8 +152,8 @@ var errGoexit = errors.New("runtime.Goexit was called")
 // The context that both get ends with the conversation: an out that waits for something else
 // must look at it.
 func (c *Conn) Serve(ctx context.Context, in func(ctx context.Context, m *frame.Frame) error, out func(ctx context.Context) iter.Seq2[*frame.Frame, error]) error {
-	if ctx == nil {
-		return ErrNilContext
+	if err := c.check(ctx); err != nil {
+		return err
 	}
 	ctx, end := c.until(ctx)
 	defer end(nil)
@@ -214,10 +214,10 @@ func (c *Conn) sendAll(ctx context.Context, all iter.Seq2[*frame.Frame, error]) 
 // [Conn.Messages] yields them, and yields what is to be sent. It is over when that ends, or
 // yields an error.
 func (c *Conn) Pipe(ctx context.Context, through func(in iter.Seq2[*frame.Frame, error]) iter.Seq2[*frame.Frame, error]) error {
-	switch {
-	case ctx == nil:
-		return ErrNilContext
-	case through == nil:
+	if err := c.check(ctx); err != nil {
+		return err
+	}
+	if through == nil {
 		return errNilFunc
 	}
 	return c.sendAll(ctx, through(c.Messages(ctx)))

@@ -59,7 +59,7 @@ func (o Options) inForce() *Options {
 // connection that has ended they are those with which it began.
 func (c *Conn) Options() Options {
 	ask := &optionsAsked{make(chan *Options, 1)}
-	c.handle.Post(ask)
+	c.must().handle.Post(ask)
 	select {
 	case o := <-ask.answer:
 		return *o

@@ -98,13 +98,24 @@ func (e *UnfinishedError) Unwrap() []error {
 	return []error{io.ErrUnexpectedEOF, e.Err}
 }
 
+// errNoMessage is what methods of a Message that is nil or a zero value fail with.
+var errNoMessage = errors.New("sockets: no message: a Message is what a frame handler gets from its connection")
+
+// must returns m, which is a message.
+func (m *Message) must() *Message {
+	if m == nil || m.inbox == nil {
+		panic(errNoMessage)
+	}
+	return m
+}
+
 // Op returns frame.OpText or frame.OpBinary.
-func (m *Message) Op() frame.Opcode { return m.op }
+func (m *Message) Op() frame.Opcode { return m.must().op }
 
 // Keep takes the message for somebody who will read it, and returns it:
 // ctx.Send(worker, m.Keep()).
 func (m *Message) Keep() *Message {
-	m.inbox.mu.Lock()
+	m.must().inbox.mu.Lock()
 	defer m.inbox.mu.Unlock()
 	m.taken = true
 	return m
@@ -129,7 +140,7 @@ func (b *messageBody) Read(p []byte) (int, error) {
 // Discard throws away what was not read and what is still to come. Who waits for it returns.
 // To bound a Read, call it when the time is over: context.AfterFunc(ctx, m.Discard).
 func (m *Message) Discard() {
-	m.inbox.mu.Lock()
+	m.must().inbox.mu.Lock()
 	defer m.inbox.unlock()
 	m.discard()
 }
@@ -138,7 +149,10 @@ func (m *Message) Discard() {
 // *frame.Error with TooBig, and then, as when ctx has ended, the rest is discarded. A limit
 // of 0 leaves it to Options.MaxMessage.
 func (m *Message) Collect(ctx context.Context, limit int64) (*frame.Frame, error) {
-	if ctx == nil {
+	switch {
+	case m == nil || m.inbox == nil:
+		return nil, errNoMessage
+	case ctx == nil:
 		return nil, ErrNilContext
 	}
 	m.Keep()

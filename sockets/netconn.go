@@ -30,7 +30,7 @@ import (
 // rest of a character was never written it says so, and closes with 1007: its peer is not to take
 // the text for whole. Nobody else may receive from c: that is [ErrNetConn].
 func (c *Conn) NetConn(op frame.Opcode) net.Conn {
-	if messageType(op) == nil {
+	if c.must(); messageType(op) == nil {
 		c.mu.Lock()
 		c.streamed = true
 		c.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 
 // Ping sends a Ping and waits for its Pong. It returns how long that took.
 func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
-	if ctx == nil {
-		return 0, ErrNilContext
+	if err := c.check(ctx); err != nil {
+		return 0, err
 	}
 	if err := c.broken(); err != nil && c.Closed() == nil {
 		return 0, err

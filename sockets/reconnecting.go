@@ -198,7 +198,7 @@ func (c *Reconnecting) change() {
 // waits until that is over, and gives up if not. Messages that nobody has received are discarded.
 // Only the first call's code counts.
 func (c *Reconnecting) Close(code frame.Code, reason string) {
-	c.mu.Lock()
+	c.must().mu.Lock()
 	if c.close == nil && c.ctx.Err() == nil {
 		c.close = frame.Close(code, reason)
 	}
@@ -209,7 +209,7 @@ func (c *Reconnecting) Close(code frame.Code, reason string) {
 
 // Cut ends the client at once, and its connection as [Conn.Cut] does.
 func (c *Reconnecting) Cut() {
-	c.mu.Lock()
+	c.must().mu.Lock()
 	c.cut = true
 	c.forget()
 	conn := c.current
@@ -230,12 +230,12 @@ func (c *Reconnecting) stop() {
 }
 
 // Done is closed when no other connection is tried for any more.
-func (c *Reconnecting) Done() <-chan struct{} { return c.done }
+func (c *Reconnecting) Done() <-chan struct{} { return c.must().done }
 
 // Closed returns how the client has ended, the final *[Disconnected], nil while it has not.
 func (c *Reconnecting) Closed() *Disconnected {
 	select {
-	case <-c.done:
+	case <-c.must().done:
 		return c.last
 	default:
 		return nil

@@ -10,13 +10,25 @@ import (
 
 // Misuse of a Reconnecting, told to its caller.
 var (
+	errNoClient   = errors.New("sockets: no client: a Reconnecting comes from DialReconnecting, and is nil where that has failed")
 	errInCallback = errors.New("sockets: Lost and First cannot wait for a connection, which comes when they have returned")
 	errPiece      = errors.New("sockets: a client that comes back sends whole messages: the next piece may go by another connection")
 )
 
+// must returns c, which is a client.
+func (c *Reconnecting) must() *Reconnecting {
+	if c == nil || c.ctx == nil {
+		panic(errNoClient)
+	}
+	return c
+}
+
 // wait returns what get does, as soon as that is a Conn. It is called with the lock.
 func (c *Reconnecting) wait(ctx context.Context, get func() *Conn) (*Conn, error) {
-	if ctx == nil {
+	switch {
+	case c == nil || c.ctx == nil:
+		return nil, errNoClient
+	case ctx == nil:
 		return nil, ErrNilContext
 	}
 	for {
@@ -148,7 +160,7 @@ func (c *Reconnecting) over(conn *Conn) {
 // client that only sends. Without it a server's messages wait to be received, and behind them its
 // Close, see [Conn.Done].
 func (c *Reconnecting) Discard() {
-	c.mu.Lock()
+	c.must().mu.Lock()
 	defer c.mu.Unlock()
 	c.dropping = true
 	c.forget()

@@ -14,7 +14,7 @@ import (
 
 // Receive waits for the next message and returns it.
 func (p *Probe) Receive() *frame.Frame {
-	p.t.Helper()
+	p.must().t.Helper()
 	a := p.next("a message", false)
 	switch a.opcode {
 	case frame.OpText:
@@ -28,19 +28,19 @@ func (p *Probe) Receive() *frame.Frame {
 
 // ReceiveText waits for the next message, which must be text, and returns it.
 func (p *Probe) ReceiveText() string {
-	p.t.Helper()
+	p.must().t.Helper()
 	return string(p.receive(frame.OpText, "a text message"))
 }
 
 // ReceiveBinary waits for the next message, which must be binary, and returns it.
 func (p *Probe) ReceiveBinary() []byte {
-	p.t.Helper()
+	p.must().t.Helper()
 	return p.receive(frame.OpBinary, "a binary message")
 }
 
 // ReceiveJSON waits for the next message, which must be text, and unmarshals it into v.
 func (p *Probe) ReceiveJSON(v any) {
-	p.t.Helper()
+	p.must().t.Helper()
 	text := p.receive(frame.OpText, "JSON")
 	if err := json.Unmarshal(text, v); err != nil {
 		p.fail("expected JSON for a %T, got text %s: %v", v, quote(string(text)), err)
@@ -58,13 +58,13 @@ func (p *Probe) receive(op frame.Opcode, want string) []byte {
 
 // ExpectText waits for the next message and requires it to be this text.
 func (p *Probe) ExpectText(text string) {
-	p.t.Helper()
+	p.must().t.Helper()
 	p.expect(arrival{opcode: frame.OpText, payload: []byte(text)})
 }
 
 // ExpectBinary waits for the next message and requires it to be this, as binary.
 func (p *Probe) ExpectBinary(payload []byte) {
-	p.t.Helper()
+	p.must().t.Helper()
 	p.expect(arrival{opcode: frame.OpBinary, payload: payload})
 }
 
@@ -80,7 +80,7 @@ func (p *Probe) expect(want arrival) {
 // encoding/json makes of v: spaces and the order of names are of no account. A json.RawMessage is
 // JSON as it is.
 func (p *Probe) ExpectJSON(v any) {
-	p.t.Helper()
+	p.must().t.Helper()
 	wanted, err := json.Marshal(v)
 	if err != nil {
 		p.fail("cannot expect it: %v", err)
@@ -97,7 +97,7 @@ func (p *Probe) ExpectJSON(v any) {
 // ExpectPing waits for a Ping, with no message before it, and returns its payload. It has been
 // answered, unless the probe is Manual.
 func (p *Probe) ExpectPing() (payload string) {
-	p.t.Helper()
+	p.must().t.Helper()
 	for until := time.Now().Add(p.Patience); ; {
 		a := p.nextUntil(until, "a ping", true)
 		switch {
@@ -111,7 +111,7 @@ func (p *Probe) ExpectPing() (payload string) {
 
 // ExpectPong waits for a Pong with this payload, with no message before it.
 func (p *Probe) ExpectPong(payload string) {
-	p.t.Helper()
+	p.must().t.Helper()
 	want := arrival{opcode: frame.OpPong, payload: []byte(payload)}.describe()
 	for until := time.Now().Add(p.Patience); ; {
 		a := p.nextUntil(until, want, true)
@@ -128,7 +128,7 @@ func (p *Probe) ExpectPong(payload string) {
 // It has been answered, unless the probe is Manual. The code of one that has none is
 // frame.NoStatus.
 func (p *Probe) ExpectClose(code frame.Code) (reason string) {
-	p.t.Helper()
+	p.must().t.Helper()
 	want := fmt.Sprintf("close %d", code)
 	a := p.next(want, false)
 	if a.opcode != frame.OpClose || a.code != code {
@@ -140,7 +140,7 @@ func (p *Probe) ExpectClose(code frame.Code) (reason string) {
 // ExpectEnd waits for the end of the connection, with nothing before it, and returns nil for an
 // orderly one, and else what the network said, such as syscall.ECONNRESET.
 func (p *Probe) ExpectEnd() error {
-	p.t.Helper()
+	p.must().t.Helper()
 	const want = "the end of the connection"
 	a := p.next(want, false)
 	var wrong violation
@@ -155,7 +155,7 @@ func (p *Probe) ExpectEnd() error {
 
 // ExpectCompletion waits for a Close with 1000, and for the end of the connection.
 func (p *Probe) ExpectCompletion() {
-	p.t.Helper()
+	p.must().t.Helper()
 	p.ExpectClose(frame.Normal)
 	if err := p.ExpectEnd(); err != nil {
 		p.fail("expected an orderly end, got %v", err)
@@ -165,7 +165,7 @@ func (p *Probe) ExpectCompletion() {
 // ExpectNothing requires that no message comes for a while, no Close and no end. In a bubble of
 // testing/synctest a while takes no time. Pings and Pongs are something to a Manual probe only.
 func (p *Probe) ExpectNothing(while time.Duration) {
-	p.t.Helper()
+	p.must().t.Helper()
 	if a, ok := p.within(while, p.manual); ok {
 		p.unexpected(fmt.Sprintf("nothing for %v", while), a)
 	}
@@ -174,7 +174,7 @@ func (p *Probe) ExpectNothing(while time.Duration) {
 // Close closes the connection with code and reason, and waits until the other end has answered with
 // the same code and the connection has ended. Messages that come before are passed over.
 func (p *Probe) Close(code frame.Code, reason string) {
-	p.t.Helper()
+	p.must().t.Helper()
 	p.SendClose(code, reason)
 	want := fmt.Sprintf("close %d, in answer", code)
 	until := time.Now().Add(p.Patience)

@@ -57,6 +57,14 @@ func NewPeer(t testing.TB, options ...Option) *Peer {
 	return p
 }
 
+// must returns p, which is a server.
+func (p *Peer) must() *Peer {
+	if p == nil || p.t == nil {
+		panic("sockettest: no server: a Peer comes from NewPeer")
+	}
+	return p
+}
+
 // finish lets scripts come to their ends, as long as a test is patient.
 func (p *Peer) finish() {
 	if p.t.Failed() {
@@ -106,21 +114,21 @@ func SwitchingProtocols(r *http.Request, lines ...string) []byte {
 // DialContext connects to the peer whatever the address, for other clients than those of package
 // sockets: as NetDialContext of gorilla's, or DialContext of an http.Transport.
 func (p *Peer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	return dialed(p.l.dial(ctx))
+	return dialed(p.must().l.dial(ctx))
 }
 
 // Dialer connects a client of package sockets to the peer.
 func (p *Peer) Dialer() sockets.Dialer {
-	return sockets.Dialer{NetDial: p.DialContext, Proxy: sockets.NoProxy}
+	return sockets.Dialer{NetDial: p.must().DialContext, Proxy: sockets.NoProxy}
 }
 
 // Stop refuses connections from now on, as a server that is down does. Those that there are live on.
-func (p *Peer) Stop() { p.l.Close() }
+func (p *Peer) Stop() { p.must().l.Close() }
 
 // Accept waits for a client that has been answered with a 101, and returns the server's end of its
 // connection. The test fails if a client has sent a handshake that is none.
 func (p *Peer) Accept() *Probe {
-	p.t.Helper()
+	p.must().t.Helper()
 	probe, fault := p.accept()
 	if probe == nil {
 		p.t.Fatalf("sockettest: %s", fault)
@@ -132,6 +140,7 @@ func (p *Peer) Accept() *Probe {
 // waits for its own code. If the script fails, so does the test, and the connection is reset. The
 // test does not end before the script has.
 func (p *Peer) Go(script func(p *Probe)) {
+	p.must()
 	p.scripts.Go(func() {
 		probe, fault := p.accept()
 		if probe == nil {

@@ -55,6 +55,14 @@ func newProbe(t testing.TB, c *conn, in *bufio.Reader, client bool, s settings) 
 	return p
 }
 
+// must returns p, which is one end of a connection.
+func (p *Probe) must() *Probe {
+	if p == nil || p.t == nil {
+		panic("sockettest: no connection: a Probe comes from Connect or a Peer's Accept")
+	}
+	return p
+}
+
 // patience is how long expectations wait if nobody says otherwise.
 func patience() time.Duration {
 	if inBubble() {
@@ -94,21 +102,21 @@ func (p *Probe) other() string {
 }
 
 // Request returns the handshake's request.
-func (p *Probe) Request() *http.Request { return p.request }
+func (p *Probe) Request() *http.Request { return p.must().request }
 
 // Response returns the answer to it. A Peer that gives an answer of its own has none.
-func (p *Probe) Response() *http.Response { return p.response }
+func (p *Probe) Response() *http.Response { return p.must().response }
 
 // Subprotocol returns what was agreed on, "" if nothing was.
 func (p *Probe) Subprotocol() string {
-	if p.response == nil {
+	if p.must().response == nil {
 		return ""
 	}
 	return p.response.Header.Get("Sec-WebSocket-Protocol")
 }
 
 // Compressed reports whether permessage-deflate was agreed on. Messages are then sent compressed.
-func (p *Probe) Compressed() bool { return p.deflate }
+func (p *Probe) Compressed() bool { return p.must().deflate }
 
 // tell adds to the transcript. The lock must be held.
 func (p *Probe) tell(direction, what string) {

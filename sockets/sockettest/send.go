@@ -10,19 +10,19 @@ import (
 
 // SendText sends a text message.
 func (p *Probe) SendText(text string) {
-	p.t.Helper()
+	p.must().t.Helper()
 	p.message(frame.OpText, []byte(text))
 }
 
 // SendBinary sends a binary message.
 func (p *Probe) SendBinary(payload []byte) {
-	p.t.Helper()
+	p.must().t.Helper()
 	p.message(frame.OpBinary, payload)
 }
 
 // SendJSON sends a text message of what encoding/json makes of v.
 func (p *Probe) SendJSON(v any) {
-	p.t.Helper()
+	p.must().t.Helper()
 	b, err := json.Marshal(v)
 	if err != nil {
 		p.fail("cannot send: %v", err)
@@ -32,19 +32,19 @@ func (p *Probe) SendJSON(v any) {
 
 // SendPing sends a Ping. ExpectPong meets its answer.
 func (p *Probe) SendPing(payload string) {
-	p.t.Helper()
+	p.must().t.Helper()
 	p.send(wireFrame{fin: true, opcode: frame.OpPing, payload: []byte(payload)})
 }
 
 // SendPong sends a Pong, for a Manual probe or one that nobody has asked for.
 func (p *Probe) SendPong(payload string) {
-	p.t.Helper()
+	p.must().t.Helper()
 	p.send(wireFrame{fin: true, opcode: frame.OpPong, payload: []byte(payload)})
 }
 
 // SendClose sends a Close and does not wait: see Close. The code frame.NoStatus makes an empty one.
 func (p *Probe) SendClose(code frame.Code, reason string) {
-	p.t.Helper()
+	p.must().t.Helper()
 	p.mu.Lock()
 	p.sentClose = true
 	p.mu.Unlock()
@@ -54,14 +54,14 @@ func (p *Probe) SendClose(code frame.Code, reason string) {
 // SendFrame sends any frame as it is: a fragment, reserved bits, what must not be sent. It is masked
 // if this end is a client's, and not compressed.
 func (p *Probe) SendFrame(f *frame.Frame) {
-	p.t.Helper()
+	p.must().t.Helper()
 	p.send(p.wire(f))
 }
 
 // SendBytes writes bytes as they are, each of parts by a write of its own: the other end reads what
 // is in one by one read, or several.
 func (p *Probe) SendBytes(parts ...[]byte) {
-	p.t.Helper()
+	p.must().t.Helper()
 	for _, b := range parts {
 		if err := p.write(b, "bytes "+dump(b), p.Patience); err != nil {
 			p.fail("cannot send bytes %s: %v", dump(b), err)
@@ -71,7 +71,7 @@ func (p *Probe) SendBytes(parts ...[]byte) {
 
 // Encode returns f as SendFrame sends it, to be cut into parts for SendBytes.
 func (p *Probe) Encode(f *frame.Frame) []byte {
-	p.t.Helper()
+	p.must().t.Helper()
 	return p.encode(p.wire(f))
 }
 
@@ -84,11 +84,11 @@ func (p *Probe) wire(f *frame.Frame) wireFrame {
 }
 
 // CloseWrite ends this direction of the connection, which stays open in the other.
-func (p *Probe) CloseWrite() { p.conn.CloseWrite() }
+func (p *Probe) CloseWrite() { p.must().conn.CloseWrite() }
 
 // Reset ends the connection as a reset does: what the other end has not read yet is lost.
 func (p *Probe) Reset() {
-	p.mu.Lock()
+	p.must().mu.Lock()
 	p.tell(">", "a reset")
 	p.mu.Unlock()
 	p.conn.abort()
@@ -96,10 +96,10 @@ func (p *Probe) Reset() {
 
 // Stall stops reading, as a peer does that hangs: nothing is answered, what the other end sends fills
 // 64 KiB, and then it waits. Resume reads on.
-func (p *Probe) Stall() { p.conn.pause(true) }
+func (p *Probe) Stall() { p.must().conn.pause(true) }
 
 // Resume ends a Stall.
-func (p *Probe) Resume() { p.conn.pause(false) }
+func (p *Probe) Resume() { p.must().conn.pause(false) }
 
 func (p *Probe) message(op frame.Opcode, payload []byte) {
 	p.t.Helper()

@@ -83,27 +83,35 @@ func Serve(t testing.TB, server interface {
 	return s
 }
 
+// must returns s, which is a server.
+func (s *Server) must() *Server {
+	if s == nil || s.t == nil {
+		panic("sockettest: no server: a Server comes from NewServer or Serve")
+	}
+	return s
+}
+
 // Connect is the function Connect for this server.
 func (s *Server) Connect(target string, options ...Option) *Probe {
-	s.t.Helper()
+	s.must().t.Helper()
 	return connect(s.t, s.l, target, options)
 }
 
 // Refused is the function Refused for this server.
 func (s *Server) Refused(target string, options ...Option) *http.Response {
-	s.t.Helper()
+	s.must().t.Helper()
 	s.refused = true
 	return refused(s.t, s.l, target, options)
 }
 
 // DialContext connects to the server whatever the address, for http.Transport and other clients.
 func (s *Server) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	return dialed(s.l.dial(ctx))
+	return dialed(s.must().l.dial(ctx))
 }
 
 // Dialer connects a client of package sockets to the server.
 func (s *Server) Dialer() sockets.Dialer {
-	return sockets.Dialer{NetDial: s.DialContext, Proxy: sockets.NoProxy}
+	return sockets.Dialer{NetDial: s.must().DialContext, Proxy: sockets.NoProxy}
 }
 
 func dialed(c *conn, err error) (net.Conn, error) {
