@@ -12,6 +12,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime/debug"
+	"runtime/pprof"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -139,6 +141,14 @@ func child(role string) {
 			case line == "settle":
 				debug.FreeOSMemory()
 				fmt.Println("settled")
+			case strings.HasPrefix(line, "profile "): // of the processor, into a file; "": it ends
+				pprof.StopCPUProfile()
+				if name := strings.TrimPrefix(line, "profile "); name != "" {
+					f, err := os.Create(name)
+					fail(err)
+					fail(pprof.StartCPUProfile(f))
+				}
+				fmt.Println("profile")
 			case line == "shout":
 				r.mu.Lock()
 				for _, conn := range r.conns {
