@@ -44,3 +44,54 @@ func (n *Node) complain(msg string, args ...any) {
 		n.config.Log.Error("remote: "+msg, args...)
 	}
 }
+
+// ping asks for an answer to all that was sent before; done is closed when it comes.
+func (l *link) ping(done chan struct{}) {
+	l.mu.Lock()
+	l.pinged++
+	n := l.pinged
+	if l.pingedAt.IsZero() || l.answered >= n-1 {
+		l.pingedAt = time.Now()
+	}
+	if done != nil {
+		l.waiters = append(l.waiters, waiter{n, done})
+	}
+	l.mu.Unlock()
+	if l.out.ask(n) {
+		l.call()
+	}
+}
+
+// beat is called once in a heartbeat.
+func (l *link) beat(now time.Time) {
+	l.mu.Lock()
+	known, silent := l.known && !l.closed, now.Sub(l.heard) > l.node.config.Timeout
+	l.mu.Unlock()
+	switch {
+	case silent:
+		l.sever(errSilent)
+	case known:
+		l.ping(nil)
+	}
+}
+
+// pong is called under mu.
+func (l *link) pong(n uint64) {
+	l.heard = time.Now()
+	if n > l.answered {
+		l.answered = n
+		if n == l.pinged {
+			l.trip = l.heard.Sub(l.pingedAt)
+		}
+	}
+	kept := l.waiters[:0]
+	for _, w := range l.waiters {
+		if w.ping <= n {
+			close(w.done)
+		} else {
+			kept = append(kept, w)
+		}
+	}
+	l.waiters = kept
+	l.readied.Do(func() { close(l.ready) })
+}

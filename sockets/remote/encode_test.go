@@ -15,7 +15,7 @@ import (
 	"github.com/spindrift-go/spindrift/sockets/remote/wire"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
@@ -25,22 +25,36 @@ func crosses(t *testing.T, message any) any {
 	t.Helper()
 	kind, body, err := encode(message)
 	require.NoError(t, err)
-	m := outgoing{target: "t", sender: "s", kind: kind, body: body}
+	m := outgoing{address: address{target: "t", sender: "s"}, kind: kind, body: body}
 	m.frame, _ = message.(*frame.Frame)
 	o := outbox{most: 1 << 30}
 	o.put(&m)
 	var got any
-	_, err = o.take(func(pack []byte) error {
+	_, err = o.take(func(b mem.Buffer) error {
+		pack := b.ReadOnlyData()
 		require.NoError(t, proto.Unmarshal(pack, new(wire.Pack)), "it is a Pack for protobuf's own code")
-		return fields(pack, func(protowire.Number, uint64) {}, func(_ protowire.Number, b []byte) {
-			var i item
-			require.NoError(t, i.parse(b))
-			got, err = decode("node", &i, len(pack))
+		return items(pack, func(i *item) {
+			got, err = decode("node", i, len(pack))
 			require.NoError(t, err)
 		})
 	})
 	require.NoError(t, err)
 	return got
+}
+
+// items calls f for each Item of a Pack that can be read.
+func items(pack []byte, f func(i *item)) error {
+	var i item
+	for len(pack) > 0 {
+		_, _, b, rest, ok := consume(pack)
+		if !ok {
+			return errMalformed
+		}
+		if pack = rest; i.parse(b) == nil {
+			f(&i)
+		}
+	}
+	return nil
 }
 
 func TestMessagesCross(t *testing.T) {
@@ -100,7 +114,7 @@ func TestErrorsCross(t *testing.T) {
 // A burst is cut into Packs between messages, and a full outbox takes nothing.
 func TestOutboxIsCutAndBounded(t *testing.T) {
 	o := outbox{most: 4 * packSize}
-	m := outgoing{target: "t", kind: kindFrame, frame: frame.Binary(make([]byte, packSize/4))}
+	m := outgoing{address: address{target: "t"}, kind: kindFrame, frame: frame.Binary(make([]byte, packSize/4))}
 	n := 0
 	for {
 		_, full, ok := o.put(&m)
@@ -113,10 +127,11 @@ func TestOutboxIsCutAndBounded(t *testing.T) {
 	o.ask(7)
 	packs, items := 0, 0
 	var ping uint64
-	_, err := o.take(func(pack []byte) error {
+	_, err := o.take(func(pack mem.Buffer) error {
 		p := new(wire.Pack)
-		require.NoError(t, proto.Unmarshal(pack, p))
-		require.LessOrEqual(t, len(pack), 2*packSize)
+		require.NoError(t, proto.Unmarshal(pack.ReadOnlyData(), p))
+		require.LessOrEqual(t, pack.Len(), 2*packSize)
+		require.Equal(t, "t", string(p.Items[0].Target), "a Pack's first Item says where it goes")
 		require.Zero(t, ping, "it goes behind everything")
 		packs, items, ping = packs+1, items+len(p.Items), p.Ping
 		return nil
@@ -141,13 +156,10 @@ func TestBrokenPacks(t *testing.T) {
 		for range 1 + r.IntN(4) {
 			b[r.IntN(len(b))] = byte(r.Uint32())
 		}
-		_ = fields(b[:r.IntN(len(b)+1)], func(protowire.Number, uint64) {}, func(_ protowire.Number, b []byte) {
-			var i item
-			if i.parse(b) == nil {
-				i.headers()
-				decode("node", &i, len(b))
-				upgradedIn(i.body, new(connContext))
-			}
+		_ = items(b[:r.IntN(len(b)+1)], func(i *item) {
+			i.headers()
+			decode("node", i, len(b))
+			upgradedIn(i.body, new(connContext))
 		})
 	}
 }

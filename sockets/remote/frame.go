@@ -1,9 +1,6 @@
 package remote
 
-import (
-	"github.com/spindrift-go/spindrift/frame"
-	"google.golang.org/protobuf/encoding/protowire"
-)
+import "github.com/spindrift-go/spindrift/frame"
 
 // head packs what is to be known of a frame besides its payload.
 func head(f *frame.Frame) uint64 {
@@ -24,26 +21,27 @@ func unhead(h uint64) frame.Header {
 // keptWhole is how much of a Pack a payload must be to keep all of it in memory.
 const keptWhole = 4
 
-// frameIn makes a frame, whose payload is its own or that of the Pack. pack is how long the
-// Pack is that body lies in.
+// frameIn makes a frame, whose payload is its own or that of the Pack. pack is how long the Pack is that body lies in,
+// if the frame may keep it; 0: it may not.
 func frameIn(body []byte, pack int) (*frame.Frame, error) {
 	var h uint64
 	var payload []byte
-	err := fields(body, func(n protowire.Number, v uint64) {
-		if n == frameHead {
+	for len(body) > 0 {
+		number, v, value, rest, ok := consume(body)
+		if !ok {
+			return nil, errMalformed
+		}
+		body = rest
+		switch number {
+		case frameHead:
 			h = v
+		case framePayload:
+			payload = value
 		}
-	}, func(n protowire.Number, v []byte) {
-		if n == framePayload {
-			payload = v
-		}
-	})
-	if err != nil {
-		return nil, err
 	}
 	header := unhead(h)
 	var f *frame.Frame
-	if len(payload)*keptWhole >= pack && len(payload) > 1<<10 {
+	if pack > 0 && len(payload)*keptWhole >= pack && len(payload) > 1<<10 {
 		f = &frame.Frame{Payload: payload}
 	} else {
 		f = frame.New(header.Opcode, len(payload))

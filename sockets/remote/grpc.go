@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	version       = 1
+	version       = 2
 	helloMethod   = "/spindrift.remote.v1.Node/Hello"
 	receiveMethod = "/remote.Remoting/Receive" // of proto.actor's remote
 	packType      = "spindrift.remote.v1.Pack"
@@ -29,6 +29,7 @@ func (n *Node) serverOptions() []grpc.ServerOption {
 		grpc.MaxRecvMsgSize(n.config.MaxMessage + 4*packSize),
 		grpc.ConnectionTimeout(n.config.Timeout),
 		grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(2 * window),
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.ChainStreamInterceptor(n.incoming),
 		grpc.ChainUnaryInterceptor(refuseCall),
 		grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error { return n.hello(s) }),
@@ -91,7 +92,7 @@ func (n *Node) incoming(srv any, ss grpc.ServerStream, info *grpc.StreamServerIn
 		return status.Error(codes.NotFound, "no such link")
 	}
 	ended := make(chan error, 1)
-	if !n.goes(func() { ended <- safely(func() error { return next(srv, &streamIn{ss, l}) }) }) {
+	if !n.goes(func() { ended <- safely(func() error { return next(srv, &streamIn{ServerStream: ss, link: l}) }) }) {
 		return status.Error(codes.Unavailable, errStopped.Error())
 	}
 	select {
@@ -133,7 +134,7 @@ func (n *Node) outgoing(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.Cli
 	if closed {
 		cancel()
 	}
-	cs, err := open(ctx, desc, cc, method, opts...)
+	cs, err := open(ctx, desc, cc, method, append(opts, grpc.ForceCodecV2(newCodec()))...)
 	if err != nil {
 		l.sever(err)
 		return nil, err

@@ -122,7 +122,7 @@ func TestNothingIsHeardBeforeTheWelcome(t *testing.T) {
 	l, ok := m.node.newLink(m.node.peer("127.0.0.1:1"), newLinkName())
 	require.True(t, ok)
 	upgraded := &wire.Item{Target: []byte("echo"), Sender: []byte("$1"), Up: true, Body: &wire.Item_Upgraded{Upgraded: &wire.Upgraded{}}}
-	require.ErrorIs(t, l.receive(pack(upgraded)), errEarly)
+	require.ErrorIs(t, l.receive(pack(upgraded), true), errEarly)
 	assert.Zero(t, m.node.Stats().Handled)
 	assert.Empty(t, h.calls)
 }

@@ -65,75 +65,48 @@ type item struct {
 	target, sender, senderAddress []byte
 	targetRequest, senderRequest  uint32
 	up                            bool
+	again                         bool     // a frame that goes where the one before it went
 	header                        [][]byte // Fields
 	kind                          protowire.Number
 	body                          []byte
 }
 
-// fields calls varint and bytes for each field of a protobuf message. They report whether they
-// can use what they get.
-func fields(b []byte, varint func(protowire.Number, uint64), bytes func(protowire.Number, []byte)) error {
+// parse reads an Item, and keeps b. A frame in an Item without a target goes to where the Item before it went, and
+// comes from there: that is how all but the first of a burst are sent.
+func (i *item) parse(b []byte) error {
+	before := *i
+	*i = item{header: i.header[:0]}
 	for len(b) > 0 {
-		number, kind, n := protowire.ConsumeTag(b)
-		if n < 0 {
+		number, v, value, rest, ok := consume(b)
+		if !ok {
 			return errMalformed
 		}
-		b = b[n:]
-		switch kind {
-		case protowire.VarintType:
-			v, n := protowire.ConsumeVarint(b)
-			if n < 0 {
-				return errMalformed
-			}
-			varint(number, v)
-			b = b[n:]
-		case protowire.BytesType:
-			v, n := protowire.ConsumeBytes(b)
-			if n < 0 {
-				return errMalformed
-			}
-			bytes(number, v)
-			b = b[n:]
-		default: // of a later version
-			n := protowire.ConsumeFieldValue(number, kind, b)
-			if n < 0 {
-				return errMalformed
-			}
-			b = b[n:]
+		b = rest
+		switch {
+		case number >= kindFrame:
+			i.kind, i.body = number, value
+		case number == itemTarget:
+			i.target = value
+		case number == itemSender:
+			i.sender = value
+		case number == itemSenderAddress:
+			i.senderAddress = value
+		case number == itemTargetRequest:
+			i.targetRequest = uint32(v)
+		case number == itemSenderRequest:
+			i.senderRequest = uint32(v)
+		case number == itemUp:
+			i.up = v != 0
+		case number == itemHeader:
+			i.header = append(i.header, value)
 		}
 	}
+	if i.kind == kindFrame && len(i.target) == 0 {
+		kind, body := i.kind, i.body
+		*i = before
+		i.kind, i.body, i.header, i.again = kind, body, before.header[:0], true
+	}
 	return nil
-}
-
-func (i *item) parse(b []byte) error {
-	*i = item{header: i.header[:0]}
-	return fields(b, i.varint, i.bytes)
-}
-
-func (i *item) varint(number protowire.Number, v uint64) {
-	switch number {
-	case itemTargetRequest:
-		i.targetRequest = uint32(v)
-	case itemSenderRequest:
-		i.senderRequest = uint32(v)
-	case itemUp:
-		i.up = v != 0
-	}
-}
-
-func (i *item) bytes(number protowire.Number, v []byte) {
-	switch {
-	case number == itemTarget:
-		i.target = v
-	case number == itemSender:
-		i.sender = v
-	case number == itemSenderAddress:
-		i.senderAddress = v
-	case number == itemHeader:
-		i.header = append(i.header, v)
-	case number >= kindFrame:
-		i.kind, i.body = number, v
-	}
 }
 
 // headers are those of the envelope; nil: none.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -24,6 +25,8 @@ type link struct {
 	lost    chan struct{} // closed when it is
 	ready   chan struct{} // closed when it works both ways
 	readied sync.Once
+	wake    chan struct{} // its stream's writer is to come for what waits
+	opened  atomic.Bool   // proto.actor was asked for the stream
 
 	// Who is at the other end, set before anything is sent, or handed over.
 	remote  string // its address
@@ -70,7 +73,7 @@ var (
 
 func (n *Node) newLink(p *peer, name string) (*link, bool) {
 	l := &link{
-		node: n, peer: p, name: name, lost: make(chan struct{}), ready: make(chan struct{}), heard: time.Now(),
+		node: n, peer: p, name: name, lost: make(chan struct{}), ready: make(chan struct{}), wake: make(chan struct{}, 1), heard: time.Now(),
 		books: make(map[string]*entry), watched: make(map[watching]struct{}),
 	}
 	l.out.most = n.config.MaxQueue
@@ -93,64 +96,21 @@ func (l *link) know(address string, leaving bool) {
 	l.writer, _ = l.node.carrier(l.inLink)
 }
 
-// call has the writer come for what waits.
+// call has the writer come for what waits. The first call has proto.actor open the stream, with a token as its first
+// message.
 func (l *link) call() {
+	if l.opened.Load() || !l.opened.CompareAndSwap(false, true) {
+		select {
+		case l.wake <- struct{}{}:
+		default: // it was told
+		}
+		return
+	}
 	l.node.shutting.RLock()
 	defer l.node.shutting.RUnlock()
 	if !l.node.shut {
 		l.writer.SendUserMessage(l.inLink, token)
 	}
-}
-
-// ping asks for an answer to all that was sent before; done is closed when it comes.
-func (l *link) ping(done chan struct{}) {
-	l.mu.Lock()
-	l.pinged++
-	n := l.pinged
-	if l.pingedAt.IsZero() || l.answered >= n-1 {
-		l.pingedAt = time.Now()
-	}
-	if done != nil {
-		l.waiters = append(l.waiters, waiter{n, done})
-	}
-	l.mu.Unlock()
-	if l.out.ask(n) {
-		l.call()
-	}
-}
-
-// beat is called once in a heartbeat.
-func (l *link) beat(now time.Time) {
-	l.mu.Lock()
-	known, silent := l.known && !l.closed, now.Sub(l.heard) > l.node.config.Timeout
-	l.mu.Unlock()
-	switch {
-	case silent:
-		l.sever(errSilent)
-	case known:
-		l.ping(nil)
-	}
-}
-
-// pong is called under mu.
-func (l *link) pong(n uint64) {
-	l.heard = time.Now()
-	if n > l.answered {
-		l.answered = n
-		if n == l.pinged {
-			l.trip = l.heard.Sub(l.pingedAt)
-		}
-	}
-	kept := l.waiters[:0]
-	for _, w := range l.waiters {
-		if w.ping <= n {
-			close(w.done)
-		} else {
-			kept = append(kept, w)
-		}
-	}
-	l.waiters = kept
-	l.readied.Do(func() { close(l.ready) })
 }
 
 // post queues an Item.

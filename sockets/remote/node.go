@@ -19,7 +19,7 @@ import (
 // nodeID is the actor that watches handlers for other nodes.
 const nodeID = "spindrift/node"
 
-// token is given to a link's writer in place of what it is to send: see outbox.
+// token is the first message of a link to proto.actor's writer: see streamOut.
 var token = &wire.Pack{}
 
 // Node is one process among those that carry each other's handlers.
@@ -33,6 +33,7 @@ type Node struct {
 	self    *actor.PID
 	empty   chan struct{} // told when the books are empty while the node leaves
 	stop    chan struct{}
+	release func() // what keeps the dispatcher's workers, though no socket is here: a new one for each Pack has to grow its stack
 	work    sync.WaitGroup
 
 	counts struct{ refused, late atomic.Int64 }
@@ -82,6 +83,7 @@ func Start(system *actor.ActorSystem, c Config) (*Node, error) {
 	n.self, _ = registry.Add(watcher{n}, nodeID)
 	n.runtime = actors.RuntimeOf(system)
 	n.runtime.SetNodes(n)
+	n.release = n.runtime.Dispatcher().Keep()
 	system.EventStream.Subscribe(n.published)
 	n.goes(n.beat)
 	return n, nil

@@ -4,36 +4,45 @@ import (
 	"sync"
 
 	"github.com/spindrift-go/spindrift/frame"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // packSize is about how much goes into one Pack.
 const packSize = 256 << 10
 
-// outbox holds what is to be sent on a link, encoded, until the link's writer takes it: so
-// what comes while the writer is at work goes out together, and costs no allocation.
+// outbox holds what is to be sent on a link, encoded, until the link's writer takes it: so what comes while
+// that is at work goes out together, and costs no allocation. grpc sends it from there, and gives it back.
 type outbox struct {
 	mu     sync.Mutex
-	buf    []byte // fields of Packs
-	cuts   []int  // where another Pack may begin
-	last   int    // the last of them
-	ping   uint64 // to be asked behind all of it; 0: nothing
-	pong   uint64 // to be answered; 0: nothing
-	called bool   // the writer will come
+	buf    []byte  // fields of Packs
+	cuts   []int   // where another Pack may begin
+	last   int     // the last of them
+	before address // of the last Item in buf; none: it is a Pack's first, or may not be followed
+	ping   uint64  // to be asked behind all of it; 0: nothing
+	pong   uint64  // to be answered; 0: nothing
+	called bool    // the writer will come
 	closed bool
-	spare  []byte
+	spares [][]byte
 	most   int // bytes
 }
 
-// outgoing is an Item to be.
-type outgoing struct {
+// address is to whom an Item goes, and from whom.
+type address struct {
 	target, sender, senderAddress string
 	targetRequest, senderRequest  uint32
 	up                            bool
-	header                        []byte // encoded fields
-	kind                          protowire.Number
-	body                          []byte
-	frame                         *frame.Frame // in place of body
+}
+
+func addressOf(target string) address { return address{target: target} }
+
+// outgoing is an Item to be.
+type outgoing struct {
+	address
+	header []byte // encoded fields
+	kind   protowire.Number
+	body   []byte
+	frame  *frame.Frame // in place of body
 }
 
 func sizeString(s string) int {
@@ -84,6 +93,19 @@ func appendNumber(b []byte, number protowire.Number, v uint64) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(b, number, protowire.VarintType), v)
 }
 
+// follows reports whether the Item can go without its address, for that is the one before's.
+func (o *outgoing) follows(before *address) bool {
+	return o.frame != nil && o.header == nil && o.target != "" && o.address == *before
+}
+
+// appendAgain appends an Item that follows.
+func (o *outgoing) appendAgain(b []byte) []byte {
+	body := o.bodySize()
+	b = protowire.AppendTag(b, packItems, protowire.BytesType)
+	b = protowire.AppendVarint(b, uint64(protowire.SizeTag(kindFrame)+protowire.SizeBytes(body)))
+	return o.appendBody(b, body)
+}
+
 func (o *outgoing) append(b []byte) []byte {
 	body := o.bodySize()
 	b = protowire.AppendTag(b, packItems, protowire.BytesType)
@@ -96,7 +118,10 @@ func (o *outgoing) append(b []byte) []byte {
 	if o.up {
 		b = appendNumber(b, itemUp, 1)
 	}
-	b = append(b, o.header...)
+	return o.appendBody(append(b, o.header...), body)
+}
+
+func (o *outgoing) appendBody(b []byte, body int) []byte {
 	b = protowire.AppendTag(b, o.kind, protowire.BytesType)
 	b = protowire.AppendVarint(b, uint64(body))
 	if o.frame == nil {
@@ -125,8 +150,16 @@ func (o *outbox) put(m *outgoing) (call, full, ok bool) {
 	if len(o.buf)-o.last >= packSize {
 		o.last = len(o.buf)
 		o.cuts = append(o.cuts, o.last)
+		o.before = address{}
 	}
-	o.buf = m.append(o.buf)
+	if o.buf == nil {
+		o.buf = o.spare()
+	}
+	if m.follows(&o.before) {
+		o.buf = m.appendAgain(o.buf)
+	} else {
+		o.buf, o.before = m.append(o.buf), m.address
+	}
 	call, o.called = !o.called, true
 	return call, false, true
 }
@@ -152,36 +185,71 @@ func (o *outbox) answer(pong uint64, open bool) (call bool) {
 	return call && !o.closed
 }
 
-// take takes all that waits, for send to send Pack by Pack. It reports false if there is nothing.
-func (o *outbox) take(send func(pack []byte) error) (more bool, err error) {
+// take takes all that waits, for send to send Pack by Pack, which frees them or has grpc do it. It reports false if
+// there is nothing.
+func (o *outbox) take(send func(pack mem.Buffer) error) (more bool, err error) {
 	o.mu.Lock()
 	if len(o.buf) == 0 && o.ping == 0 && o.pong == 0 || o.closed {
 		o.called = false
 		o.mu.Unlock()
 		return false, nil
 	}
-	o.buf = appendNumber(appendNumber(o.buf, packPong, o.pong), packPing, o.ping)
-	buf, cuts := o.buf, o.cuts
-	o.buf, o.cuts, o.last, o.ping, o.pong = o.spare[:0], nil, 0, 0, 0
-	o.spare = nil
+	buf, cuts := appendNumber(appendNumber(o.buf, packPong, o.pong), packPing, o.ping), o.cuts
+	o.buf, o.cuts, o.last, o.before, o.ping, o.pong = nil, nil, 0, address{}, 0, 0
 	o.mu.Unlock()
+	all := mem.NewBuffer(&buf, (*recycler)(o))
+	if len(cuts) == 0 {
+		return true, send(all)
+	}
+	defer all.Free()
 	from := 0
 	for _, cut := range append(cuts, len(buf)) {
-		if err := send(buf[from:cut:cut]); err != nil {
+		if err := send(all.Slice(from, cut)); err != nil {
 			return false, err
 		}
 		from = cut
 	}
-	if cap(buf) <= 4*packSize { // more is not kept for a burst that may not come again
-		o.mu.Lock()
-		o.spare = buf
-		o.mu.Unlock()
-	}
 	return true, nil
+}
+
+// An outbox keeps two buffers for what is to come, one to fill while grpc has the other: not larger ones than a Pack
+// needs, for a burst that may not come again, nor smaller ones than grpc gives back.
+const (
+	mostSpares = 2
+	smallest   = 4 << 10
+	largest    = 2 * packSize
+)
+
+// spare is an empty buffer.
+func (o *outbox) spare() (b []byte) {
+	n := len(o.spares)
+	if n == 0 {
+		return make([]byte, 0, smallest)
+	}
+	b, o.spares = o.spares[n-1], o.spares[:n-1]
+	return b
+}
+
+// recycler is an outbox as grpc's pool of what it has sent.
+type recycler outbox
+
+// Get makes recycler a mem.BufferPool.
+func (*recycler) Get(length int) *[]byte {
+	b := make([]byte, length)
+	return &b
+}
+
+// Put makes recycler a mem.BufferPool.
+func (r *recycler) Put(b *[]byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed && len(r.spares) < mostSpares && cap(*b) >= smallest && cap(*b) <= largest {
+		r.spares = append(r.spares, (*b)[:0])
+	}
 }
 
 func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.closed, o.buf, o.spare, o.cuts = true, nil, nil, nil
+	o.closed, o.buf, o.spares, o.cuts = true, nil, nil, nil
 }

@@ -6,57 +6,15 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/spindrift-go/spindrift/actors/dispatch"
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/spindrift-go/spindrift/sockets/remote/wire"
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
 
-// receiver is a local actor that messages are given to.
-type receiver struct {
-	pid     *actor.PID
-	process actor.Process
-	mailbox *dispatch.Mailbox // nil: it is not ours
-}
-
-func (r *receiver) give(message any) { r.process.SendUserMessage(r.pid, message) }
-
-// run is messages in a row for one actor, which it gets under one lock.
-type run struct {
-	to    receiver
-	items []any
-}
-
-func (r *run) add(to *receiver, message any) {
-	if to.mailbox == nil {
-		r.flush()
-		to.give(message)
-		return
-	}
-	if r.to.mailbox != to.mailbox {
-		r.flush()
-		r.to = *to
-	}
-	r.items = append(r.items, message)
-}
-
-func (r *run) flush() {
-	if len(r.items) == 0 {
-		return
-	}
-	if !r.to.mailbox.PostAll(r.items) {
-		for _, m := range r.items { // to the dead letters
-			r.to.give(m)
-		}
-	}
-	clear(r.items)
-	r.items, r.to = r.items[:0], receiver{}
-}
-
-// receive hands a Pack over. An error ends the link.
-func (l *link) receive(pack []byte) (err error) {
+// receive hands a Pack over. own says that frames may keep its memory, which else is somebody's when it returns. An
+// error ends the link.
+func (l *link) receive(pack []byte, own bool) (err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer func() {
@@ -70,34 +28,9 @@ func (l *link) receive(pack []byte) (err error) {
 	case time.Since(l.heard) > l.node.config.Timeout: // this node was frozen: the other has given it up
 		return errSilent
 	}
-	var it item
-	var ping uint64
-	var bad error
-	err = fields(pack, func(n protowire.Number, v uint64) {
-		switch n {
-		case packPing:
-			ping = v
-		case packPong:
-			l.run.flush()
-			l.pong(v)
-		}
-	}, func(n protowire.Number, b []byte) {
-		switch {
-		case n != packItems || bad != nil:
-			return
-		case !l.known:
-			bad = errEarly
-			return
-		}
-		if bad = it.parse(b); bad == nil {
-			bad = l.deliver(&it, len(pack))
-		}
-	})
+	ping, err := l.unpack(pack, own)
 	l.run.flush()
-	switch {
-	case bad != nil:
-		return bad
-	case err != nil:
+	if err != nil {
 		return err
 	}
 	if ping > 0 && l.out.answer(ping, l.known) {
@@ -106,8 +39,52 @@ func (l *link) receive(pack []byte) (err error) {
 	return nil
 }
 
+// unpack hands the Items of a Pack over, in their order, and returns what is to be answered.
+func (l *link) unpack(pack []byte, own bool) (ping uint64, err error) {
+	var it item
+	size := 0
+	if own {
+		size = len(pack)
+	}
+	for len(pack) > 0 {
+		number, v, b, rest, ok := consume(pack)
+		if !ok {
+			return 0, errMalformed
+		}
+		pack = rest
+		switch number {
+		case packPing:
+			ping = v
+		case packPong:
+			l.run.flush()
+			l.pong(v)
+		case packItems:
+			if !l.known {
+				return 0, errEarly
+			}
+			if err := it.parse(b); err != nil {
+				return 0, err
+			}
+			if err := l.deliver(&it, size); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return ping, nil
+}
+
 // deliver hands an Item over, under mu.
 func (l *link) deliver(i *item, pack int) error {
+	if i.again && l.run.goesOn {
+		f, err := frameIn(i.body, pack)
+		if err != nil {
+			l.refuse(i, err)
+			return nil
+		}
+		l.run.more(f)
+		return nil
+	}
+	l.run.goesOn = false
 	if i.up {
 		l.deliverUp(i, pack)
 		return nil
@@ -141,9 +118,14 @@ func (l *link) deliver(i *item, pack int) error {
 	}
 	if f, ok := message.(*frame.Frame); ok && len(i.sender) == 0 && len(i.header) == 0 {
 		l.run.add(&to, f)
+		l.run.begin(nil)
 		return nil
 	}
-	l.run.add(&to, &actor.MessageEnvelope{Header: i.headers(), Message: message, Sender: l.sender(i)})
+	sender := l.sender(i)
+	l.run.add(&to, &actor.MessageEnvelope{Header: i.headers(), Message: message, Sender: sender})
+	if sender != nil {
+		l.run.begin(sender)
+	}
 	return nil
 }
 
@@ -188,6 +170,7 @@ func (l *link) deliverUp(i *item, pack int) {
 	c, last := message.(*pipeline.Closed)
 	if !last {
 		l.run.add(&e.to, &actor.MessageEnvelope{Header: i.headers(), Message: message, Sender: e.conn})
+		l.run.begin(e.conn)
 		return
 	}
 	l.run.flush()
@@ -263,5 +246,5 @@ func (l *link) tellGone(handler string, err error) {
 // leave asks a connection for its end, as this node leaves.
 func (l *link) leave(e *entry) {
 	body, _ := proto.Marshal(&wire.Close{Code: uint32(frame.ServiceRestart), Reason: []byte("service restart")})
-	l.post(&outgoing{target: e.conn.Id, kind: kindLeave, body: body})
+	l.post(&outgoing{address: addressOf(e.conn.Id), kind: kindLeave, body: body})
 }

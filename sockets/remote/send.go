@@ -14,11 +14,14 @@ import (
 
 // send queues a message on a link. An error says why it cannot cross.
 func (n *Node) send(l *link, target *actor.PID, header actor.ReadonlyMessageHeader, message any, sender *actor.PID, up bool) error {
+	if target.Id == "" { // on the way it would mean whoever the message before was for
+		return &uncrossable{message, "the PID that it is for has no Id"}
+	}
 	kind, body, err := encode(message)
 	if err != nil {
 		return err
 	}
-	m := outgoing{target: target.Id, targetRequest: target.RequestId, up: up, kind: kind, body: body}
+	m := outgoing{address: address{target: target.Id, targetRequest: target.RequestId, up: up}, kind: kind, body: body}
 	size := len(body)
 	if kind == kindFrame {
 		m.frame = message.(*frame.Frame)

@@ -124,6 +124,7 @@ func (n *Node) close() {
 		l.sever(errStopped)
 	}
 	n.work.Wait()
+	n.release()
 	n.shutting.Lock()
 	n.shut = true
 	n.shutting.Unlock()

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/asynkron/protoactor-go/actor"
 	"github.com/asynkron/protoactor-go/remote"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 )
 
 // streamIn is the stream of a link from the other node: Packs are handed over here, and
@@ -17,73 +18,102 @@ import (
 type streamIn struct {
 	grpc.ServerStream
 	link *link
+	in   packIn
 }
 
 // RecvMsg makes streamIn a grpc.ServerStream.
 func (s *streamIn) RecvMsg(m any) error {
 	for {
-		if err := s.ServerStream.RecvMsg(m); err != nil {
+		err := s.ServerStream.RecvMsg(&s.in)
+		if err != nil {
+			s.in.free()
 			return err
 		}
-		r, ok := m.(*remote.RemoteMessage)
-		if !ok {
-			return status.Error(codes.InvalidArgument, "no message of proto.actor's remote")
+		whole := s.in.whole
+		switch {
+		case whole == nil:
+			err = s.receive(s.in.pack, s.in.own)
+		case whole.GetMessageBatch() != nil:
+			err = s.receiveBatch(whole.GetMessageBatch())
+		case whole.GetConnectRequest().GetServerConnection() != nil:
+			proto.Merge(m.(proto.Message), whole)
+		default:
+			err = status.Error(codes.InvalidArgument, "a message that links do not have")
 		}
-		b := r.GetMessageBatch()
-		if b == nil {
-			if r.GetConnectRequest().GetServerConnection() == nil {
-				return status.Error(codes.InvalidArgument, "a message that links do not have")
-			}
-			return nil
-		}
-		for _, e := range b.Envelopes {
-			if e.TypeId < 0 || int(e.TypeId) >= len(b.TypeNames) || b.TypeNames[e.TypeId] != packType {
-				s.link.node.counts.refused.Add(1)
-				s.link.node.complain("a message of another node was refused: only Packs are sent between nodes", "node", s.link.peer.host)
-				continue
-			}
-			if err := s.link.receive(e.MessageData); err != nil {
-				if !errors.Is(err, ErrLinkLost) && err != errBye && err != errSilent {
-					s.link.node.complain("a link is ended: its other node sends what cannot be read", "error", err, "node", s.link.peer.host)
-				}
-				s.link.sever(err)
-				return status.Error(codes.Aborted, err.Error())
-			}
+		s.in.free()
+		if err != nil || whole.GetConnectRequest() != nil {
+			return err
 		}
 	}
 }
 
-// streamOut is the stream of a link to the other node. proto.actor's writer sends tokens, in whose
-// place goes what waits in the outbox.
+// receiveBatch hands over what is a batch, and not written as nodes do.
+func (s *streamIn) receiveBatch(b *remote.MessageBatch) error {
+	for _, e := range b.Envelopes {
+		if e.TypeId < 0 || int(e.TypeId) >= len(b.TypeNames) || b.TypeNames[e.TypeId] != packType {
+			s.link.node.counts.refused.Add(1)
+			s.link.node.complain("a message of another node was refused: only Packs are sent between nodes", "node", s.link.peer.host)
+			continue
+		}
+		if err := s.receive(e.MessageData, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *streamIn) receive(pack []byte, own bool) error {
+	err := s.link.receive(pack, own)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, ErrLinkLost) && err != errBye && err != errSilent {
+		s.link.node.complain("a link is ended: its other node sends what cannot be read", "error", err, "node", s.link.peer.host)
+	}
+	s.link.sever(err)
+	return status.Error(codes.Aborted, err.Error())
+}
+
+// streamOut is the stream of a link to the other node. proto.actor's writer opens it and ends it, and write, a
+// goroutine of the link's own, sends what waits in the outbox: the writer would be started anew each time, and grow
+// its stack, for a few bytes around a Pack.
 type streamOut struct {
 	grpc.ClientStream
 	link *link
 }
 
-// SendMsg makes streamOut a grpc.ClientStream.
+// SendMsg makes streamOut a grpc.ClientStream. The writer's first batch says that the other node has answered.
 func (s *streamOut) SendMsg(m any) error {
 	if r, ok := m.(*remote.RemoteMessage); !ok || r.GetMessageBatch() == nil {
 		return s.ClientStream.SendMsg(m)
 	}
+	if !s.link.node.goes(s.write) {
+		return errStopped
+	}
+	return nil
+}
+
+// write sends what waits, until the link is lost.
+func (s *streamOut) write() {
+	l := s.link
 	for {
-		more, err := s.link.out.take(s.send)
+		more, err := l.out.take(s.send)
 		if err != nil {
-			s.link.sever(err)
-			return err
+			l.sever(err)
+			return
 		}
-		if !more {
-			return nil
+		if more {
+			continue
+		}
+		select {
+		case <-l.wake:
+		case <-l.lost:
+			return
 		}
 	}
 }
 
-func (s *streamOut) send(pack []byte) error {
-	return s.ClientStream.SendMsg(&remote.RemoteMessage{MessageType: &remote.RemoteMessage_MessageBatch{MessageBatch: &remote.MessageBatch{
-		TypeNames: []string{packType},
-		Targets:   []*actor.PID{s.link.inLink},
-		Envelopes: []*remote.MessageEnvelope{{MessageData: pack}},
-	}}})
-}
+func (s *streamOut) send(pack mem.Buffer) error { return s.ClientStream.SendMsg(packOut{pack}) }
 
 // RecvMsg makes streamOut a grpc.ClientStream. proto.actor's writer would tell of an error itself, also
 // while its remote is being shut down, which is a race: so it gets to see an end, and sever tells.
@@ -96,8 +126,9 @@ func (s *streamOut) RecvMsg(m any) error {
 	return nil
 }
 
-// CloseSend makes streamOut a grpc.ClientStream.
+// CloseSend makes streamOut a grpc.ClientStream. The stream is not closed for sending, for write may be at it: it ends
+// with the link.
 func (s *streamOut) CloseSend() error {
 	go s.link.sever(errors.New("its writer was stopped"))
-	return s.ClientStream.CloseSend()
+	return nil
 }

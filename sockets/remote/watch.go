@@ -17,7 +17,7 @@ func (w watching) who() *actor.PID { return actor.NewPID(w.address, w.watchee) }
 
 // sendSystem queues a system message, of those that one node may send to another.
 func (n *Node) sendSystem(l *link, target *actor.PID, message any) error {
-	m := outgoing{target: target.Id}
+	m := outgoing{address: addressOf(target.Id)}
 	switch v := message.(type) {
 	case *actor.Watch:
 		m.kind, m.body = kindWatch, watchOut(n, v.Watcher)
@@ -97,7 +97,7 @@ func (l *link) system(i *item) error {
 			to.process.SendSystemMessage(to.pid, &actor.Unwatch{Watcher: watcher})
 		case to.process == actor.Process(n.system.DeadLetter): // nobody else would tell
 			body, _ := proto.Marshal(&wire.Terminated{Who: []byte(to.pid.Id), Why: uint32(actor.TerminatedReason_NotFound)})
-			l.post(&outgoing{target: watcher.Id, kind: kindTerminated, body: body})
+			l.post(&outgoing{address: addressOf(watcher.Id), kind: kindTerminated, body: body})
 		default:
 			to.process.SendSystemMessage(to.pid, &actor.Watch{Watcher: watcher})
 		}

@@ -274,7 +274,8 @@ func (x *Pack) GetItems() []*Item {
 }
 
 // Item is a message to an actor. Text that may be any bytes is bytes: a string that is not
-// UTF-8 cannot be sent.
+// UTF-8 cannot be sent. A Frame in an Item without a target goes where the Item before it in the Pack
+// went, and comes from there.
 type Item struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Target        []byte                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
