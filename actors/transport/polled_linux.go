@@ -21,6 +21,7 @@ type polled struct {
 	sent   int64      // bytes
 	close  sync.Mutex // Abort must not find fd in other hands
 	closed bool
+	filled bool        // it was full once: it is watched for space
 	urgent atomic.Bool // TCP urgent data has come: the next short read may have met its mark
 }
 
@@ -95,7 +96,7 @@ func (w *polled) Write(p []byte) (n int, err error) {
 		case err == unix.EINTR:
 			continue
 		case err == unix.EAGAIN:
-			return n, ErrAgain
+			return n, w.full()
 		case err != nil:
 			return n, os.NewSyscallError("write", err)
 		}
@@ -104,6 +105,17 @@ func (w *polled) Write(p []byte) (n int, err error) {
 		p = p[k:]
 	}
 	return n, nil
+}
+
+// full says that the socket takes no more, and has its mailbox signalled when it does.
+func (w *polled) full() error {
+	if !w.filled {
+		w.filled = true
+		if err := w.epoll.watchSpace(w); err != nil {
+			return os.NewSyscallError("epoll_ctl", err)
+		}
+	}
+	return ErrAgain
 }
 
 func (w *polled) Writev(head, body []byte) (n int, err error) {

@@ -111,7 +111,11 @@ func signals(events uint32) (bits uint32) {
 	return bits
 }
 
-// add registers a socket once for everything, edge-triggered.
+// always is what every socket is watched for: all but space for what is written. A socket has that at first, which would be an event,
+// and a turn of its mailbox, for nothing (make bench ROWS=upgrades).
+const always = unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLRDHUP | unix.EPOLLET
+
+// add registers a socket, edge-triggered.
 func (p *epoll) add(w *polled, m *dispatch.Mailbox) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,15 +128,18 @@ func (p *epoll) add(w *polled, m *dispatch.Mailbox) error {
 	s := &p.slots[w.slot]
 	s.socket, s.mailbox = w, m
 	s.generation++
-	err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, w.fd, &unix.EpollEvent{
-		Events: unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET,
-		Fd:     w.slot,
-		Pad:    s.generation,
-	})
+	err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, w.fd, &unix.EpollEvent{Events: always, Fd: w.slot, Pad: s.generation})
 	if err != nil {
 		p.freeSlot(w.slot)
 	}
 	return err
+}
+
+// watchSpace has a socket that was full watched for space as well, from now on. If it has some by then there is an event at once.
+func (p *epoll) watchSpace(w *polled) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return unix.EpollCtl(p.epfd, unix.EPOLL_CTL_MOD, w.fd, &unix.EpollEvent{Events: always | unix.EPOLLOUT, Fd: w.slot, Pad: p.slots[w.slot].generation})
 }
 
 // remove forgets a socket that is about to be closed.

@@ -32,16 +32,39 @@ func TestPollerTellsWhatIsReady(t *testing.T) {
 	require.NoError(t, err)
 	defer unix.Close(pair[0])
 	seen, m := newCollector(d)
-	err = p.add(&polled{fd: pair[0]}, m)
-	require.NoError(t, err)
+	w := &polled{fd: pair[0]}
+	require.NoError(t, p.add(w, m))
 	is := func(bits uint32) func() bool { return func() bool { return seen.bits.Load() == bits } }
-	eventually(t, is(Writable), "space")
-	seen.bits.Store(0)
 	unix.Write(pair[1], []byte("x"))
-	eventually(t, func() bool { return seen.bits.Load()&Readable != 0 }, "a byte")
+	eventually(t, func() bool { return seen.bits.Load() != 0 }, "a byte")
+	require.Equal(t, Readable, seen.bits.Swap(0), "nobody has asked for space")
+	require.NoError(t, p.watchSpace(w))
+	eventually(t, is(Readable|Writable), "space that is there")
 	seen.bits.Store(0)
 	unix.Close(pair[1])
 	eventually(t, func() bool { return seen.bits.Load()&(Readable|Ended) == Readable|Ended }, "the end")
+}
+
+// A socket that was full is signalled when it has space, each time.
+func TestPollerTellsOfSpace(t *testing.T) {
+	near, far := tcp(t)
+	d := dispatch.New()
+	seen, m := newCollector(d)
+	w := NewPoller(d).Open(near, m, false)
+	defer w.Close()
+	message := make([]byte, 64<<10)
+	for range 3 {
+		sent := w.Written()
+		var err error
+		for err == nil {
+			_, err = w.Write(message)
+		}
+		require.Equal(t, ErrAgain, err)
+		_, err = io.CopyN(io.Discard, far, w.Written()-sent)
+		require.NoError(t, err)
+		eventually(t, func() bool { return seen.bits.Load()&Writable != 0 }, "space")
+		seen.bits.Store(0)
+	}
 }
 
 // An event that was meant for the socket which had the slot before is nobody's.
@@ -99,8 +122,6 @@ func TestPollerForEachGroup(t *testing.T) {
 		defer far.Close()
 		seen, m := newCollector(d)
 		opened = append(opened, p.Open(near, m, false))
-		eventually(t, func() bool { return seen.bits.Load()&Writable != 0 })
-		seen.bits.Store(0)
 		far.Write([]byte("x"))
 		eventually(t, func() bool { return seen.bits.Load()&Readable != 0 })
 	}
