@@ -233,10 +233,10 @@ func TestProbeFailures(t *testing.T) {
 		"no close":         {hello, func(p *Probe) { p.ExpectClose(1000) }, []string{`expected close 1000, got text "hello"`}},
 		"another close":    {say(frame.Close(1001, "away")), func(p *Probe) { p.ExpectCompletion() }, []string{`expected close 1000, got close 1001 "away"`}},
 		"no end":           {hello, func(p *Probe) { p.ExpectEnd() }, []string{`expected the end of the connection, got text "hello"`}},
-		"the end":          {hello, func(p *Probe) { p.Reset(); p.ReceiveText(); p.ReceiveText() }, []string{"expected a text message, got the end of the connection: "}},
+		"the end":          {hello, func(p *Probe) { p.Reset(); p.ReceiveText(); p.ReceiveText() }, []string{"expected a text message, got the end of the connection"}},
 		"a text, not ping": {hello, func(p *Probe) { p.ExpectPing() }, []string{`expected a ping, got text "hello"`}},
 		"a text, not pong": {hello, func(p *Probe) { synctest.Wait(); p.SendPing("x"); p.ExpectPong("x") }, []string{`expected pong [78], got text "hello"`, "> ping [78]"}},
-		"sent too late":    {say(frame.Close(1000, "")), func(p *Probe) { p.ExpectCompletion(); p.SendText("late") }, []string{`cannot send text "late"`}},
+		"sent too late":    {say(frame.Close(1000, "")), func(p *Probe) { p.ExpectCompletion(); synctest.Wait(); p.SendText("late") }, []string{`cannot send text "late"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
