@@ -132,14 +132,16 @@ func (s *stream) endWithoutHalfClose() {
 // readTheRest reads on after a write has failed: the peer may have sent much before it
 // ended, and it waits for credit as ever. Where a goroutine reads for us it has its time.
 func (s *stream) readTheRest() {
-	if s.hangup() != nil {
+	if s.hangup() == nil {
+		s.read()
+	}
+	switch {
+	case s.cut:
+		return
+	case s.hangup() != nil: // it may have been read only now
 		s.abort(s.failed())
 		return
-	}
-	if s.read(); s.cut {
-		return
-	}
-	if s.reading != reads {
+	case s.reading != reads:
 		s.endBehindPause()
 		return
 	}

@@ -40,6 +40,7 @@ type fake struct {
 	closes  int
 	aborted atomic.Bool
 	abuse   []string // calls that may not be made
+	unread  bool     // what HasUnread says
 }
 
 // fault makes the operation with number at do what hit says.
@@ -139,7 +140,7 @@ func (w *fake) Write(p []byte) (int, error) {
 
 func (w *fake) Buffered() int { return 0 }
 
-func (w *fake) HasUnread() bool { return false }
+func (w *fake) HasUnread() bool { return w.unread }
 
 func (w *fake) InterruptWrite() bool { return false }
 

@@ -355,6 +355,20 @@ func TestWriteFailsBeforeTheRead(t *testing.T) {
 	})
 }
 
+// Nothing is waited for when the peer's Close is read only then, and more is there behind it.
+func TestWriteFailsBeforeACloseIsRead(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		p, f := w.startFake(w.plan(h))
+		h.greeted()
+		f.in, f.unread, f.broken = masked(frame.Close(4000, "bye")), true, syscall.EPIPE // not signalled yet
+		began := time.Now()
+		p.tell(frame.Text("too late"))
+		require.Equal(w, "bye", expect[*pipeline.Closed](h).Reason)
+		require.Zero(w, time.Since(began))
+	})
+}
+
 // An error of the wire does not overtake what was read before it, even if there
 // is no credit for that at the moment.
 func TestEndWaitsForCredit(t *testing.T) {
