@@ -315,6 +315,48 @@ func TestActorsOfTheProgram(t *testing.T) {
 	assert.Equal(t, b.node.Addr(), lost.Who.Address)
 }
 
+// All that is sent to a node before there is a link to it arrives, in order, up to MaxQueue.
+func TestManyBeforeTheLink(t *testing.T) {
+	const many = 5000
+	a, b := start(t, Config{}), start(t, Config{})
+	numbers := make(chan int32, many)
+	_, err := b.system.Root.SpawnNamed(actor.PropsFromFunc(func(ctx actor.Context) {
+		if m, ok := ctx.Message().(*wrapperspb.Int32Value); ok {
+			numbers <- m.Value
+		}
+	}), "counts")
+	require.NoError(t, err)
+	there := actor.NewPID(b.node.Addr(), "counts")
+	for i := range many {
+		a.system.Root.Send(there, wrapperspb.Int32(int32(i)))
+	}
+	for i := range many {
+		select {
+		case n := <-numbers:
+			require.EqualValues(t, i, n)
+		case <-time.After(10 * time.Second):
+			require.Fail(t, "lost", "%d and on, refused: %d", i, a.node.Stats().Refused)
+		}
+	}
+
+	c := start(t, Config{MaxQueue: 1})
+	dead := make(chan any, many)
+	subscription := c.system.EventStream.Subscribe(func(m any) {
+		if d, ok := m.(*actor.DeadLetterEvent); ok && d.PID.Id == "counts" {
+			dead <- d.Message
+		}
+	})
+	defer c.system.EventStream.Unsubscribe(subscription)
+	nowhere := actor.NewPID("127.0.0.1:1", "counts")
+	for range 1000 {
+		c.system.Root.Send(nowhere, wrapperspb.String("for nobody"))
+	}
+	for range 1000 {
+		<-dead
+	}
+	assert.EqualValues(t, 1000, c.node.Stats().Refused)
+}
+
 // Shutdown returns when handlers have worked through the last that they were told, or when its time is over.
 func TestShutdownWaitsForHandlers(t *testing.T) {
 	for _, stuck := range []bool{false, true} {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/sockets"
 )
 
@@ -21,6 +22,7 @@ type route struct {
 	mu         sync.Mutex
 	connecting bool
 	waiting    []delayed
+	size       int // of those, about
 }
 
 // delayed waits for a link.
@@ -32,7 +34,14 @@ type delayed struct {
 	system bool
 }
 
-const maxDelayed = 1024 // messages for a node that is being looked for
+// bytes is about what a message takes while it waits: a frame, most of it.
+func (d *delayed) bytes() int {
+	const others = 256
+	if f, ok := d.m.(*frame.Frame); ok {
+		return others + len(f.Payload)
+	}
+	return others
+}
 
 // resolve makes Node an actor.AddressResolver.
 func (n *Node) resolve(pid *actor.PID) (actor.Process, bool) {
@@ -110,7 +119,10 @@ func (r *route) deliver(d delayed) {
 	if l := r.link.Load(); l != nil && r.by(l, &d) {
 		return
 	}
-	if len(r.waiting) >= maxDelayed {
+	if r.size += d.bytes(); r.size > r.node.config.MaxQueue {
+		r.size -= d.bytes()
+		r.node.counts.refused.Add(1)
+		r.node.complain("a message was refused: too much waits for a link", "to", d.to.Address+"/"+d.to.Id)
 		r.dead(&d)
 		return
 	}
@@ -163,7 +175,7 @@ func (r *route) connect() {
 	defer r.mu.Unlock()
 	r.connecting = false
 	waiting := r.waiting
-	r.waiting = nil
+	r.waiting, r.size = nil, 0
 	for i := range waiting {
 		if err != nil || !r.by(l, &waiting[i]) {
 			r.dead(&waiting[i])
