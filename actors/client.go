@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/internal/errorlog"
 )
 
 // ClientUpgrader turns a client's HTTP side into a pipeline. Its methods are called on a
@@ -139,7 +140,7 @@ func (c *client) reply(to *actor.PID, message any) {
 		return
 	}
 	if err, ok := message.(error); ok {
-		message = Printable(err)
+		message = errorlog.Printable(err)
 	}
 	c.tell(to, message)
 }

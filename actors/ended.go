@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors/answering"
 	"github.com/spindrift-go/spindrift/actors/dispatch"
 )
 
@@ -89,7 +90,7 @@ func (c *conn) refuse(message any, sender *actor.PID) {
 	case *http.Request:
 		answer = fmt.Errorf("connection ended: %w", net.ErrClosed)
 	case *http.Response:
-		discard(m)
+		answering.Discard(m)
 	default:
 		if s, ok := c.side.(*client); ok && s.upgrader(m) != nil {
 			answer = fmt.Errorf("connection ended: %w", net.ErrClosed)

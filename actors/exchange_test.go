@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors/answering"
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/stretchr/testify/assert"
@@ -205,7 +206,7 @@ func TestListenerIsWatched(t *testing.T) {
 				never.Go(func() {
 					d := newDesk()
 					r := httptest.NewRequest("GET", "/never", nil)
-					w.rt.Serve(&Exchange{Request: r, Writer: d, Listener: who})
+					w.rt.Serve(&Exchange{Answer: answering.Answer{Request: r, Writer: d}, Listener: who})
 					assert.Equal(w, 503, d.Code)
 				})
 			}
@@ -320,7 +321,7 @@ func upgradeInOneTurn(t *testing.T, exchange func(w *world, u Upgrader) *Exchang
 // An upgrade that brings its actor brings none if it comes to nothing; then it is
 // answered, leaves once and keeps no drain waiting.
 func TestUpgradeIsAborted(t *testing.T) {
-	refuse := func(*Plan) (*Plan, *http.Response) { return nil, plain(http.StatusTeapot, "no") }
+	refuse := func(*Plan) (*Plan, *http.Response) { return nil, answering.Plain(http.StatusTeapot, "no") }
 	for name, test := range map[string]struct {
 		upgrade func(*Plan) (*Plan, *http.Response)
 		status  int

@@ -123,13 +123,13 @@ func TestConnWithoutDeadlines(t *testing.T) {
 	}
 }
 
-// answering is a wire that answers by itself what it reads, as TLS does, to a peer that does not read.
-type answering struct {
+// selfAnswering is a wire that answers by itself what it reads, as TLS does, to a peer that does not read.
+type selfAnswering struct {
 	*fake
 	waits atomic.Int64
 }
 
-func (a *answering) Read(p []byte) (int, error) {
+func (a *selfAnswering) Read(p []byte) (int, error) {
 	n, err := a.fake.Read(p)
 	if n > 0 {
 		a.waits.Add(100)
@@ -137,22 +137,24 @@ func (a *answering) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (a *answering) Buffered() int { return int(a.waits.Load()) }
+func (a *selfAnswering) Buffered() int { return int(a.waits.Load()) }
 
-func (a *answering) Write(p []byte) (int, error) {
+func (a *selfAnswering) Write(p []byte) (int, error) {
 	if a.waits.Load() > 0 {
 		return 0, transport.ErrAgain
 	}
 	return a.fake.Write(p)
 }
 
-func (a *answering) Writev(head, body []byte) (int, error) { return transport.WriteBoth(a, head, body) }
+func (a *selfAnswering) Writev(head, body []byte) (int, error) {
+	return transport.WriteBoth(a, head, body)
+}
 
 // What a transport answers by itself counts as output: a peer that does not take it stalls, though nothing was sent.
 func TestAnswersOfTheTransportStall(t *testing.T) {
 	virtually(t, func(w *world) {
 		h := w.handler()
-		a := &answering{fake: &fake{space: -1}}
+		a := &selfAnswering{fake: &fake{space: -1}}
 		p := w.start(w.plan(h), func(m *dispatch.Mailbox) transport.Transport {
 			a.mailbox = m
 			return a

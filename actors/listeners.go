@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors/answering"
 	"github.com/spindrift-go/spindrift/internal/lock"
 )
 
@@ -91,7 +92,7 @@ func (ls *listeners) SendSystemMessage(_ *actor.PID, message any) {
 	l.stopped = true
 	l.mu.Unlock()
 	for _, q := range l.all() {
-		q.answer(plain(http.StatusServiceUnavailable, noListener))
+		q.answer(answering.Plain(http.StatusServiceUnavailable, noListener))
 	}
 }
 
@@ -105,7 +106,7 @@ func waiting(q *question) *links[question] { return &q.waiting }
 
 // add says that q waits for l. It returns false if l has stopped.
 func (l *listener) add(q *question) bool {
-	wait := lookEvery
+	wait := answering.LookEvery
 	if q.Timeout > 0 {
 		wait = min(wait, q.Timeout)
 	}
@@ -159,7 +160,7 @@ func (l *listener) look(at time.Duration) {
 	for q := l.first; q != nil; q = q.waiting.next {
 		if q.due <= now {
 			due = append(due, q)
-			if q.due = now + lookEvery; q.Timeout > 0 {
+			if q.due = now + answering.LookEvery; q.Timeout > 0 {
 				q.due = max(min(q.due, q.began+q.Timeout), now+1)
 			}
 		}
@@ -176,19 +177,15 @@ func (l *listener) look(at time.Duration) {
 	}
 }
 
-// lookEvery is how often a connection is looked at while its request waits: a client that has
-// closed its sending half may still read, and what follows that brings no news.
-const lookEvery = time.Second
-
 // look gives the exchange up if the client has left, or the listener has had its time.
 func (q *question) look(now time.Duration) {
 	switch {
-	case q.left():
+	case q.Left():
 		if q.claim() {
 			q.reset = true
 			q.decided.Done()
 		}
 	case q.Timeout > 0 && now-q.began >= q.Timeout:
-		q.answer(plain(http.StatusServiceUnavailable, "no answer in time"))
+		q.answer(answering.Plain(http.StatusServiceUnavailable, "no answer in time"))
 	}
 }

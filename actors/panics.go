@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/internal/errorlog"
 	"github.com/spindrift-go/spindrift/internal/lock"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
@@ -17,7 +18,7 @@ import (
 type panicWatcher struct {
 	rt     *Runtime
 	mu     lock.Shared
-	stacks Log            // bounds how often one is taken
+	stacks errorlog.Log   // bounds how often one is taken
 	known  map[string]int // panics on the dispatcher, by actor, whose SupervisorEvent is still to come
 }
 
@@ -49,13 +50,13 @@ func (p *panicWatcher) onDispatcher(self *actor.PID, message, reason any) {
 		conn = sender.Id
 	}
 	news := &handlerPanicked{reason: reason}
-	if _, ok := p.stacks.allow(time.Now()); ok {
+	if _, ok := p.stacks.Allow(time.Now()); ok {
 		news.args = []any{"actor", self.Id, "message", fmt.Sprintf("%T", m), "stack", string(debug.Stack())}
 	}
 	if to, alive := p.rt.system.ProcessRegistry.GetLocal(conn); alive {
 		to.SendUserMessage(nil, news)
 	} else if news.args != nil {
-		fallback.Error("handler panicked", append(news.args, "reason", reason)...)
+		errorlog.Fallback.Error("handler panicked", append(news.args, "reason", reason)...)
 	}
 }
 
@@ -86,7 +87,7 @@ func (p *panicWatcher) judged(e *actor.SupervisorEvent) {
 		p.rt.shared.first(e.Child, func(s *stream) { // nobody knows of which
 			s.mailbox.PostUserMessage(&handlerPanicked{reason: e.Reason})
 		})
-		if _, ok := p.stacks.allow(time.Now()); ok {
+		if _, ok := p.stacks.Allow(time.Now()); ok {
 			if o := p.rt.handled(e.Child); o != nil {
 				o.panicked("handler panicked", e.Reason, "actor", e.Child.Id)
 			}

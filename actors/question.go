@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors/answering"
 )
 
 // question is an exchange that a listener was asked to decide, and the mailbox of the process that
@@ -53,7 +54,7 @@ func (rt *Runtime) ask(ex *Exchange) {
 		q.decided.Wait()
 		l.remove(q)
 	} else {
-		q.answer(plain(http.StatusServiceUnavailable, noListener))
+		q.answer(answering.Plain(http.StatusServiceUnavailable, noListener))
 	}
 	q.end()
 	switch {
@@ -90,10 +91,10 @@ func (q *question) PostUserMessage(message any) {
 		if m == nil {
 			q.wrong(message)
 		} else if !q.answer(m) {
-			discard(m)
+			answering.Discard(m)
 		}
 	case *actor.DeadLetterResponse:
-		q.answer(plain(http.StatusServiceUnavailable, noListener))
+		q.answer(answering.Plain(http.StatusServiceUnavailable, noListener))
 	case *actor.PoisonPill:
 		q.shutDown(message)
 	case *listenerPanicked:
@@ -104,7 +105,7 @@ func (q *question) PostUserMessage(message any) {
 		}
 	case *actor.Touched:
 		if q.isTouched() {
-			q.answer(plain(http.StatusInternalServerError, listenerFailed))
+			q.answer(answering.Plain(http.StatusInternalServerError, listenerFailed))
 		}
 	default:
 		if q.Upgrade != nil {
@@ -123,7 +124,7 @@ func (q *question) wrong(message any) {
 		return
 	}
 	_, m, _ := actor.UnwrapEnvelope(message)
-	if q.answer(plain(http.StatusInternalServerError, "invalid answer")) {
+	if q.answer(answering.Plain(http.StatusInternalServerError, "invalid answer")) {
 		q.origin().say("listener's answer is neither an *http.Response nor an *UpgradeServer", "type", fmt.Sprintf("%T", m))
 		return
 	}
@@ -175,7 +176,7 @@ func (q *question) passOn(message any) bool {
 }
 
 func (q *question) shutDown(message any) {
-	if !q.answer(plain(http.StatusServiceUnavailable, "shutting down")) {
+	if !q.answer(answering.Plain(http.StatusServiceUnavailable, "shutting down")) {
 		q.passOn(message)
 	}
 }
@@ -186,7 +187,7 @@ func (q *question) shutDown(message any) {
 func (q *question) panicked(m *listenerPanicked) {
 	switch m.request {
 	case q.Request:
-		q.answer(plain(http.StatusInternalServerError, listenerFailed))
+		q.answer(answering.Plain(http.StatusInternalServerError, listenerFailed))
 	case nil:
 		q.mu.Lock()
 		q.touched = true
@@ -203,7 +204,7 @@ func (q *question) isTouched() bool {
 
 // PostSystemMessage makes question an actor.Mailbox.
 func (q *question) PostSystemMessage(message any) {
-	if _, ok := message.(*actor.Stop); ok && q.answer(plain(http.StatusServiceUnavailable, "shutting down")) {
+	if _, ok := message.(*actor.Stop); ok && q.answer(answering.Plain(http.StatusServiceUnavailable, "shutting down")) {
 		return
 	}
 	q.mu.Lock()

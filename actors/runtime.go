@@ -8,6 +8,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/asynkron/protoactor-go/extensions"
+	"github.com/spindrift-go/spindrift/actors/answering"
 	"github.com/spindrift-go/spindrift/actors/dispatch"
 	"github.com/spindrift-go/spindrift/actors/transport"
 )
@@ -90,7 +91,7 @@ func (rt *Runtime) published(event any) {
 		// An answer that came when nobody waited any more: whoever writes into its body
 		// would wait for ever.
 		if r, ok := e.Message.(*http.Response); ok {
-			discard(r)
+			answering.Discard(r)
 		}
 	}
 }

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"net"
 	"net/http"
+
+	"github.com/spindrift-go/spindrift/actors/answering"
+	"github.com/spindrift-go/spindrift/actors/tunnel"
 )
 
 // opening is an upgrade that nothing refuses any more.
@@ -20,7 +23,7 @@ func (rt *Runtime) judge(ex *Exchange, u Upgrader) (plan *Plan, refusal *http.Re
 	defer func() {
 		if reason := recover(); reason != nil {
 			ex.origin().panicked("upgrade panicked", reason)
-			refusal = plain(http.StatusInternalServerError, upgradeFailed)
+			refusal = answering.Plain(http.StatusInternalServerError, upgradeFailed)
 		}
 	}()
 	return u.Upgrade(ex)
@@ -44,7 +47,7 @@ func (ex *Exchange) greet(plan *Plan) (opening, bool) {
 		group.arrived()
 		plan.abort(err, o.origin)
 		if err != ErrRefused {
-			ex.response = plain(http.StatusInternalServerError, "connection cannot be upgraded: "+err.Error())
+			ex.response = answering.Plain(http.StatusInternalServerError, "connection cannot be upgraded: "+err.Error())
 		}
 		return opening{}, false
 	}
@@ -72,18 +75,18 @@ func (c *conn) open(o opening) {
 func (c *conn) greeted(o opening) {
 	s, unmade := c.side.(*stream)
 	unmade = unmade && s.pipeline == nil
-	if t, ok := o.nc.(*Tunnel); ok {
+	if t, ok := o.nc.(*tunnel.Tunnel); ok {
 		if unmade {
-			t.refuse()
+			t.Refuse(upgradeFailed)
 		} else {
-			t.open()
+			t.Open()
 		}
 		return
 	}
 	if !unmade || len(o.plan.Greeting) == 0 {
 		return
 	}
-	r := plain(http.StatusInternalServerError, upgradeFailed)
+	r := answering.Plain(http.StatusInternalServerError, upgradeFailed)
 	r.ProtoMajor, r.ProtoMinor = 1, 1
 	var b bytes.Buffer
 	r.Write(&b)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/actors/answering"
 	"github.com/spindrift-go/spindrift/actors/transport"
 )
 
@@ -55,11 +56,9 @@ func (s *Server) actorMode() {
 func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
 	rt := actors.RuntimeOf(s.System)
 	ex := &actors.Exchange{
-		Request:  r,
-		Writer:   w,
+		Answer:   answering.Answer{Request: r, Writer: w, Stall: or(s.AnswerStall, defaultAnswerStall)},
 		Listener: s.Listener,
 		Timeout:  or(s.AnswerTimeout, defaultAnswerTimeout),
-		Stall:    or(s.AnswerStall, defaultAnswerStall),
 		Log:      &s.log,
 	}
 	var own *connListener

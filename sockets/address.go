@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/internal/errorlog"
 	"golang.org/x/net/idna"
 )
 
@@ -60,7 +60,7 @@ func asciiHost(u *url.URL) (string, error) {
 func redacted(address string) string {
 	u, err := url.Parse(address)
 	if err == nil && u.User != nil {
-		return actors.OneLine(u.Redacted())
+		return errorlog.OneLine(u.Redacted())
 	}
 	if at := strings.LastIndex(address, "@"); at >= 0 { // what stands before may be one
 		start := 0
@@ -71,5 +71,5 @@ func redacted(address string) string {
 			address = address[:start] + "xxxxx" + address[at:]
 		}
 	}
-	return actors.OneLine(address)
+	return errorlog.OneLine(address)
 }

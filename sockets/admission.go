@@ -11,13 +11,14 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/internal/errorlog"
 )
 
 // connInfo is what a server knows of the connection that a request came by.
 type connInfo struct {
-	conn     net.Conn    // in actor mode
-	upgraded *connSet    // of its server
-	log      *actors.Log // of its server
+	conn     net.Conn      // in actor mode
+	upgraded *connSet      // of its server
+	log      *errorlog.Log // of its server
 	system   *actor.ActorSystem
 	listener *connListener // by ListenerFor; nil: that of all connections
 }

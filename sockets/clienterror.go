@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/internal/errorlog"
 )
 
 // HandshakeError is a server's answer that is not the upgrade asked for. Errors of DialActor
@@ -25,7 +25,7 @@ func (e *HandshakeError) Error() string {
 	if said = strings.TrimSpace(said); said != "" && said[0] != '<' {
 		text += ": " + said
 	}
-	return actors.OneLine(text)
+	return errorlog.OneLine(text)
 }
 
 // dialError is an error of op, told in one line: it may repeat what a server has sent.
@@ -35,7 +35,7 @@ type dialError struct {
 }
 
 func (e *dialError) Error() string {
-	return "sockets: " + e.op + " " + redacted(e.address) + ": " + actors.OneLine(e.err.Error())
+	return "sockets: " + e.op + " " + redacted(e.address) + ": " + errorlog.OneLine(e.err.Error())
 }
 
 func (e *dialError) Unwrap() error { return e.err }

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"sync"
 
-	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/actors/tunnel"
 )
 
 // connectStream is the stream of an extended CONNECT, and who has it: nobody yet, the answer to
@@ -22,7 +22,7 @@ type connectStream struct {
 	mu       sync.Mutex
 	answered bool           // a header has been written, and not for a WebSocket
 	replaced bool           // it was another one than the handler wanted
-	tunnel   *actors.Tunnel // nil: no WebSocket has it
+	tunnel   *tunnel.Tunnel // nil: no WebSocket has it
 }
 
 func newConnectStream(w http.ResponseWriter, r *http.Request) *connectStream {
@@ -32,7 +32,7 @@ func newConnectStream(w http.ResponseWriter, r *http.Request) *connectStream {
 var errAnswered = errors.New("request was answered already")
 
 // take makes a WebSocket of the stream, which begins with header.
-func (s *connectStream) take(header http.Header) (*actors.Tunnel, error) {
+func (s *connectStream) take(header http.Header) (*tunnel.Tunnel, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.answered || s.tunnel != nil {
@@ -44,13 +44,13 @@ func (s *connectStream) take(header http.Header) (*actors.Tunnel, error) {
 	default:
 		return nil, http.ErrNotSupported
 	}
-	s.tunnel = actors.NewTunnel(w, s.r.Body, header, s.local, s.remote)
+	s.tunnel = tunnel.New(w, s.r.Body, header, s.local, s.remote)
 	s.r = nil
 	return s.tunnel, nil
 }
 
 // serve has next answer r, or sees to it that there is an answer. It returns the WebSocket that has come of it.
-func (s *connectStream) serve(next http.Handler, r *http.Request) *actors.Tunnel {
+func (s *connectStream) serve(next http.Handler, r *http.Request) *tunnel.Tunnel {
 	returned := false
 	defer func() {
 		if t := s.taken(); t != nil && !returned { // a panic
@@ -76,7 +76,7 @@ func (s *connectStream) stay() {
 	}
 }
 
-func (s *connectStream) taken() *actors.Tunnel {
+func (s *connectStream) taken() *tunnel.Tunnel {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.tunnel

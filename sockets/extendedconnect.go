@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/actors/tunnel"
 )
 
 // connectOffered reports whether the servers of this process offer WebSockets over HTTP/2:
@@ -71,7 +71,7 @@ func (e *extendedConnect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // answer has r answered. If a WebSocket comes of it, that is returned for the caller to read.
-func (e *extendedConnect) answer(w http.ResponseWriter, r *http.Request) *actors.Tunnel {
+func (e *extendedConnect) answer(w http.ResponseWriter, r *http.Request) *tunnel.Tunnel {
 	next := e.next
 	if next == nil {
 		next = http.DefaultServeMux

@@ -14,6 +14,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/internal/errorlog"
 )
 
 // Proxy is an http.Handler that carries WebSockets to a backend and back, as
@@ -229,7 +230,7 @@ func badGateway(w http.ResponseWriter, r *http.Request, err error) {
 		status = http.StatusGatewayTimeout
 		fallthrough
 	default:
-		logOf(r).Error("proxy failed", "error", actors.OneLine(err.Error()), "path", r.URL.Path, "peer", r.RemoteAddr)
+		logOf(r).Error("proxy failed", "error", errorlog.OneLine(err.Error()), "path", r.URL.Path, "peer", r.RemoteAddr)
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 	}
 	if r.ProtoMajor < 2 {

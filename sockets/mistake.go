@@ -5,17 +5,17 @@ import (
 	"net/http"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/internal/errorlog"
 )
 
 // logOf is where the program hears of mistakes of its own: the log of the server that r
 // came to; nil: slog.Default.
-func logOf(r *http.Request) *actors.Log {
+func logOf(r *http.Request) *errorlog.Log {
 	if p := infoOf(r.Context()); p != nil {
 		return p.log
 	}
 	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && s.ErrorLog != nil {
-		return &actors.Log{Logger: s.ErrorLog}
+		return &errorlog.Log{Logger: s.ErrorLog}
 	}
 	return nil
 }

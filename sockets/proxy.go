@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/internal/errorlog"
 	"golang.org/x/net/proxy"
 )
 
@@ -31,7 +32,7 @@ func (e *ProxyError) Error() string {
 	if e.Err != nil {
 		why = e.Err.Error()
 	}
-	return actors.OneLine("proxy " + e.Proxy + ": " + why)
+	return errorlog.OneLine("proxy " + e.Proxy + ": " + why)
 }
 
 func (e *ProxyError) Unwrap() error { return e.Err }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/actors/answering"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -27,10 +28,10 @@ func TestRecipeIsShared(t *testing.T) {
 		return core.Deflate.Shared
 	}
 	server := func(o *Options) *actors.Plan {
-		plan, refused := (&Server{System: w.system}).upgrade(&UpgradeServer{FrameHandler: h.pid, Options: o}, nil).Upgrade(&actors.Exchange{
+		plan, refused := (&Server{System: w.system}).upgrade(&UpgradeServer{FrameHandler: h.pid, Options: o}, nil).Upgrade(&actors.Exchange{Answer: answering.Answer{
 			Request: w.request("Sec-WebSocket-Extensions: permessage-deflate"),
 			Writer:  httptest.NewRecorder(),
-		})
+		}})
 		require.Nil(t, refused)
 		return plan
 	}

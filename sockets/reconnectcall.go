@@ -5,7 +5,7 @@ import (
 	"errors"
 	"runtime"
 
-	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/internal/errorlog"
 )
 
 // call calls a function of the program's. A panic of its is an error, which was logged.
@@ -15,7 +15,7 @@ func (c *Reconnecting) call(f func()) error {
 	defer c.calling.Store(nil)
 	err := guarded(func() error { f(); return nil })
 	if p := (*panicked)(nil); errors.As(err, &p) {
-		(*actors.Log)(nil).Error("client that comes back panicked", "reason", p.reason, "stack", string(p.stack))
+		(*errorlog.Log)(nil).Error("client that comes back panicked", "reason", p.reason, "stack", string(p.stack))
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/actors/transport"
+	"github.com/spindrift-go/spindrift/internal/errorlog"
 )
 
 // Server is an http.Server whose connections are actors. There are two ways to
@@ -59,7 +60,7 @@ type Server struct {
 	once      sync.Once
 	misuse    error       // what Serve returns
 	stopped   atomic.Bool // by Shutdown or Close
-	log       actors.Log
+	log       errorlog.Log
 	upgraded  connSet
 	listeners sync.Map // net.Conn to *connListener, while it speaks HTTP: with ListenerFor
 }

@@ -6,8 +6,8 @@ import (
 	"net/http"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/internal/errorlog"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -88,7 +88,7 @@ func (c *Conn) leave() {
 }
 
 // run is a goroutine in which serve has c, and closes it.
-func (c *Conn) run(serve func(ctx context.Context, c *Conn) error, log *actors.Log, peer string) {
+func (c *Conn) run(serve func(ctx context.Context, c *Conn) error, log *errorlog.Log, peer string) {
 	ended := errGoexit
 	defer func() { // also if serve calls runtime.Goexit
 		code, reason, known := closeOf(ended)
@@ -105,7 +105,7 @@ func (c *Conn) run(serve func(ctx context.Context, c *Conn) error, log *actors.L
 }
 
 // sayFailed logs why a session has failed.
-func sayFailed(log *actors.Log, why error, about ...any) {
+func sayFailed(log *errorlog.Log, why error, about ...any) {
 	if p := (*panicked)(nil); errors.As(why, &p) {
 		log.Error("session panicked", append(about, "reason", p.reason, "stack", string(p.stack))...)
 	} else {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/internal/errorlog"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -80,7 +81,7 @@ func (w *watched) Opened() {
 }
 
 // refused is Refused for who is no connection: a panic is told to log.
-func (w *watched) refused(why error, log *actors.Log) {
+func (w *watched) refused(why error, log *errorlog.Log) {
 	if w != nil {
 		defer func() {
 			if reason := recover(); reason != nil {

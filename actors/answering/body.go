@@ -1,4 +1,4 @@
-package actors
+package answering
 
 import (
 	"bytes"
@@ -22,8 +22,8 @@ var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 // body is that of an answer, on its way to the client.
 type body struct {
+	Answer
 	io.ReadCloser // nil: none
-	ex            *Exchange
 	once          sync.Once
 	copied        int64 // bytes
 
@@ -65,7 +65,7 @@ func (b *body) copyTo(out *slowWriter, streamed, chunked bool) (ok bool) {
 			b.copied += int64(n)
 			if werr := b.write(buf[:n], streamed); werr != nil {
 				if errors.Is(werr, http.ErrContentLength) {
-					b.ex.origin().say("answer's body is longer than its ContentLength")
+					b.Mistakes.Say("answer's body is longer than its ContentLength")
 				}
 				return false // net/http closes the connection
 			}
@@ -74,8 +74,8 @@ func (b *body) copyTo(out *slowWriter, streamed, chunked bool) (ok bool) {
 			break
 		}
 		if err != nil {
-			if b.ex.Request.Context().Err() == nil { // nobody has closed it for a client that left
-				b.ex.origin().say("answer's body failed", "error", err)
+			if b.Request.Context().Err() == nil { // nobody has closed it for a client that left
+				b.Mistakes.Say("answer's body failed", "error", err)
 			}
 			panic(http.ErrAbortHandler)
 		}
@@ -125,16 +125,20 @@ func (b *body) late() {
 	}
 }
 
+// LookEvery is how often a connection is looked at while its request waits: a client that has
+// closed its sending half may still read, and what follows that brings no news.
+const LookEvery = time.Second
+
 // watch closes the body, in the middle of a Read if need be, when the client is gone.
 // One that has closed its sending half may still read.
 func (b *body) watch() {
 	ctx, cancel := context.WithCancel(context.Background())
-	stop := context.AfterFunc(b.ex.Request.Context(), func() {
-		for !b.ex.left() {
+	stop := context.AfterFunc(b.Request.Context(), func() {
+		for !b.Left() {
 			select {
 			case <-ctx.Done():
 				return
-			case <-time.After(lookEvery):
+			case <-time.After(LookEvery):
 			}
 		}
 		b.close()

@@ -1,4 +1,4 @@
-package actors
+package errorlog
 
 import (
 	"strconv"

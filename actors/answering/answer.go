@@ -1,59 +1,93 @@
-package actors
+// Package answering is how an *http.Response of an actor's becomes the answer of net/http's goroutine, to a client that
+// may take its time, or leave. It knows nothing of actors and of connections.
+package answering
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// write answers ex with r as a handler of net/http's would, and closes the body on every
+// Answer is whom to answer, and how.
+type Answer struct {
+	Request  *http.Request
+	Writer   http.ResponseWriter
+	Stall    time.Duration // in which nothing of the answer moves; then the connection is closed; 0: any
+	Conn     net.Conn      // that the request came by, to see whether the client has reset it; nil: unknown
+	Mistakes Mistakes
+}
+
+// Mistakes is where the program hears of its own.
+type Mistakes interface {
+	Say(what string, args ...any)
+}
+
+// Left reports whether the client is gone. Over HTTP/1 the end of the request's context
+// does not say so, the socket does.
+func (a *Answer) Left() bool {
+	if a.Request.ProtoMajor >= 2 {
+		return a.Request.Context().Err() != nil
+	}
+	return a.Conn != nil && isReset(a.Conn)
+}
+
+// Write answers with r, and ends the connection if r says so.
+func (a *Answer) Write(r *http.Response) {
+	r = a.write(r)
+	if r.Close && a.Request.ProtoMajor == 1 {
+		part(a.Writer, r.StatusCode)
+	}
+}
+
+// write answers with r as a handler of net/http's would, and closes the body on every
 // road. A body that fails cannot be told from a complete one by an orderly end, so then
 // it panics with http.ErrAbortHandler, as httputil.ReverseProxy does.
-func (ex *Exchange) write(r *http.Response) {
+func (a *Answer) write(r *http.Response) (written *http.Response) {
 	status := r.StatusCode
 	if status == 0 {
 		status = http.StatusOK
 	}
 	if status < 100 || status > 999 { // net/http would panic, and close no body
-		ex.origin().say("answer with an invalid status code", "status", status)
-		discard(r)
-		r = plain(http.StatusInternalServerError, "invalid answer")
-		ex.response, status = r, r.StatusCode
+		a.Mistakes.Say("answer with an invalid status code", "status", status)
+		Discard(r)
+		r = Plain(http.StatusInternalServerError, "invalid answer")
+		status = r.StatusCode
 	}
-	body := &body{ex: ex, ReadCloser: r.Body}
+	body := &body{Answer: *a, ReadCloser: r.Body}
 	defer body.close()
-	h := ex.Writer.Header()
+	h := a.Writer.Header()
 	for name, values := range r.Header {
 		h[name] = values
 	}
-	if r.Close && ex.Request.ProtoMajor < 2 { // over HTTP/2 it would be the end of all other streams
+	if r.Close && a.Request.ProtoMajor < 2 { // over HTTP/2 it would be the end of all other streams
 		h.Set("Connection", "close")
 	}
 	if r.ContentLength > 0 {
 		h.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
 	}
-	copied := r.Body != nil && r.Body != http.NoBody && ex.Request.Method != http.MethodHead &&
+	copied := r.Body != nil && r.Body != http.NoBody && a.Request.Method != http.MethodHead &&
 		status != http.StatusNoContent && status != http.StatusNotModified && status != http.StatusSwitchingProtocols
 	announced := 0
 	if copied {
-		if announced = announce(h, r.Trailer); announced > 0 && ex.Request.ProtoMajor == 1 {
+		if announced = announce(h, r.Trailer); announced > 0 && a.Request.ProtoMajor == 1 {
 			h.Del("Content-Length") // trailers are of chunks
 		}
 	}
-	out := &slowWriter{ResponseController: *http.NewResponseController(ex.Writer), to: ex.Writer, stall: ex.Stall, http2: ex.Request.ProtoMajor >= 2, piece: bufferSize}
+	out := &slowWriter{ResponseController: *http.NewResponseController(a.Writer), to: a.Writer, stall: a.Stall, http2: a.Request.ProtoMajor >= 2, piece: bufferSize}
 	out.extend(time.Now())
-	ex.Writer.WriteHeader(status)
+	a.Writer.WriteHeader(status)
 	if !copied {
-		return
+		return r
 	}
 	streamed := r.ContentLength < 0 || strings.HasPrefix(strings.ToLower(h.Get("Content-Type")), "text/event-stream")
 	if !body.copyTo(out, streamed, announced > 0) {
-		return
+		return r
 	}
 	if r.ContentLength > body.copied && announced == 0 { // net/http closes the connection
-		ex.origin().say("answer's body is shorter than its ContentLength")
+		a.Mistakes.Say("answer's body is shorter than its ContentLength")
 	}
 	for name, values := range r.Trailer {
 		if len(r.Trailer) != announced { // some came with the body
@@ -61,6 +95,7 @@ func (ex *Exchange) write(r *http.Response) {
 		}
 		h[name] = values
 	}
+	return r
 }
 
 // announce has the header say which trailers follow, and counts them.
@@ -90,13 +125,15 @@ func part(w http.ResponseWriter, status int) {
 	}
 }
 
-func discard(r *http.Response) {
+// Discard closes the body of an answer that nobody gets.
+func Discard(r *http.Response) {
 	if r != nil && r.Body != nil {
 		r.Body.Close()
 	}
 }
 
-func plain(status int, why string) *http.Response {
+// Plain is an answer in a line of text, after which the connection ends.
+func Plain(status int, why string) *http.Response {
 	return &http.Response{
 		StatusCode: status,
 		Header:     http.Header{"Content-Type": {"text/plain; charset=utf-8"}},

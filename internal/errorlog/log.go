@@ -1,10 +1,11 @@
-package actors
+// Package errorlog is how a program hears of its own mistakes, and of what peers do: in few lines, of which none
+// can be forged. It knows nothing of connections.
+package errorlog
 
 import (
 	"fmt"
 	"log"
 	"log/slog"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,16 +27,16 @@ type Log struct {
 // linesASecond bounds what is logged: whoever can make a handler panic must not fill a disk.
 const linesASecond = 20
 
-// fallback is the Log of connections whose server is not ours.
-var fallback Log
+// Fallback is the Log of connections whose server is not ours.
+var Fallback Log
 
 // Error writes one line, with args as pairs of a name and a value as in slog. A value
 // named stack is written on lines of its own.
 func (l *Log) Error(what string, args ...any) {
 	if l == nil {
-		l = &fallback
+		l = &Fallback
 	}
-	left, ok := l.allow(time.Now())
+	left, ok := l.Allow(time.Now())
 	if !ok {
 		return
 	}
@@ -49,32 +50,8 @@ func (l *Log) Error(what string, args ...any) {
 	l.Logger.Print(line(what, args))
 }
 
-// origin is where a connection came from, for the log.
-type origin struct {
-	peer, path string
-	log        *Log
-	value      *any // Plan.Value; nil: there is none
-}
-
-// say writes a line that says where the connection came from. A nil origin is nowhere.
-func (o *origin) say(what string, args ...any) {
-	switch {
-	case o == nil:
-		fallback.Error(what, args...)
-	case o.peer == "":
-		o.log.Error(what, args...)
-	default:
-		o.log.Error(what, append([]any{"peer", o.peer, "path", o.path}, args...)...)
-	}
-}
-
-// panicked is say for a panic that is under way.
-func (o *origin) panicked(what string, reason any, args ...any) {
-	o.say(what, append(args, "reason", reason, "stack", string(debug.Stack()))...)
-}
-
-// allow reports whether one more line may be written now, and how many were left out before it.
-func (l *Log) allow(now time.Time) (left int, ok bool) {
+// Allow reports whether one more line may be written now, and how many were left out before it.
+func (l *Log) Allow(now time.Time) (left int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now.Sub(l.since) >= time.Second {

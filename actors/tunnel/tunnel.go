@@ -1,4 +1,5 @@
-package actors
+// Package tunnel is a stream of HTTP/2 in the place of a socket.
+package tunnel
 
 import (
 	"io"
@@ -27,26 +28,26 @@ type Tunnel struct {
 	changed sync.Cond // of what follows
 	served  bool      // Serve has been called
 	decided bool      // the connection is open, or is refused
-	refused bool
-	writing bool // taken until the header is out, and during each write
-	gone    bool // nobody may write any more
+	refused string    // why; "": it is not
+	writing bool      // taken until the header is out, and during each write
+	gone    bool      // nobody may write any more
 	ended   bool
 }
 
-// NewTunnel returns the stream that w answers and body is read of. header is sent when the
+// New returns the stream that w answers and body is read of. header is sent when the
 // connection is open.
-func NewTunnel(w http.ResponseWriter, body io.ReadCloser, header http.Header, local, remote net.Addr) *Tunnel {
+func New(w http.ResponseWriter, body io.ReadCloser, header http.Header, local, remote net.Addr) *Tunnel {
 	t := &Tunnel{w: w, Body: body, header: header, local: local, remote: remote, writing: true}
 	t.changed.L = &t.mu
 	return t
 }
 
-// open has Serve send the header and begin to read.
-func (t *Tunnel) open() { t.set(&t.decided, true) }
+// Open has Serve send the header and begin to read.
+func (t *Tunnel) Open() { t.set(&t.decided, true) }
 
-// refuse has Serve answer 500: the pipeline could not be made.
-func (t *Tunnel) refuse() {
-	t.refused = true
+// Refuse has Serve answer 500 and why: nobody takes the stream.
+func (t *Tunnel) Refuse(why string) {
+	t.refused = why
 	t.set(&t.decided, true)
 }
 
@@ -115,10 +116,10 @@ func (t *Tunnel) end() bool {
 func (t *Tunnel) answer() {
 	h := t.w.Header()
 	clear(h)
-	if t.refused {
+	if t.refused != "" {
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 		t.w.WriteHeader(http.StatusInternalServerError)
-		io.WriteString(t.w, upgradeFailed+"\n")
+		io.WriteString(t.w, t.refused+"\n")
 		return
 	}
 	maps.Copy(h, t.header)

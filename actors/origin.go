@@ -1,0 +1,31 @@
+package actors
+
+import (
+	"runtime/debug"
+
+	"github.com/spindrift-go/spindrift/internal/errorlog"
+)
+
+// origin is where a connection came from, for the log.
+type origin struct {
+	peer, path string
+	log        *errorlog.Log
+	value      *any // Plan.Value; nil: there is none
+}
+
+// say writes a line that says where the connection came from. A nil origin is nowhere.
+func (o *origin) say(what string, args ...any) {
+	switch {
+	case o == nil:
+		errorlog.Fallback.Error(what, args...)
+	case o.peer == "":
+		o.log.Error(what, args...)
+	default:
+		o.log.Error(what, append([]any{"peer", o.peer, "path", o.path}, args...)...)
+	}
+}
+
+// panicked is say for a panic that is under way.
+func (o *origin) panicked(what string, reason any, args ...any) {
+	o.say(what, append(args, "reason", reason, "stack", string(debug.Stack()))...)
+}
