@@ -114,7 +114,7 @@ func (r *Room) handOver() {
 func attempt(send func() error) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			err = fmt.Errorf("Number: panic: %v", reason)
+			err = fmt.Errorf("RoomOptions.Number panicked: %v", reason)
 		}
 	}()
 	return send()

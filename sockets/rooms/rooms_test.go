@@ -125,7 +125,7 @@ func TestNumberThatFails(t *testing.T) {
 	for _, text := range []string{"a", "panic", "b", "nil", "c"} {
 		require.NoError(t, room.Send(frame.Text(text)))
 	}
-	for _, want := range []string{"panic: on purpose", "nil frame"} {
+	for _, want := range []string{"panicked: on purpose", "nil frame"} {
 		select {
 		case err := <-n.told:
 			require.ErrorContains(t, err, want)
