@@ -8,7 +8,8 @@ import (
 
 // Incoming returns a channel of what is received, for those who select. It is closed when
 // the connection has ended, or ctx has, which may cost the message that was on its way; a
-// goroutine fills it. A nil ctx is the connection's. It is closed as well where Receive would tell of
+// goroutine fills it, until then: who stops reading the channel sooner gives it a ctx to end, or a message that
+// nobody takes keeps the goroutine. A nil ctx is the connection's. It is closed as well where Receive would tell of
 // a misuse, ErrReaderOpen for instance, which is logged.
 func (c *Conn) Incoming(ctx context.Context) <-chan *frame.Frame {
 	if c.must(); ctx == nil {
