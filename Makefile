@@ -5,6 +5,9 @@ FUZZTIME ?= 3s
 MODULES = $(patsubst ./%/go.mod,%,$(sort $(shell find . -mindepth 2 -name go.mod)))
 # What must compile besides the machine's own system.
 SYSTEMS = linux/386 linux/arm64 darwin/arm64 windows/amd64 freebsd/amd64
+# Tests whose nodes are processes. Where nodes share one, proto.actor replaces gRPC's logger at each start, under the nodes that
+# run: now and then the race detector sees that, and make cluster-test with it.
+PROCESSES = ^Test(Processes|NodesAre|GatewayIs|GatewayRestarts|WorkerIs|WorkerRestarts)
 # The steps of make check, the quick ones first.
 CHECKS = tidy lint modules thorough fuzz cross vulnerabilities
 
@@ -66,6 +69,9 @@ lint: ## staticcheck in every module
 
 modules: ## vet and test the modules of their own
 	@set -e; for module in $(MODULES); do echo "== $$module: vet and test"; (cd $$module && go vet ./... && go test -timeout 5m ./...); done
+	@echo "== nodes that are processes, and rooms, with the race detector"
+	@cd sockets/remote && go test -race -short -timeout 5m -run '$(PROCESSES)' .
+	@cd sockets/rooms && go test -race -short -timeout 5m .
 
 thorough: ## every test without the race detector: thousands of connections too
 	@echo "== every program is built"

@@ -3,14 +3,14 @@ package pipeline_test
 import (
 	"testing"
 
-	"github.com/spindrift-go/spindrift/internal/harness"
+	"github.com/spindrift-go/spindrift/internal/zerovalues"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/stretchr/testify/assert"
 )
 
 // Stages are ready as zero values, but for Typed, which says what it needs.
 func TestZeroValues(t *testing.T) {
-	assert.Equal(t, []string{"Pipeline has methods and is not tried"}, harness.ZeroValues(".",
+	assert.Equal(t, []string{"Pipeline has methods and is not tried"}, zerovalues.Try(".",
 		[]any{
 			pipeline.AutoPing{}, pipeline.AutoPong{}, pipeline.Budget{}, pipeline.Closed{}, pipeline.Closing{}, pipeline.Codec{},
 			pipeline.Compression{}, pipeline.Core{}, pipeline.Deflate{}, pipeline.Extensions{}, pipeline.FormatError{}, pipeline.KeepAlive{},

@@ -5,12 +5,12 @@ import (
 	"time"
 
 	"github.com/spindrift-go/spindrift/frame"
-	"github.com/spindrift-go/spindrift/internal/harness"
+	"github.com/spindrift-go/spindrift/internal/zerovalues"
 	"github.com/stretchr/testify/assert"
 )
 
 // Zero values and nil pointers, which no function returns, panic with a line that says where one comes from.
 func TestZeroValues(t *testing.T) {
-	assert.Empty(t, harness.ZeroValues(".", nil, []any{Peer{}, Probe{}, Server{}},
+	assert.Empty(t, zerovalues.Try(".", nil, []any{Peer{}, Probe{}, Server{}},
 		[]any{frame.Text("x"), []byte("x"), frame.Normal, time.Second, "x"}))
 }

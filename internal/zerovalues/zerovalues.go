@@ -1,4 +1,5 @@
-package harness
+// Package zerovalues tries what a mistaken program may do with the types of a package. It is for tests.
+package zerovalues
 
 import (
 	"context"
@@ -17,11 +18,11 @@ import (
 	"time"
 )
 
-// ZeroValues calls all methods of the values, usually zero ones, and of nil pointers to those in given: types
+// Try calls all methods of the values, usually zero ones, and of nil pointers to those in given: types
 // that programs do not make but get. It returns what is wrong, a line each: an exported type of the package in
 // folder that has methods and is missing, a method that hangs, and one that panics with more than a line that
 // names itself. arguments are what is passed of their types, a zero value of the others.
-func ZeroValues(folder string, made, given, arguments []any) (wrong []string) {
+func Try(folder string, made, given, arguments []any) (wrong []string) {
 	with := map[reflect.Type]reflect.Value{
 		reflect.TypeFor[context.Context]():     reflect.ValueOf(context.Background()),
 		reflect.TypeFor[http.ResponseWriter](): reflect.ValueOf(httptest.NewRecorder()),
