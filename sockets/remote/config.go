@@ -38,7 +38,7 @@ type Config struct {
 	Heartbeat   time.Duration // between two questions on each link; 0: 1 s
 	Timeout     time.Duration // without an answer the link is lost; 0: 5 s
 	MaxMessage  int           // bytes of a message that crosses; 0: 16 MiB
-	MaxQueue    int           // bytes that wait for a link; over it the link is lost; 0: 64 MiB
+	MaxQueue    int           // bytes that wait for a link; over it the link is lost, or what comes while it is being made is refused; 0: 64 MiB
 
 	// Another is asked for each connection of this node whose handler cannot be heard any more, and
 	// returns the handler that takes its place, here or on a node to which there is a link, which is told

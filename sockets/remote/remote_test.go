@@ -339,6 +339,10 @@ func TestManyBeforeTheLink(t *testing.T) {
 		}
 	}
 
+	const large = 1 << 20
+	for _, m := range []any{wrapperspb.Bytes(make([]byte, large)), frame.Binary(make([]byte, large))} {
+		assert.Greater(t, (&delayed{m: m}).bytes(), large)
+	}
 	c := start(t, Config{MaxQueue: 1})
 	dead := make(chan any, many)
 	subscription := c.system.EventStream.Subscribe(func(m any) {

@@ -10,6 +10,7 @@ import (
 	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/sockets"
+	"google.golang.org/protobuf/proto"
 )
 
 // route is the actor.Process of all actors at an address. PIDs keep it, so it finds the link
@@ -34,13 +35,16 @@ type delayed struct {
 	system bool
 }
 
-// bytes is about what a message takes while it waits: a frame, most of it.
+// bytes is about what a message takes while it waits.
 func (d *delayed) bytes() int {
-	const others = 256
-	if f, ok := d.m.(*frame.Frame); ok {
-		return others + len(f.Payload)
+	const around = 256
+	switch m := d.m.(type) {
+	case *frame.Frame:
+		return around + len(m.Payload)
+	case proto.Message:
+		return around + proto.Size(m)
 	}
-	return others
+	return around
 }
 
 // resolve makes Node an actor.AddressResolver.
@@ -119,14 +123,14 @@ func (r *route) deliver(d delayed) {
 	if l := r.link.Load(); l != nil && r.by(l, &d) {
 		return
 	}
-	if r.size += d.bytes(); r.size > r.node.config.MaxQueue {
-		r.size -= d.bytes()
+	size := r.size + d.bytes()
+	if size > r.node.config.MaxQueue {
 		r.node.counts.refused.Add(1)
 		r.node.complain("a message was refused: too much waits for a link", "to", d.to.Address+"/"+d.to.Id)
 		r.dead(&d)
 		return
 	}
-	r.waiting = append(r.waiting, d)
+	r.waiting, r.size = append(r.waiting, d), size
 	if !r.connecting {
 		r.connecting = true
 		go r.connect()
