@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/internal/linked"
 	"github.com/spindrift-go/spindrift/internal/lock"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
@@ -36,7 +37,7 @@ func (g *Group) join(s *stream) {
 	if g.size == 0 {
 		s.rt.shutdown.watch(g)
 	}
-	link(&g.first, s, inGroup)
+	linked.Add(&g.first, s, inGroup)
 	g.size++
 	switch {
 	case g.cutting:
@@ -49,7 +50,7 @@ func (g *Group) join(s *stream) {
 func (g *Group) leave(s *stream) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	unlink(&g.first, s, inGroup)
+	linked.Remove(&g.first, s, inGroup)
 	g.working++
 	if g.leaving != nil && s.turnState != nil && s.outcome != nil &&
 		(errors.Is(s.outcome.Err, pipeline.ErrCloseTimeout) || errors.Is(s.outcome.Err, ErrStopped)) {
@@ -137,7 +138,7 @@ func (g *Group) All() []Member {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	all := make([]Member, 0, g.size)
-	for s := g.first; s != nil; s = s.inGroup.next {
+	for s := g.first; s != nil; s = s.inGroup.Next {
 		all = append(all, Member{s.ctx.Self(), s.origin.valueOf()})
 	}
 	return all
@@ -181,8 +182,10 @@ func (g *Group) count() (cut, left int) {
 func (g *Group) abort() (stuck int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for s := g.first; s != nil; s = s.inGroup.next {
+	for s := g.first; s != nil; s = s.inGroup.Next {
 		s.transport.Abort()
 	}
 	return g.size + g.coming
 }
+
+func inGroup(s *stream) *linked.Links[stream] { return &s.inGroup }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors/answering"
+	"github.com/spindrift-go/spindrift/internal/linked"
 	"github.com/spindrift-go/spindrift/internal/lock"
 )
 
@@ -102,7 +103,7 @@ func (ls *listeners) SendUserMessage(*actor.PID, any) {}
 // Stop makes listeners an actor.Process.
 func (ls *listeners) Stop(*actor.PID) {}
 
-func waiting(q *question) *links[question] { return &q.waiting }
+func waiting(q *question) *linked.Links[question] { return &q.waiting }
 
 // add says that q waits for l. It returns false if l has stopped.
 func (l *listener) add(q *question) bool {
@@ -117,7 +118,7 @@ func (l *listener) add(q *question) bool {
 	if l.stopped {
 		return false
 	}
-	link(&l.first, q, waiting)
+	linked.Add(&l.first, q, waiting)
 	if l.next == 0 || q.due < l.next {
 		l.lookAt(q.due)
 	}
@@ -127,14 +128,14 @@ func (l *listener) add(q *question) bool {
 func (l *listener) remove(q *question) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	unlink(&l.first, q, waiting)
+	linked.Remove(&l.first, q, waiting)
 }
 
 // all returns those that wait.
 func (l *listener) all() (qs []*question) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for q := l.first; q != nil; q = q.waiting.next {
+	for q := l.first; q != nil; q = q.waiting.Next {
 		qs = append(qs, q)
 	}
 	return qs
@@ -157,7 +158,7 @@ func (l *listener) look(at time.Duration) {
 	l.next = 0
 	now := l.rt.now()
 	var due []*question
-	for q := l.first; q != nil; q = q.waiting.next {
+	for q := l.first; q != nil; q = q.waiting.Next {
 		if q.due <= now {
 			due = append(due, q)
 			if q.due = now + answering.LookEvery; q.Timeout > 0 {

@@ -67,7 +67,7 @@ func (d *sharedHandlers) at(address string) (all []handled) {
 		if key.node != address {
 			continue
 		}
-		for m := h.first; m != nil; m = m.links.next {
+		for m := h.first; m != nil; m = m.links.Next {
 			all = append(all, handled{h.pid, m.stream})
 		}
 	}

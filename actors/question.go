@@ -10,6 +10,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors/answering"
+	"github.com/spindrift-go/spindrift/internal/linked"
 )
 
 // question is an exchange that a listener was asked to decide, and the mailbox of the process that
@@ -27,7 +28,7 @@ import (
 type question struct {
 	*Exchange
 	pid     *actor.PID
-	waiting links[question] // the others that wait for the listener
+	waiting linked.Links[question] // the others that wait for the listener
 	began   time.Duration
 	due     time.Duration  // when to look after it
 	decided sync.WaitGroup // of one: whoever has claimed the exchange is done

@@ -51,7 +51,7 @@ const (
 func (h *sharedHandler) tell(message any) {
 	told := 0
 	m := h.first
-	for ; m != nil && told < tellBatch; m = m.links.next {
+	for ; m != nil && told < tellBatch; m = m.links.Next {
 		m.stream.mailbox.PostUserMessage(message)
 		told++
 	}
@@ -59,7 +59,7 @@ func (h *sharedHandler) tell(message any) {
 		return
 	}
 	var rest []*dispatch.Mailbox // what has ended meanwhile takes no message
-	for ; m != nil; m = m.links.next {
+	for ; m != nil; m = m.links.Next {
 		rest = append(rest, &m.stream.mailbox)
 	}
 	tellLater(rest, message)

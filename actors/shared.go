@@ -6,6 +6,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/internal/linked"
 	"github.com/spindrift-go/spindrift/internal/lock"
 )
 
@@ -49,8 +50,8 @@ type sharedHandler struct {
 type member struct {
 	*sharedHandler
 	stream *stream
-	again  Again         // nil: nothing is told to a handler that was restarted
-	links  links[member] // under the lock of sharedHandlers
+	again  Again                // nil: nothing is told to a handler that was restarted
+	links  linked.Links[member] // under the lock of sharedHandlers
 }
 
 const (
@@ -64,6 +65,8 @@ var (
 	errKeepsRestarting = &handlerPanic{"it was restarted again and again"}
 	errRestarted       = &handlerPanic{"it was restarted"}
 )
+
+func ofHandler(m *member) *linked.Links[member] { return &m.links }
 
 // join puts the handler pid on top of s.
 func (d *sharedHandlers) join(s *stream, pid *actor.PID, again Again) {
@@ -85,7 +88,7 @@ func (d *sharedHandlers) add(m *member, pid *actor.PID) (h *sharedHandler, fresh
 		}
 		d.byPID[key] = h
 	}
-	link(&h.first, m, ofHandler)
+	linked.Add(&h.first, m, ofHandler)
 	return h, fresh
 }
 
@@ -118,7 +121,7 @@ func (d *sharedHandlers) remove(m *member) (last bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	h := m.sharedHandler
-	unlink(&h.first, m, ofHandler)
+	linked.Remove(&h.first, m, ofHandler)
 	if h.first != nil {
 		return false
 	}

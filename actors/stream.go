@@ -9,6 +9,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors/dispatch"
 	"github.com/spindrift-go/spindrift/actors/transport"
+	"github.com/spindrift-go/spindrift/internal/linked"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -28,7 +29,7 @@ type stream struct {
 	timers     timers
 
 	group   *Group
-	inGroup links[stream]
+	inGroup linked.Links[stream]
 	life    Lifetime // nil: nobody hears of the end; a *watch where somebody looks on, see watch
 
 	top     top

@@ -7,6 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/internal/linked"
 )
 
 // ErrNoConnection: a PID is not that of a connection of this actor system.
@@ -51,8 +52,8 @@ type Subscription struct {
 	waiting atomic.Int64 // bytes of output that the socket had not taken when the connection last looked, and those posted since
 	ended   atomic.Bool  // Ended was called
 
-	links  links[Subscription] // of the connection; changed in its turns
-	listed bool                // it is one of them; likewise
+	links  linked.Links[Subscription] // of the connection; changed in its turns
+	listed bool                       // it is one of them; likewise
 }
 
 // unsubscribe ends a Subscription.
@@ -128,7 +129,7 @@ func (c *conn) subscribe(sub *Subscription) {
 		sub.end()
 		return
 	}
-	link(&s.subscriptions, sub, ofStream)
+	linked.Add(&s.subscriptions, sub, ofStream)
 	sub.listed = true
 }
 
@@ -137,14 +138,14 @@ func (c *conn) unsubscribe(sub *Subscription) {
 	if !ok || !sub.listed {
 		return
 	}
-	unlink(&s.subscriptions, sub, ofStream)
+	linked.Remove(&s.subscriptions, sub, ofStream)
 	sub.listed = false
 }
 
 // endSubscriptions tells the subscribers of a connection that has ended.
 func (s *stream) endSubscriptions() {
 	for sub := s.subscriptions; sub != nil; sub = s.subscriptions {
-		unlink(&s.subscriptions, sub, ofStream)
+		linked.Remove(&s.subscriptions, sub, ofStream)
 		sub.listed = false
 		sub.end()
 	}
@@ -158,3 +159,5 @@ func (s *Subscription) outputLeft(waiting int) {
 		s.waiting.CompareAndSwap(was, int64(waiting))
 	}
 }
+
+func ofStream(s *Subscription) *linked.Links[Subscription] { return &s.links }

@@ -139,7 +139,7 @@ func (s *stream) burstEnded() {
 		if ok {
 			l.outputLeft(left)
 		}
-		for sub := s.subscriptions; sub != nil; sub = sub.links.next {
+		for sub := s.subscriptions; sub != nil; sub = sub.links.Next {
 			sub.outputLeft(left)
 		}
 	}
