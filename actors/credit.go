@@ -178,11 +178,8 @@ func (s *stream) throttle(m *pipeline.Throttle) {
 // woken brings a Waker's event into a turn.
 type woken struct{ event any }
 
-// forgive tells a connection that its handler has panicked and lives on.
-type forgive struct{}
-
-// forgive pays back what the handler was touched for: if it was a Touch at which it
-// panicked, that is not answered, and nobody can tell. Touches that are answered
+// forgive pays back what the handler was touched for when it has panicked and lives on: if it was a Touch at
+// which it panicked, that is not answered, and nobody can tell. Touches that are answered
 // after all pay for later ones then, and never more than was handed over.
 func (s *stream) forgive() {
 	marks := s.credit.marks

@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors/answering"
 	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/actors/handlers"
 )
 
 // ended is the side of a connection that has ended, until its handler has worked
@@ -35,9 +36,9 @@ func (d *ended) receive(ctx actor.Context) {
 		if d.awaited--; d.awaited == 0 {
 			d.vacate()
 		}
-	case *forgive: // one of those may be lost
+	case *handlers.Survived: // one of those may be lost
 		d.top.touch(d.stream)
-	case *handlerFailed, *HandlerLost, *HandlerMoved, *actor.DeadLetterResponse:
+	case *handlers.Lost, *handlers.Moved, *actor.DeadLetterResponse:
 		d.vacate()
 	default:
 		d.refuse(ctx.Message(), ctx.Sender())

@@ -27,7 +27,7 @@ func TestOneReadIsHandedOverMessageByMessage(t *testing.T) {
 						case *frame.Frame:
 							told = append(told, m.String())
 							senders = append(senders, e.Sender)
-							mailbox = w.rt.mailboxOf(ctx.Self())
+							mailbox = w.rt.handlers.Mailbox(ctx.Self())
 							left = append(left, mailbox.UserMessageCount())
 						case *actor.Touch:
 							told = append(told, "touch")
@@ -62,10 +62,10 @@ func TestOneReadIsHandedOverMessageByMessage(t *testing.T) {
 func TestHandOverToAHandlerThatHasEnded(t *testing.T) {
 	virtually(t, func(w *world) {
 		h := w.handler()
-		mailbox := w.rt.mailboxOf(h.pid)
+		mailbox := w.rt.handlers.Mailbox(h.pid)
 		require.Nil(t, mailbox, "proto.actor's own")
 		pid := w.system.Root.Spawn(h.props.Clone(w.rt.dispatcher.Option()))
-		mailbox = w.rt.mailboxOf(pid)
+		mailbox = w.rt.handlers.Mailbox(pid)
 		require.NotNil(t, mailbox)
 		require.True(t, mailbox.PostAll([]any{"heard"}))
 		w.system.Root.PoisonFuture(pid).Wait()

@@ -88,7 +88,7 @@ func newWorld(t *testing.T, s setting) *world {
 		return w
 	}
 	warm := w.rt.Spawn() // makes what is made once
-	w.system.Root.StopFuture(w.rt.spawnHandler(warm, actor.PropsFromFunc(func(actor.Context) {}))).Wait()
+	w.system.Root.StopFuture(w.rt.handlers.Spawn(warm, actor.PropsFromFunc(func(actor.Context) {}))).Wait()
 	w.system.Root.StopFuture(warm).Wait()
 	w.before = w.census()
 	t.Cleanup(w.over)
@@ -112,7 +112,7 @@ func (w *world) census() (c census) {
 	c = w.rt.Outstanding()
 	if w.virtual { // a bubble looks after its goroutines, and has few actors
 		for _, p := range w.peers {
-			for _, id := range []string{p.pid.Id, p.pid.Id + handlerName} {
+			for _, id := range []string{p.pid.Id, p.pid.Id + "/handler"} {
 				if _, alive := w.system.ProcessRegistry.GetLocal(id); alive {
 					c.Actors++
 				}

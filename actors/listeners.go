@@ -6,6 +6,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors/answering"
+	"github.com/spindrift-go/spindrift/actors/handlers"
 	"github.com/spindrift-go/spindrift/internal/linked"
 	"github.com/spindrift-go/spindrift/internal/lock"
 )
@@ -17,7 +18,7 @@ type listeners struct {
 	pid *actor.PID
 
 	mu    lock.Shared
-	byPID map[handlerKey]*listener
+	byPID map[handlers.Key]*listener
 }
 
 // listener is an actor that was asked, and the exchanges that it has not answered.
@@ -31,14 +32,14 @@ type listener struct {
 }
 
 func newListeners(rt *Runtime) *listeners {
-	ls := &listeners{rt: rt, byPID: make(map[handlerKey]*listener)}
+	ls := &listeners{rt: rt, byPID: make(map[handlers.Key]*listener)}
 	ls.pid, _ = rt.system.ProcessRegistry.Add(ls, rt.system.ProcessRegistry.NextId())
 	return ls
 }
 
 // of returns the listener that pid is. It is watched until it stops.
 func (ls *listeners) of(pid *actor.PID) *listener {
-	key := ls.rt.keyOf(pid)
+	key := ls.rt.handlers.KeyOf(pid)
 	ls.mu.Lock()
 	l := ls.byPID[key]
 	if l != nil {
@@ -58,7 +59,7 @@ func (ls *listeners) of(pid *actor.PID) *listener {
 func (ls *listeners) find(pid *actor.PID) *listener {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	return ls.byPID[ls.rt.keyOf(pid)]
+	return ls.byPID[ls.rt.handlers.KeyOf(pid)]
 }
 
 // waitingFor returns the exchange of r, if that waits for an answer; it looks at all that do.
@@ -81,7 +82,7 @@ func (ls *listeners) SendSystemMessage(_ *actor.PID, message any) {
 	if !ok {
 		return
 	}
-	key := ls.rt.keyOf(m.Who)
+	key := ls.rt.handlers.KeyOf(m.Who)
 	ls.mu.Lock()
 	l := ls.byPID[key]
 	delete(ls.byPID, key)

@@ -13,6 +13,14 @@ type origin struct {
 	value      *any // Plan.Value; nil: there is none
 }
 
+// withoutPeer is the origin of what concerns connections of the same server, nobody knows which.
+func (o *origin) withoutPeer() *origin {
+	if o == nil {
+		return &origin{}
+	}
+	return &origin{log: o.log}
+}
+
 // say writes a line that says where the connection came from. A nil origin is nowhere.
 func (o *origin) say(what string, args ...any) {
 	switch {

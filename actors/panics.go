@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors/handlers"
 	"github.com/spindrift-go/spindrift/internal/errorlog"
 	"github.com/spindrift-go/spindrift/internal/lock"
 	"github.com/spindrift-go/spindrift/pipeline"
@@ -42,7 +42,7 @@ func (p *panicWatcher) onDispatcher(self *actor.PID, message, reason any) {
 		p.rt.root.Send(sender, &listenerPanicked{request: r, listener: self})
 		return
 	}
-	conn, spawned := strings.CutSuffix(self.Id, handlerName)
+	conn, spawned := handlers.ConnectionOf(self.Id)
 	switch {
 	case spawned: // its guardian publishes no event
 	case sender != nil:
@@ -84,19 +84,23 @@ func (p *panicWatcher) judged(e *actor.SupervisorEvent) {
 		q.panicked(&listenerPanicked{listener: q.Listener})
 	}
 	if len(asked) == 0 {
-		p.rt.shared.first(e.Child, func(s *stream) { // nobody knows of which
-			s.mailbox.PostUserMessage(&handlerPanicked{reason: e.Reason})
-		})
+		one := p.rt.handlers.OneOf(e.Child) // nobody knows at whose message it was
+		if one == nil {
+			return
+		}
+		one.PostUserMessage(&handlerPanicked{reason: e.Reason})
 		if _, ok := p.stacks.Allow(time.Now()); ok {
-			if o := p.rt.handled(e.Child); o != nil {
-				o.panicked("handler panicked", e.Reason, "actor", e.Child.Id)
+			var from *origin
+			if c, ok := one.Owner().(*conn); ok {
+				from = c.origin
 			}
+			from.withoutPeer().panicked("handler panicked", e.Reason, "actor", e.Child.Id)
 		}
 		return
 	}
 	o := asked[0].origin()
 	if len(asked) > 1 { // nobody knows at which
-		o.peer = ""
+		o = o.withoutPeer()
 	}
 	o.panicked("listener panicked", e.Reason, "actor", e.Child.Id)
 }
@@ -127,18 +131,6 @@ func (c *conn) handlerPanicked(m *handlerPanicked) {
 		return
 	}
 	c.origin.say("handler panicked", append(m.args, "reason", m.reason)...)
-}
-
-// handled is where to log what an actor does that is the handler of connections; nil: it
-// is none.
-func (rt *Runtime) handled(pid *actor.PID) (o *origin) {
-	rt.shared.first(pid, func(s *stream) {
-		o = &origin{}
-		if s.origin != nil {
-			o.log = s.origin.log
-		}
-	})
-	return o
 }
 
 // unknown tells the program that a connection was sent what it cannot send: a string, a

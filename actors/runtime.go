@@ -3,13 +3,13 @@ package actors
 import (
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/asynkron/protoactor-go/extensions"
 	"github.com/spindrift-go/spindrift/actors/answering"
 	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/actors/handlers"
 	"github.com/spindrift-go/spindrift/actors/transport"
 )
 
@@ -27,10 +27,8 @@ type Runtime struct {
 	panics       panicWatcher
 	listeners    *listeners
 	defaultGroup Group // connections that belong to no server
-	shared       sharedHandlers
-	guardian     *guardian
+	handlers     *handlers.Handlers
 	nodes        Nodes // nil: there are no others
-	adapted      atomic.Pointer[adapted]
 }
 
 var (
@@ -58,10 +56,10 @@ func newRuntime(system *actor.ActorSystem) *Runtime {
 	rt := &Runtime{system: system, dispatcher: d, poller: transport.NewPoller(d), deadlines: dispatch.NewDeadlines()}
 	rt.root = actor.NewRootContext(system, nil)
 	rt.shutdown.root, rt.shutdown.stopped, rt.shutdown.keep = rt.root, system.IsStopped, d.Keep
-	rt.panics.rt, rt.shared.rt = rt, rt
+	rt.panics.rt = rt
 	rt.dispatcher.OnPanic = rt.panics.onDispatcher
 	system.EventStream.Subscribe(rt.published)
-	rt.guardian, rt.listeners = newGuardian(rt), newListeners(rt)
+	rt.handlers, rt.listeners = handlers.New(system, d), newListeners(rt)
 	return rt
 }
 
@@ -86,7 +84,7 @@ func (rt *Runtime) published(event any) {
 	switch e := event.(type) {
 	case *actor.SupervisorEvent:
 		rt.panics.judged(e)
-		rt.shared.panicked(e, time.Now())
+		rt.handlers.Panicked(e)
 	case *actor.DeadLetterEvent:
 		// An answer that came when nobody waited any more: whoever writes into its body
 		// would wait for ever.

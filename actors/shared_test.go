@@ -9,50 +9,12 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors/handlers"
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/internal/harness"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// However often a handler panics, its connections are told now and then only: at once, and
-// then no oftener than once in a round.
-func TestRounds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var d sharedHandlers
-		var r round
-		told := 0
-		sum := func() int {
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			n := told
-			told = 0
-			return n
-		}
-		panics := func(n int, every time.Duration) {
-			for range n {
-				d.mu.Lock()
-				r.within(forgiveEvery, time.Now(), &d, func() { told++ })
-				d.mu.Unlock()
-				time.Sleep(every)
-			}
-		}
-		panics(1, 0)
-		require.Equal(t, 1, sum(), "the first at once")
-		panics(1000, time.Millisecond)
-		time.Sleep(forgiveEvery)
-		assert.InDelta(t, 10, sum(), 1)
-		panics(10, 2*forgiveEvery)
-		assert.Equal(t, 10, sum())
-		panics(2, 0)
-		d.mu.Lock()
-		r.stop()
-		d.mu.Unlock()
-		sum()
-		time.Sleep(time.Minute)
-		require.Zero(t, sum(), "a handler without connections")
-	})
-}
 
 // A hub with a thousand connections that is restarted is told of each once, and others get
 // their turns meanwhile.
@@ -121,10 +83,10 @@ func TestHandlerThatIsGoneIsNotToldAgain(t *testing.T) {
 		plan.Again = &greeting{}
 		p, f := w.startFake(plan)
 		h.greeted()
-		p.tell(&handlerRestarted{})
+		p.tell(&handlers.Restarted{})
 		expect[*greeting](h)
-		p.tell(&handlerFailed{errKeepsRestarting})
-		p.tell(&handlerRestarted{})
+		p.tell(&handlers.Lost{Err: handlers.ErrPanicked})
+		p.tell(&handlers.Restarted{})
 		synctest.Wait()
 		require.False(w, p.ended())
 		f.ends()
@@ -163,7 +125,7 @@ func benchmarkPanic(b *testing.B, who string, conns int) {
 			c := &conn{rt: rt}
 			c.mailbox.Init(rt.dispatcher)
 			s := &stream{conn: c}
-			rt.shared.join(s, pid, nil)
+			s.share(pid, nil)
 			b.Cleanup(func() { s.top.detach(s) })
 		}
 	}

@@ -41,7 +41,7 @@ func (s *stream) impossible() (wrong wrongs) {
 	for _, m := range s.credit.marks {
 		sum.add(m.frames, m.bytes)
 	}
-	top, shared := s.top.(*member)
+	named, shared := s.top.(*sharedTop)
 	wrong.add("cut, and no end", s.cut)
 	wrong.add("a pipeline is missing", s.pipeline == nil)
 	wrong.add("a side of another", s.side != side(s))
@@ -70,12 +70,10 @@ func (s *stream) impossible() (wrong wrongs) {
 
 	wrong.add("credit that nobody answers for", sum != s.credit.load)
 	wrong.add("credit is negative", s.credit.frames < 0 || s.credit.bytes < 0)
-	wrong.add("nobody is on top", s.top == top0)
-	wrong.add("a shared handler's mailbox is ours", shared && s.handler != top.mailbox)
+	wrong.add("nobody is on top", s.top == top(noTop{}))
+	wrong.add("a shared handler's mailbox is ours", shared && s.handler != named.Mailbox())
 	return wrong
 }
-
-var top0 top = nobody{}
 
 // impossible are the combinations that no turn of a connection that has ended leaves behind and that are there.
 func (d *ended) impossible() (wrong wrongs) {

@@ -59,7 +59,7 @@ type stream struct {
 // become makes c the driver of p over t, whose first bytes were read already,
 // within the present turn.
 func (c *conn) become(p *Plan, t transport.Transport, first []byte) {
-	s := &stream{conn: c, transport: t, top: nobody{}, limits: cmp.Or(p.Limits, &unlimited), life: p.Life, changer: p.Changer, lastRead: c.rt.now()}
+	s := &stream{conn: c, transport: t, top: noTop{}, limits: cmp.Or(p.Limits, &unlimited), life: p.Life, changer: p.Changer, lastRead: c.rt.now()}
 	s.beginTurn()
 	s.timers.deadline.Init(&c.mailbox)
 	if p.Watcher != nil {

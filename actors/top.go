@@ -2,6 +2,7 @@ package actors
 
 import (
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors/handlers"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -36,106 +37,60 @@ func (s *stream) attach(p *Plan) {
 		s.top = l
 		p.Receiver.Attached(&l.Handle)
 	case p.Spawn != nil:
-		pid := s.rt.spawnHandler(s.ctx.Self(), p.Spawn)
-		s.top, s.handler = spawned{pid}, s.rt.mailboxOf(pid)
+		pid := s.rt.handlers.Spawn(s.ctx.Self(), p.Spawn)
+		s.top, s.handler = spawnedTop{pid}, s.rt.handlers.Mailbox(pid)
 	default:
-		s.rt.shared.join(s, p.Handler, p.Again)
+		s.share(p.Handler, p.Again)
 	}
 }
 
-// nobody is on top while a connection begins.
-type nobody struct{}
+// noTop is on top while a connection begins.
+type noTop struct{}
 
-func (nobody) deliver(*stream, any) {}
-func (nobody) touch(*stream)        {}
-func (nobody) flush(*stream)        {}
-func (nobody) impatient() bool      { return false }
-func (nobody) end(*stream) bool     { return false }
-func (nobody) detach(*stream)       {}
+func (noTop) deliver(*stream, any) {}
+func (noTop) touch(*stream)        {}
+func (noTop) flush(*stream)        {}
+func (noTop) impatient() bool      { return false }
+func (noTop) end(*stream) bool     { return false }
+func (noTop) detach(*stream)       {}
 
-// spawned is a handler that was spawned for one connection, and ends with it.
-type spawned struct{ pid *actor.PID }
+// spawnedTop is a handler that was spawned for one connection, and ends with it.
+type spawnedTop struct{ pid *actor.PID }
 
-func (h spawned) deliver(s *stream, item any) { s.give(h.pid, item) }
-func (h spawned) touch(s *stream)             { s.give(h.pid, touch) }
-func (h spawned) flush(s *stream)             { s.post(h.pid) }
-func (h spawned) impatient() bool             { return true }
-func (h spawned) detach(*stream)              {}
+func (t spawnedTop) deliver(s *stream, item any) { s.give(t.pid, item) }
+func (t spawnedTop) touch(s *stream)             { s.give(t.pid, touch) }
+func (t spawnedTop) flush(s *stream)             { s.post(t.pid) }
+func (t spawnedTop) impatient() bool             { return true }
+func (t spawnedTop) detach(*stream)              {}
 
-func (h spawned) end(s *stream) (awaited bool) {
-	s.ctx.Poison(h.pid) // after Closed; the guardian will tell
+func (t spawnedTop) end(s *stream) (awaited bool) {
+	s.ctx.Poison(t.pid) // after Closed; the guardian will tell
 	return s.hearing != hearsNothing
 }
 
-// envelopes are made in slabs, the first of a turn of as many as the last turn took:
-// one allocation for a burst of 32 messages, and nobody keeps one for long.
-type envelopes struct {
-	slab  []actor.MessageEnvelope
-	taken int // in this turn
+// sharedTop is a handler that may be that of other connections, too.
+type sharedTop struct {
+	handlers.Member
+	again Again // nil: nothing is told to a handler that was restarted
 }
 
-const maxSlab = 32
-
-func (e *envelopes) next(last int) *actor.MessageEnvelope {
-	if len(e.slab) == 0 {
-		e.slab = make([]actor.MessageEnvelope, min(max(last-e.taken, e.taken, 1), maxSlab))
-	}
-	e.taken++
-	env := &e.slab[0]
-	e.slab = e.slab[1:]
-	return env
+// share puts the handler pid on top.
+func (s *stream) share(pid *actor.PID, again Again) {
+	t := &sharedTop{again: again}
+	s.rt.handlers.Join(&t.Member, &s.mailbox, pid)
+	s.top, s.handler = t, t.Mailbox()
 }
 
-// give gives an item to the handler pid, with the connection as sender: it waits for post,
-// if the handler's mailbox is ours. A Touch is not one of a burst's messages: their slab
-// would be one too small.
-func (s *stream) give(pid *actor.PID, item any) {
-	var env *actor.MessageEnvelope
-	if item == any(touch) {
-		env = new(actor.MessageEnvelope)
-	} else {
-		env = s.envelopes.next(int(s.lastBurst))
-	}
-	env.Message, env.Sender = item, s.ctx.Self()
-	if s.handler != nil && (pipeline.Bare(item) || !isBatch(item)) {
-		s.items = append(s.items, env)
-		return
-	}
-	s.post(pid)
-	s.ctx.Send(pid, env)
-}
+func (t *sharedTop) deliver(s *stream, item any) { s.give(t.PID(), item) }
+func (t *sharedTop) touch(s *stream)             { s.give(t.PID(), touch) }
+func (t *sharedTop) flush(s *stream)             { s.post(t.PID()) }
+func (t *sharedTop) impatient() bool             { return true }
+func (t *sharedTop) detach(*stream)              { t.Leave() }
 
-func isBatch(item any) bool {
-	_, is := item.(actor.MessageBatch)
-	return is
-}
-
-// post puts what was given into the handler's mailbox: one lock for all that a read has
-// brought, in place of a lock and a look at the PID for each message (make bench
-// ROWS=echo64x32).
-func (s *stream) post(pid *actor.PID) {
-	if len(s.items) == 0 {
-		return
-	}
-	if !s.handler.PostAll(s.items) {
-		for _, env := range s.items { // to the dead letters
-			s.ctx.Send(pid, env)
-		}
-	}
-	clear(s.items)
-	s.items = s.items[:0]
-}
-
-// handOver ends the delivery of this turn: a Receiver gets what it has so far.
-func (s *stream) handOver() {
-	if s.envelopes.taken == 0 && len(s.items) == 0 {
-		return
-	}
-	s.top.flush(s)
-	if n := s.envelopes.taken; n > 0 {
-		s.lastBurst = uint8(min(n, maxSlab))
-		s.envelopes = envelopes{}
-	}
+func (t *sharedTop) end(s *stream) (awaited bool) {
+	t.touch(s)
+	t.flush(s)
+	return true
 }
 
 // loseHandler: nobody is told anything any more.
@@ -150,10 +105,31 @@ func (s *stream) loseHandler(err error) {
 // announceAgain tells a handler that was restarted that the connection is there.
 func (s *stream) announceAgain() {
 	if s.limits.EndOnRestart {
-		s.pipeline.Up(&pipeline.HandlerGone{Err: errRestarted})
+		s.pipeline.Up(&pipeline.HandlerGone{Err: handlers.ErrRestarted})
 		return
 	}
-	if m, ok := s.top.(*member); ok && m.again != nil && s.hearing == hearsAll {
-		m.deliver(s, m.again.Again(true))
+	if t, ok := s.top.(*sharedTop); ok && t.again != nil && s.hearing == hearsAll {
+		t.deliver(s, t.again.Again(true))
 	}
+}
+
+// moveHandler puts another handler on top, which is told of the connection. It owes no credit.
+func (s *stream) moveHandler(to *actor.PID) {
+	lost, ok := s.top.(*sharedTop)
+	if !ok || lost.again == nil || s.hearing != hearsAll || s.hangup() != nil {
+		s.loseHandler(handlers.ErrStopped)
+		return
+	}
+	marks := s.credit.marks
+	s.credit = credit{since: s.rt.now()}
+	s.onHold = false
+	lost.detach(s)
+	s.share(to, lost.again)
+	s.top.deliver(s, lost.again.Again(false))
+	for _, m := range marks { // nobody else answers them
+		if m.event != nil {
+			s.pipeline.Up(m.event)
+		}
+	}
+	s.resume()
 }

@@ -3,6 +3,7 @@ package actors
 import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors/dispatch"
+	"github.com/spindrift-go/spindrift/actors/handlers"
 	"github.com/spindrift-go/spindrift/actors/transport"
 	"github.com/spindrift-go/spindrift/internal/pool"
 	"github.com/spindrift-go/spindrift/pipeline"
@@ -45,15 +46,13 @@ func (s *stream) receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Touched, *workedThrough:
 		s.touched()
-	case *handlerFailed:
-		s.loseHandler(m.err)
-	case *HandlerLost:
+	case *handlers.Lost:
 		s.loseHandler(m.Err)
-	case *HandlerMoved:
+	case *handlers.Moved:
 		s.moveHandler(m.To)
-	case *handlerRestarted:
+	case *handlers.Restarted:
 		s.announceAgain()
-	case *forgive:
+	case *handlers.Survived:
 		s.forgive()
 	case *woken:
 		s.pipeline.Up(m.event)

@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/actors/handlers"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -19,9 +20,9 @@ var (
 	// ErrUnreceived: the peer has ended behind more than CreditFrames or CreditBytes that a Conn did not receive, and nothing was received in Options.CreditTimeout.
 	ErrUnreceived = actors.ErrUnreceived
 	// ErrHandlerStopped: the frame handler has stopped.
-	ErrHandlerStopped = actors.ErrHandlerStopped
+	ErrHandlerStopped = handlers.ErrStopped
 	// ErrHandlerPanicked: the frame handler has panicked, and was spawned for the connection, or restarted too often.
-	ErrHandlerPanicked = actors.ErrHandlerPanicked
+	ErrHandlerPanicked = handlers.ErrPanicked
 	// ErrStopped: the connection's actor was stopped.
 	ErrStopped = actors.ErrStopped
 )

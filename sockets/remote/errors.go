@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/actors/handlers"
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/spindrift-go/spindrift/sockets/remote/wire"
@@ -78,7 +79,7 @@ func (e *Error) Unwrap() error {
 // knownErrors cross by their place here: it is part of the protocol.
 var knownErrors = [...]error{
 	ErrLinkLost, pipeline.ErrCloseTimeout, pipeline.ErrSlowConsumer, pipeline.ErrCut, actors.ErrStopped,
-	actors.ErrNoCredit, actors.ErrHandlerStopped, actors.ErrHandlerPanicked, net.ErrClosed, io.EOF, io.ErrUnexpectedEOF,
+	actors.ErrNoCredit, handlers.ErrStopped, handlers.ErrPanicked, net.ErrClosed, io.EOF, io.ErrUnexpectedEOF,
 	os.ErrDeadlineExceeded, context.Canceled, context.DeadlineExceeded, syscall.ECONNRESET, syscall.EPIPE, syscall.ETIMEDOUT,
 }
 

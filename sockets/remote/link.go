@@ -9,7 +9,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	proto "github.com/asynkron/protoactor-go/remote"
-	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/actors/handlers"
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/spindrift-go/spindrift/sockets"
@@ -140,7 +140,7 @@ func (l *link) SendUserMessage(handler *actor.PID, message any) {
 	case sender == nil:
 	case errors.Is(err, ErrLinkLost): // the handler was told
 		l.node.counts.late.Add(1)
-		l.node.tell(sender.Id, &actors.HandlerLost{Err: err})
+		l.node.tell(sender.Id, &handlers.Lost{Err: err})
 	default: // the handler will be
 		l.node.counts.refused.Add(1)
 		l.node.complain("a message cannot cross to a handler: its connection ends", "error", err, "handler", handler.Id)

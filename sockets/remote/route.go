@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/actors/handlers"
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/sockets"
 	"google.golang.org/protobuf/proto"
@@ -83,7 +83,7 @@ type lostLink struct {
 // SendUserMessage makes lostLink an actor.Process.
 func (l lostLink) SendUserMessage(_ *actor.PID, message any) {
 	if _, _, sender := actor.UnwrapEnvelope(message); sender != nil {
-		l.node.tell(sender.Id, &actors.HandlerLost{Err: &lostError{hostPort(l.address), errors.New("it is not there any more")}})
+		l.node.tell(sender.Id, &handlers.Lost{Err: &lostError{hostPort(l.address), errors.New("it is not there any more")}})
 	}
 }
 
@@ -97,7 +97,7 @@ func (lostLink) Stop(*actor.PID) {}
 func (r *route) SendUserMessage(pid *actor.PID, message any) {
 	header, m, sender := actor.UnwrapEnvelope(message)
 	if _, ok := m.(*sockets.Upgraded); ok && sender != nil { // a client's, whose node was lost while it dialled
-		r.node.tell(sender.Id, &actors.HandlerLost{Err: &AwayError{r.address, ErrLinkLost}})
+		r.node.tell(sender.Id, &handlers.Lost{Err: &AwayError{r.address, ErrLinkLost}})
 		return
 	}
 	r.deliver(delayed{pid, header, m, sender, false})

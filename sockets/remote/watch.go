@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/actors/handlers"
 	"github.com/spindrift-go/spindrift/sockets/remote/wire"
 	"google.golang.org/protobuf/proto"
 )
@@ -149,7 +149,7 @@ func (l *link) handlerStopped(id string) {
 		}
 	}
 	if had {
-		l.tellGone(id, actors.ErrHandlerStopped)
+		l.tellGone(id, handlers.ErrStopped)
 	}
 }
 

@@ -1,10 +1,11 @@
-package actors
+package handlers
 
 import (
 	"log/slog"
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors/dispatch"
 	"github.com/spindrift-go/spindrift/internal/harness"
 	"github.com/stretchr/testify/require"
 )
@@ -23,13 +24,14 @@ func TestSpawnFields(t *testing.T) {
 	require.True(t, mayBeSet(props, fieldOf[actor.Props]("gone")))
 }
 
-func BenchmarkSpawnHandler(b *testing.B) {
-	rt := RuntimeOf(harness.System())
-	conn := rt.Spawn()
-	defer rt.root.Stop(conn)
+func BenchmarkSpawn(b *testing.B) {
+	system := harness.System()
+	h := New(system, dispatch.New())
+	connection := system.Root.Spawn(actor.PropsFromFunc(func(actor.Context) {}))
+	defer system.Root.Stop(connection)
 	props := actor.PropsFromFunc(func(actor.Context) {})
 	b.ReportAllocs()
 	for b.Loop() {
-		rt.root.StopFuture(rt.spawnHandler(conn, props)).Wait()
+		system.Root.StopFuture(h.Spawn(connection, props)).Wait()
 	}
 }
