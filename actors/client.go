@@ -6,10 +6,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/actors/httpclient"
 	"github.com/spindrift-go/spindrift/internal/errorlog"
 )
 
@@ -32,30 +32,45 @@ type ClientUpgrader interface {
 type Connect struct {
 	Conn    net.Conn
 	Base    *url.URL                         // where Conn leads
-	Timeout time.Duration                    // of an exchange; 0: none
+	Timeout time.Duration                    // of a request and its answer; 0: none
 	MaxBody int64                            // bytes of a response that are kept for its receiver
 	Jar     http.CookieJar                   // of requests; nil: none
 	Upgrade func(message any) ClientUpgrader // what a message asks for that is no *http.Request; nil: nothing
 }
 
-// client is the side of a connection that speaks HTTP as a client. One goroutine reads for
-// as long as it does, so that what comes unasked, the server's end too, is seen at once;
-// another writes each request.
+// client is the side of a connection that speaks HTTP as a client.
 type client struct {
 	*conn
 	Connect
-	http   *HTTPClient
-	asking *exchange   // under way; nil: none
-	queue  []*exchange // those that wait for it to end
+	requester *httpclient.Requester
+	asking    *request   // under way; nil: none
+	queue     []*request // those that wait for it to end
+}
 
-	mu       sync.Mutex
-	expected *exchange // whose answer is read next; nil: nobody's
-	ignoring bool      // nothing more is read as HTTP, or reported
+// request is a message that asks for an answer.
+type request struct {
+	httpclient.Call
+	sender  *actor.PID
+	upgrade *clientUpgrade // that it asks for; nil: it is an *http.Request
+}
+
+// clientUpgrade is an upgrade and, once both sides agree, what the connection becomes.
+type clientUpgrade struct {
+	ClientUpgrader
+	plan *Plan
+}
+
+// Agree makes clientUpgrade an httpclient.Upgrade.
+func (u *clientUpgrade) Agree(r *http.Response) (err error) {
+	u.plan, err = u.ClientUpgrader.Agree(r)
+	return err
 }
 
 func newClient(c *conn, m *Connect) *client {
-	s := &client{conn: c, Connect: *m, http: NewHTTPClient(m.Conn)}
-	go s.listen()
+	s := &client{conn: c, Connect: *m}
+	s.requester = &httpclient.Requester{Client: httpclient.New(m.Conn), Base: m.Base, Timeout: m.Timeout, MaxBody: m.MaxBody, Jar: m.Jar,
+		Report: func(news any) { c.rt.root.Send(c.ctx.Self(), news) }}
+	go s.requester.Listen()
 	return s
 }
 
@@ -63,31 +78,31 @@ func (c *client) item(any) {} // nobody is there to take it
 
 func (c *client) receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
-	case *exchanged:
-		if m.x == c.asking {
-			c.exchanged(m)
+	case *httpclient.Answered:
+		if c.asking != nil && m.Call == &c.asking.Call {
+			c.answered(m)
 		}
-	case *unasked:
-		c.part(m.err)
+	case *httpclient.Unasked:
+		c.disconnect(m.Err)
 		c.end()
 	case *http.Request:
-		c.queue = append(c.queue, &exchange{message: m, sender: ctx.Sender()})
+		c.queue = append(c.queue, &request{Call: httpclient.Call{Request: m}, sender: ctx.Sender()})
 	case actor.AutoReceiveMessage, actor.SystemMessage:
 	default:
 		if u := c.upgrader(m); u != nil {
-			c.queue = append(c.queue, &exchange{message: u, sender: ctx.Sender()})
+			upgrade := &clientUpgrade{ClientUpgrader: u}
+			c.queue = append(c.queue, &request{Call: httpclient.Call{Upgrade: upgrade}, upgrade: upgrade, sender: ctx.Sender()})
 		} else if ctx.Sender() != nil {
 			c.reply(ctx.Sender(), fmt.Errorf("connection speaks HTTP and does not know a %T", m))
 		}
 	}
 	if c.side == side(c) && c.asking == nil && len(c.queue) > 0 {
-		x := c.queue[0]
-		c.queue = c.queue[1:]
-		c.asking = x
-		go c.exchange(x)
+		c.asking, c.queue = c.queue[0], c.queue[1:]
+		c.requester.Ask(&c.asking.Call)
 	}
 }
 
+// upgrader is what the message m asks for, or nil.
 func (c *client) upgrader(m any) ClientUpgrader {
 	if c.Upgrade == nil {
 		return nil
@@ -95,43 +110,51 @@ func (c *client) upgrader(m any) ClientUpgrader {
 	return c.Upgrade(m)
 }
 
-// exchanged answers who has asked.
-func (c *client) exchanged(m *exchanged) {
-	x := m.x
-	if m.err != nil {
-		x.refused(m.err)
+// answered answers who has asked.
+func (c *client) answered(m *httpclient.Answered) {
+	r := c.asking
+	if m.Err != nil {
+		r.refused(m.Err)
 	}
 	switch {
-	case m.plan != nil && m.err == nil:
-		c.upgrade(x, m)
-	case m.err != nil && (m.unsent || m.response != nil && !m.response.Close):
-		c.reply(x.sender, m.err)
+	case m.Err == nil && r.upgrade != nil:
+		c.switchTo(r.upgrade.plan, m.Response)
+	case m.Err != nil && (m.Unsent || m.Response != nil && !m.Response.Close):
+		c.reply(r.sender, m.Err)
 		c.asking = nil
-	case m.err != nil:
+	case m.Err != nil:
 		c.asking = nil
-		c.fail(x.sender, m.err)
+		c.fail(r.sender, m.Err)
 	default:
-		c.reply(x.sender, m.response)
+		c.reply(r.sender, m.Response)
 		c.asking = nil
-		if m.response.Close {
-			c.part(net.ErrClosed)
+		if m.Response.Close {
+			c.disconnect(net.ErrClosed)
 			c.end()
 		}
 	}
 }
 
+// refused says that nothing comes of the upgrade that r asks for, if it does.
+func (r *request) refused(why error) {
+	if r.upgrade != nil {
+		r.upgrade.Refused(why)
+	}
+}
+
 var errUpgraded = errors.New("connection speaks HTTP no longer")
 
-// upgrade swaps HTTP for the pipeline: nobody reads the socket any more.
-func (c *client) upgrade(x *exchange, m *exchanged) {
+// switchTo swaps HTTP for the pipeline: nobody reads the socket any more.
+func (c *client) switchTo(plan *Plan, response *http.Response) {
+	asker := c.asking.sender
 	for _, late := range c.queue {
 		c.reply(late.sender, errUpgraded)
 	}
 	c.asking, c.queue = nil, nil
 	answer := any(errUpgradeFailed)
-	defer func() { c.reply(x.sender, answer) }() // also if a stage panics
-	c.become(m.plan, c.rt.poller.Open(c.Conn, &c.mailbox, m.plan.Portable), c.http.Rest())
-	answer = m.response
+	defer func() { c.reply(asker, answer) }() // also if a stage panics
+	c.become(plan, c.rt.poller.Open(c.Conn, &c.mailbox, plan.Portable), c.requester.Client.Rest())
+	answer = response
 }
 
 // reply answers with a message or an error, in which a server's words may be.
@@ -145,28 +168,28 @@ func (c *client) reply(to *actor.PID, message any) {
 	c.tell(to, message)
 }
 
-// fail ends the connection: after a failed exchange nobody knows what is in the socket.
-func (c *client) fail(who *actor.PID, err error) {
-	c.reply(who, err)
-	c.part(err)
+// fail ends the connection: after a failed request nobody knows what is in the socket.
+func (c *client) fail(asker *actor.PID, err error) {
+	c.reply(asker, err)
+	c.disconnect(err)
 	c.end()
 }
 
-// part closes the connection and tells those who wait for it.
-func (c *client) part(err error) {
-	c.silence()
-	Cut(c.Conn)
+// disconnect closes the socket and tells those who wait for answers.
+func (c *client) disconnect(err error) {
+	c.requester.Silence()
+	httpclient.Cut(c.Conn)
 	if c.asking != nil {
 		c.asking.refused(err)
 		c.queue = append(c.queue, c.asking)
 	}
-	for _, x := range c.queue {
-		c.reply(x.sender, fmt.Errorf("connection ended: %w", err))
+	for _, r := range c.queue {
+		c.reply(r.sender, fmt.Errorf("connection ended: %w", err))
 	}
 	c.asking, c.queue = nil, nil
 }
 
 func (c *client) signalled(uint32)  {}
 func (c *client) burstEnded()       {}
-func (c *client) stop()             { c.part(ErrStopped) }
+func (c *client) stop()             { c.disconnect(ErrStopped) }
 func (c *client) crashed(err error) { c.fail(nil, err) }

@@ -16,7 +16,7 @@ import (
 // is enough.
 func TestREADMEsAreMaps(t *testing.T) {
 	tests, test := testNames(t), regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w*)`")
-	for _, folder := range []string{"frame", "pipeline", "actors", "actors/dispatch", "actors/handlers", "actors/transport", "sockets"} {
+	for _, folder := range []string{"frame", "pipeline", "actors", "actors/dispatch", "actors/handlers", "actors/httpclient", "actors/transport", "sockets"} {
 		folder = filepath.Join(root, filepath.FromSlash(folder))
 		page, err := os.ReadFile(filepath.Join(folder, "README.md"))
 		require.NoError(t, err)

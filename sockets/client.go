@@ -8,6 +8,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/actors/httpclient"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
@@ -87,7 +88,7 @@ func (s *shaken) drop() { s.refuse(context.Canceled) }
 
 // refuse gives up a connection, and tells its observers why.
 func (s *shaken) refuse(why error) {
-	actors.Cut(s.conn)
+	httpclient.Cut(s.conn)
 	s.watched.refused(why, nil)
 }
 
@@ -123,7 +124,7 @@ func (u *UpgradeClient) shakeAt(ctx context.Context, base *url.URL) (*shaken, er
 	agreed := false
 	defer func() { // also if the jar panics
 		if !agreed {
-			actors.Cut(nc)
+			httpclient.Cut(nc)
 		}
 	}()
 	a, err := u.over(ctx, nc, request)
@@ -133,7 +134,7 @@ func (u *UpgradeClient) shakeAt(ctx context.Context, base *url.URL) (*shaken, er
 
 // over upgrades nc.
 func (u *UpgradeClient) over(ctx context.Context, nc net.Conn, request *http.Request) (*shaken, error) {
-	client := actors.NewHTTPClient(nc)
+	client := httpclient.New(nc)
 	client.Refusal = u.refusal
 	response, err := client.Ask(ctx, request)
 	if err != nil {

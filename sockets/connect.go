@@ -7,6 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/actors/httpclient"
 )
 
 // Connect opens an HTTP connection to an http, https, ws or wss URL and returns
@@ -42,7 +43,7 @@ func connect(ctx context.Context, system *actor.ActorSystem, address string, d *
 		return nil, err
 	}
 	open := func(ctx context.Context) (net.Conn, error) { return d.dial(ctx, base) }
-	nc, err := within(ctx, d.timeout(), open, actors.Cut)
+	nc, err := within(ctx, d.timeout(), open, httpclient.Cut)
 	if err != nil {
 		return nil, err
 	}

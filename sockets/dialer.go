@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/actors/httpclient"
 	"github.com/spindrift-go/spindrift/actors/transport"
 )
 
@@ -94,7 +94,7 @@ func (d *Dialer) withTLS(ctx context.Context, nc net.Conn, name string) (net.Con
 	}
 	tc := tls.Client(nc, config)
 	if err := tc.HandshakeContext(ctx); err != nil {
-		actors.Cut(nc)
+		httpclient.Cut(nc)
 		return nil, err
 	}
 	return tc, nil

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spindrift-go/spindrift/actors"
+	"github.com/spindrift-go/spindrift/actors/httpclient"
 	"github.com/spindrift-go/spindrift/internal/errorlog"
 	"golang.org/x/net/proxy"
 )
@@ -70,10 +70,10 @@ func (d *Dialer) tunnel(ctx context.Context, via *url.URL, addr string) (net.Con
 		return nil, asProxyError(via, err)
 	}
 	connected := false
-	stop := context.AfterFunc(ctx, func() { actors.Cut(nc) })
+	stop := context.AfterFunc(ctx, func() { httpclient.Cut(nc) })
 	defer func() {
 		if !stop() || !connected {
-			actors.Cut(nc)
+			httpclient.Cut(nc)
 		}
 	}()
 	if via.Scheme == "http" || via.Scheme == "https" {

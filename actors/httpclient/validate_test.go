@@ -1,4 +1,4 @@
-package actors
+package httpclient
 
 import (
 	"bufio"
@@ -13,7 +13,7 @@ import (
 )
 
 // Whatever may be written is one request, with no more headers than were given.
-func FuzzCheckRequest(f *testing.F) {
+func FuzzValidate(f *testing.F) {
 	f.Add("GET", "/a", "b=c", "a.example", "X", "1")
 	f.Add("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET", "/\r\n", "a\r\nb", "a\r\nX: y", "X\r\nY", "1\r\nY: 2")
 	f.Add("POST", "//a b", " ", "ü\nX: y", "Content-Length", "5")
@@ -22,7 +22,7 @@ func FuzzCheckRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, path, query, host, name, value string) {
 		for _, u := range []*url.URL{{Path: path, RawQuery: query}, {Opaque: path, RawQuery: query}, {RawPath: path, Path: path, Host: host}} {
 			r := &http.Request{Method: method, URL: u, Host: host, Header: http.Header{name: {value}}}
-			if checkRequest(r) != nil {
+			if validate(r) != nil {
 				continue
 			}
 			var b bytes.Buffer
