@@ -13,7 +13,7 @@ import (
 	"github.com/spindrift-go/spindrift/internal/errorlog"
 )
 
-// ClientUpgrader turns a client's HTTP side into a pipeline. Its methods are called on a
+// ClientUpgrader turns a client of HTTP into a pipeline. Its methods are called on a
 // goroutine beside the connection's actor.
 type ClientUpgrader interface {
 	// Handshake is the request to send to the server at base.
@@ -38,7 +38,7 @@ type Connect struct {
 	Upgrade func(message any) ClientUpgrader // what a message asks for that is no *http.Request; nil: nothing
 }
 
-// client is the side of a connection that speaks HTTP as a client.
+// client is the behaviour of a connection that speaks HTTP as a client.
 type client struct {
 	*conn
 	Connect
@@ -96,7 +96,7 @@ func (c *client) receive(ctx actor.Context) {
 			c.reply(ctx.Sender(), fmt.Errorf("connection speaks HTTP and does not know a %T", m))
 		}
 	}
-	if c.side == side(c) && c.asking == nil && len(c.queue) > 0 {
+	if c.behaviour == behaviour(c) && c.asking == nil && len(c.queue) > 0 {
 		c.asking, c.queue = c.queue[0], c.queue[1:]
 		c.requester.Ask(&c.asking.Call)
 	}

@@ -8,19 +8,19 @@ import (
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// conn is the connection actor. What it is at the moment, a client of HTTP or
-// the driver of a pipeline, is its side; an upgrade replaces the side within one
+// conn is the connection actor. What it does at the moment, as a client of HTTP or
+// as the driver of a pipeline, is its behaviour; an upgrade replaces that within one
 // turn.
 type conn struct {
-	mailbox dispatch.Mailbox
-	rt      *Runtime
-	ctx     actor.Context // the actor's own; signals are turns too and bring none
-	side    side
-	origin  *origin // of a server's connection, for the log; nil: it is none
+	mailbox   dispatch.Mailbox
+	rt        *Runtime
+	ctx       actor.Context // the actor's own; signals are turns too and bring none
+	behaviour behaviour
+	origin    *origin // of a server's connection, for the log; nil: it is none
 }
 
-// side is what a connection does with its messages and signals.
-type side interface {
+// behaviour is what a connection does with its messages and signals: client, stream, ended or gone.
+type behaviour interface {
 	receive(ctx actor.Context)
 	item(item any) // to send, pipeline.Bare
 	signalled(bits uint32)
@@ -39,7 +39,7 @@ func (c *conn) Receive(ctx actor.Context) {
 	case *actor.Started:
 		c.ctx = ctx
 	case *actor.Stopping:
-		c.side.stop()
+		c.behaviour.stop()
 	case *actor.Stopped: // nobody finds us any more
 		c.mailbox.Abandon(func(message any) {
 			_, m, sender := actor.UnwrapEnvelope(message)
@@ -47,7 +47,7 @@ func (c *conn) Receive(ctx actor.Context) {
 		})
 	case *actor.Restarting:
 	case *Connect:
-		c.side = newClient(c, m)
+		c.behaviour = newClient(c, m)
 	case *handlerPanicked:
 		c.handlerPanicked(m)
 	case *Subscription:
@@ -55,7 +55,7 @@ func (c *conn) Receive(ctx actor.Context) {
 	case unsubscribe:
 		c.unsubscribe(m.Subscription)
 	default:
-		c.side.receive(ctx)
+		c.behaviour.receive(ctx)
 	}
 }
 
@@ -68,7 +68,7 @@ func (c *conn) Item(item any) (handled bool) {
 		return false
 	}
 	defer c.rescue()
-	c.side.item(item)
+	c.behaviour.item(item)
 	return true
 }
 
@@ -78,7 +78,7 @@ func (c *conn) Signalled(bits uint32) {
 		defer c.check()
 	}
 	defer c.rescue()
-	c.side.signalled(bits)
+	c.behaviour.signalled(bits)
 }
 
 // BurstEnded makes conn a dispatch.Hooks.
@@ -87,16 +87,14 @@ func (c *conn) BurstEnded() {
 		defer c.check()
 	}
 	defer c.rescue()
-	if c.side != nil {
-		c.side.burstEnded()
-	}
+	c.behaviour.burstEnded()
 }
 
 func (c *conn) rescue() {
 	if reason := recover(); reason != nil {
 		c.origin.panicked("connection panicked", reason)
 		c.watched().panicked(reason)
-		c.side.crashed(fmt.Errorf("panic: %v", reason))
+		c.behaviour.crashed(fmt.Errorf("panic: %v", reason))
 	}
 }
 

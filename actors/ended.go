@@ -11,7 +11,7 @@ import (
 	"github.com/spindrift-go/spindrift/actors/handlers"
 )
 
-// ended is the side of a connection that has ended, until its handler has worked
+// ended is the behaviour of a connection that has ended, until its handler has worked
 // through Closed and what came before, or its credit's time is over. Until then its place is
 // taken: nothing else bounds what waits in the handler's mailbox.
 type ended struct {
@@ -53,10 +53,10 @@ func (d *ended) signalled(bits uint32) {
 
 // vacate gives the connection's place to others.
 func (d *ended) vacate() {
-	if d.side != side(d) {
+	if d.behaviour != behaviour(d) {
 		return
 	}
-	d.side = gone{d.conn}
+	d.behaviour = gone{d.conn}
 	d.rt.deadlines.Set(&d.timers.deadline, 0)
 	d.top.detach(d.stream)
 	if d.group != nil {
@@ -73,7 +73,7 @@ func (d *ended) burstEnded()   {}
 func (d *ended) stop()         { d.vacate() }
 func (d *ended) crashed(error) { d.vacate() }
 
-// gone is the side of a connection that has ended, until the actor has, or that has not begun.
+// gone is the behaviour of a connection that has ended, until the actor has, or that has not begun.
 type gone struct{ *conn }
 
 func (g gone) receive(ctx actor.Context) { g.refuse(ctx.Message(), ctx.Sender()) }
@@ -93,7 +93,7 @@ func (c *conn) refuse(message any, sender *actor.PID) {
 	case *http.Response:
 		answering.Discard(m)
 	default:
-		if s, ok := c.side.(*client); ok && s.upgrader(m) != nil {
+		if s, ok := c.behaviour.(*client); ok && s.upgrader(m) != nil {
 			answer = fmt.Errorf("connection ended: %w", net.ErrClosed)
 		}
 	}

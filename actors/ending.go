@@ -155,11 +155,11 @@ func (s *stream) readTheRest() {
 
 // finish is the one road out: Closed to the handler, the socket closed, nothing kept.
 func (s *stream) finish(err error) {
-	if s.side != side(s) {
+	if s.behaviour != behaviour(s) {
 		return
 	}
 	d := &ended{stream: s}
-	s.side = d
+	s.behaviour = d
 	s.endSubscriptions()
 	s.tellClosed(err)
 	s.dropPending()

@@ -81,11 +81,11 @@ func (h *Handle) Post(message any) { h.conn.mailbox.PostUserMessage(message) }
 
 // Limits returns what the connection holds at most by now: in its turns.
 func (h *Handle) Limits() *Limits {
-	switch side := h.conn.side.(type) {
+	switch b := h.conn.behaviour.(type) {
 	case *stream:
-		return side.limits
+		return b.limits
 	case *ended:
-		return side.limits
+		return b.limits
 	}
 	return &unlimited
 }

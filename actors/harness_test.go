@@ -405,7 +405,7 @@ func (w *world) plan(h *handler) *Plan {
 	return p
 }
 
-// unopened is the side of a connection that a test will make a stream.
+// unopened is the behaviour of a connection that a test will make a stream.
 type unopened struct {
 	gone
 	open func()
@@ -443,12 +443,12 @@ func (w *world) startWith(plan *Plan, dial func(m *dispatch.Mailbox) transport.T
 	p := &peer{world: w, conn: w.rt.newConn()}
 	planted := *plan
 	planted.Core = pipeline.Stage(func(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
-		p.stream, _ = p.conn.side.(*stream)
+		p.stream, _ = p.conn.behaviour.(*stream)
 		return plan.Core.Stage()(up, down)
 	})
 	grown := p.conn
 	done := make(chan struct{})
-	p.conn.side = &unopened{open: func() {
+	p.conn.behaviour = &unopened{open: func() {
 		defer close(done)
 		grown.become(&planted, dial(&grown.mailbox), first)
 	}}

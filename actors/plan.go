@@ -11,7 +11,7 @@ import (
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// Upgrader turns a connection's HTTP side into a pipeline.
+// Upgrader turns a connection that speaks HTTP into a pipeline.
 type Upgrader interface {
 	// Upgrade judges the request of ex and negotiates what is to become of its
 	// connection: it returns the plan of the pipeline, or the response that refuses.

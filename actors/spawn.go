@@ -15,7 +15,7 @@ func (rt *Runtime) Spawn() *actor.PID {
 // newConn returns a connection that is to become something.
 func (rt *Runtime) newConn() *conn {
 	c := &conn{rt: rt}
-	c.side = gone{c}
+	c.behaviour = gone{c}
 	c.mailbox.Init(rt.dispatcher)
 	return c
 }

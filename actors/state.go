@@ -33,7 +33,7 @@ import "github.com/spindrift-go/spindrift/pipeline"
 //	nothing        the connection lives
 //	write          a write has failed: our half is closed, the peer's is read to its end
 //	hangup         the pipeline has asked for the end: what waits is written, then our half is closed
-//	cut            the end comes with the turn's: finish, and the side is ended
+//	cut            the end comes with the turn's: finish, and the behaviour is ended
 
 type hearing uint8
 

@@ -13,11 +13,11 @@ const checked = true
 // is in a state that cannot be: a panic of this goroutine would be taken for that of a stage.
 func (c *conn) check() {
 	var wrong wrongs
-	switch side := c.side.(type) {
+	switch b := c.behaviour.(type) {
 	case *stream:
-		wrong = side.impossible()
+		wrong = b.impossible()
 	case *ended:
-		wrong = side.impossible()
+		wrong = b.impossible()
 	}
 	if len(wrong) > 0 {
 		go panic(fmt.Sprintf("actors: state of a connection that cannot be: %q", wrong))
@@ -44,7 +44,7 @@ func (s *stream) impossible() (wrong wrongs) {
 	named, shared := s.top.(*sharedTop)
 	wrong.add("cut, and no end", s.cut)
 	wrong.add("a pipeline is missing", s.pipeline == nil)
-	wrong.add("a side of another", s.side != side(s))
+	wrong.add("a behaviour of another", s.behaviour != behaviour(s))
 
 	// A goroutine that writes for us may have taken the rest by now: then Writable is on its way.
 	wrong.add("paused without a reason", s.reading == paused && !out.blocked)

@@ -16,7 +16,7 @@ import (
 // ErrStopped is in Closed when the connection's actor was stopped from outside.
 var ErrStopped = errors.New("connection actor was stopped")
 
-// stream is the side of a connection that drives a pipeline. Its files are the way of a
+// stream is the behaviour of a connection that drives a pipeline. Its files are the way of a
 // message: turn.go says what a turn is for, input.go reads, top.go and credit.go hand over,
 // output.go writes, ending.go ends, and driver.go is what the pipeline sees of it.
 type stream struct {
@@ -65,7 +65,7 @@ func (c *conn) become(p *Plan, t transport.Transport, first []byte) {
 	if p.Watcher != nil {
 		s.life = &watch{Watcher: p.Watcher, life: p.Life, from: c.origin}
 	}
-	c.side = s
+	c.behaviour = s
 	s.attach(p)
 	s.group = cmp.Or(p.Group, &c.rt.defaultGroup)
 	s.group.join(s)

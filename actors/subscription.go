@@ -124,7 +124,7 @@ func (f *Fanout) Flush() {
 
 // subscribe takes a subscription, if the connection is one that can be sent to.
 func (c *conn) subscribe(sub *Subscription) {
-	s, ok := c.side.(*stream)
+	s, ok := c.behaviour.(*stream)
 	if !ok {
 		sub.end()
 		return
@@ -134,7 +134,7 @@ func (c *conn) subscribe(sub *Subscription) {
 }
 
 func (c *conn) unsubscribe(sub *Subscription) {
-	s, ok := c.side.(*stream)
+	s, ok := c.behaviour.(*stream)
 	if !ok || !sub.listed {
 		return
 	}

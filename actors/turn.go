@@ -123,7 +123,7 @@ func (s *stream) burstEnded() {
 	}
 	for s.out.offers != nil && s.takeOffers() {
 		s.flush()
-		if s.conclude(); s.side != side(s) { // it has ended
+		if s.conclude(); s.behaviour != behaviour(s) { // it has ended
 			return
 		}
 	}
@@ -148,7 +148,7 @@ func (s *stream) burstEnded() {
 func (s *stream) stop() {
 	defer func() { // also if a stage panics
 		s.finish(ErrStopped)
-		if d, ok := s.side.(*ended); ok { // nobody can answer us any more
+		if d, ok := s.behaviour.(*ended); ok { // nobody can answer us any more
 			d.vacate()
 		}
 	}()

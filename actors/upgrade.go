@@ -73,7 +73,7 @@ func (c *conn) open(o opening) {
 // greeted gives a client its answer: the greeting, or 500 when the handler or the stages could
 // not be made because code of the program's has panicked.
 func (c *conn) greeted(o opening) {
-	s, unmade := c.side.(*stream)
+	s, unmade := c.behaviour.(*stream)
 	unmade = unmade && s.pipeline == nil
 	if t, ok := o.nc.(*tunnel.Tunnel); ok {
 		if unmade {

@@ -152,7 +152,7 @@ func rescueWatcher(reason any, from *origin) {
 
 // watched is what is told of c at present; nil: nobody is.
 func (c *conn) watched() *watch {
-	if s, ok := c.side.(*stream); ok {
+	if s, ok := c.behaviour.(*stream); ok {
 		return s.watch()
 	}
 	return nil
