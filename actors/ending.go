@@ -62,7 +62,7 @@ func (s *stream) abort(err error) {
 
 // conclude does at the end of a turn what may not be done in the middle of one.
 func (s *stream) conclude() {
-	s.handOver()
+	s.endDelivery()
 	if s.hangup() != nil && !s.cut {
 		s.closeInSteps()
 	}
@@ -77,7 +77,7 @@ func (s *stream) conclude() {
 		s.finish(s.cause())
 		return
 	}
-	s.handOver()
+	s.endDelivery()
 }
 
 // closeInSteps writes what waits, closes our half, and waits for the peer's end.
@@ -175,8 +175,8 @@ func (s *stream) finish(err error) {
 	if s.life != nil {
 		s.life.Ended()
 	}
-	if l, ok := s.top.(*local); ok {
-		l.receiver.Ended()
+	if t, ok := s.top.(*receiverTop); ok {
+		t.receiver.Ended()
 	}
 	d.awaitHandler()
 	s.endTurn()
@@ -194,7 +194,7 @@ func (s *stream) tellClosed(err error) {
 			s.outcome = pipeline.Crashed(err)
 		}
 		s.Deliver(s.outcome)
-		s.handOver()
+		s.endDelivery()
 	}()
 	s.flush()
 	unsent := s.failed() != nil || s.out.blocked || s.out.waiting() > 0

@@ -1,53 +1,11 @@
 package actors
 
 import (
-	"math"
 	"sync"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/spindrift-go/spindrift/pipeline"
 )
-
-// Receiver is who is on top of a connection where that is no actor. It is called in turns
-// of the connection, and must not block.
-type Receiver interface {
-	// Attached is called once, before anything else, in the turn of the upgrade.
-	Attached(h *Handle)
-	// Deliver takes all that a turn has, in order: items, the last of which is Closed, and
-	// Marks. The slice is the connection's again when it returns.
-	Deliver(items []any)
-	// Ended is called once, behind Closed, when the socket is closed.
-	Ended()
-}
-
-// LastWordReceiver is a Receiver that has what it was delivered answered elsewhere, and wants
-// to know when the peer says no more.
-type LastWordReceiver interface {
-	Receiver
-	// LastWord is called behind the items before the peer's Close, mistake or end. The Mark
-	// that is delivered next asks for all that answers those; when that is worked through, or
-	// its time is over, the connection sends its own last word.
-	LastWord(m *pipeline.Settle)
-}
-
-// hearsLastWord tells the top of the peer's last word, if it is one that wants to know.
-func (s *stream) hearsLastWord(m *pipeline.Settle) bool {
-	l, ok := s.top.(*local)
-	if !ok {
-		return false
-	}
-	r, ok := l.receiver.(LastWordReceiver)
-	if ok {
-		l.flush(s)
-		r.LastWord(m)
-	}
-	return ok
-}
-
-// Mark asks a Receiver to call WorkedThrough when what was delivered before it has been
-// worked through: that is the connection's credit.
-type Mark struct{}
 
 // Handle is a connection as its Receiver sees it. All may be called from any goroutine.
 type Handle struct {
@@ -142,85 +100,3 @@ func (h *Handle) Flush(done func(error)) { h.Post(&flushCall{done}) }
 
 // flushCall is a Flush that does not come from an actor.
 type flushCall struct{ done func(error) }
-
-// local is a Receiver on top.
-type local struct {
-	Handle
-	receiver Receiver
-}
-
-func newLocal(s *stream, r Receiver) *local {
-	l := &local{receiver: r}
-	l.conn = s.conn
-	l.limited(s.limits)
-	return l
-}
-
-// limited is told what the limits are by now. Who waits for space looks again.
-func (l *local) limited(m *Limits) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.failed != nil {
-		return
-	}
-	high, low := defaultHigh, defaultLow
-	if m.High > 0 {
-		high, low = m.High, m.Low
-	}
-	l.low.Store(int64(low))
-	if was := l.high.Swap(int64(high)); was < int64(high) && l.wanted.Load() {
-		l.wake()
-	}
-}
-
-func (l *local) deliver(s *stream, item any) { s.items = append(s.items, item) }
-func (l *local) touch(s *stream)             { s.items = append(s.items, Mark{}) }
-func (l *local) impatient() bool             { return false }
-func (l *local) detach(*stream)              {}
-
-func (l *local) flush(s *stream) {
-	if len(s.items) > 0 {
-		l.receiver.Deliver(s.items)
-		clear(s.items)
-		s.items = s.items[:0]
-	}
-}
-
-func (l *local) end(s *stream) (awaited bool) {
-	l.touch(s)
-	l.flush(s)
-	return true
-}
-
-// outputLeft is told how much output waits at the end of a burst. What was reserved meanwhile
-// and is still to be sent counts until the next one.
-func (l *local) outputLeft(waiting int) {
-	reserved := l.reserved.Load()
-	if l.conn.mailbox.UserMessageCount() > 0 || !l.reserved.CompareAndSwap(reserved, int64(waiting)) {
-		return // another turn follows
-	}
-	if int64(waiting) <= l.low.Load() && l.wanted.Load() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.wake()
-	}
-}
-
-// fail is told that the socket takes nothing any more: there is no space, and who waits for some
-// is to know. The end of the connection may come much later, behind input that is not received.
-func (l *local) fail(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.failed = &err
-	l.high.Store(math.MinInt64)
-	l.wake()
-}
-
-// wake has those who wait for space look again. The lock must be held.
-func (l *local) wake() {
-	l.wanted.Store(false)
-	if l.space != nil {
-		close(l.space)
-		l.space = nil
-	}
-}

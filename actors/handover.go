@@ -64,12 +64,12 @@ func (s *stream) post(pid *actor.PID) {
 	s.items = s.items[:0]
 }
 
-// handOver ends the delivery of this turn: a Receiver gets what it has so far.
-func (s *stream) handOver() {
+// endDelivery ends that of this turn.
+func (s *stream) endDelivery() {
 	if s.envelopes.taken == 0 && len(s.items) == 0 {
 		return
 	}
-	s.top.flush(s)
+	s.top.handOver(s)
 	if n := s.envelopes.taken; n > 0 {
 		s.lastBurst = uint8(min(n, maxSlab))
 		s.envelopes = envelopes{}

@@ -126,7 +126,7 @@ func (s *stream) read() {
 			if s.feed(p[:n], holder) {
 				buf = transport.GetReadBuffer()
 			}
-			s.top.flush(s) // the handler may begin while we read on
+			s.top.handOver(s) // the handler may begin while we read on
 		}
 		if err == transport.ErrAgain {
 			if n > 0 && s.peerEnd == endAhead { // the end comes right behind

@@ -224,8 +224,8 @@ func (s *stream) writeFailed(err error) {
 	s.out.free()
 	s.out.blocked, s.out.halfClosed = false, true
 	s.toEnd().write = err // the turn's end sees to it: this may be the middle of a read
-	if l, ok := s.top.(*local); ok {
-		l.fail(err)
+	if t, ok := s.top.(*receiverTop); ok {
+		t.fail(err)
 	}
 }
 

@@ -117,8 +117,8 @@ func (s *stream) setLimits(m *SetLimits) {
 	own := *s.limits
 	m.Limits(&own)
 	s.limits = &own
-	if l, ok := s.top.(*local); ok {
-		l.limited(s.limits)
+	if t, ok := s.top.(*receiverTop); ok {
+		t.limited(s.limits)
 	}
 	if s.credit.spent(s.limits) && len(s.credit.marks) == 0 {
 		s.touch(nil)

@@ -14,8 +14,8 @@ type top interface {
 	deliver(s *stream, item any)
 	// touch has touched called when what was delivered before has been worked through.
 	touch(s *stream)
-	// flush lets what was delivered in this turn be seen, if deliver did not.
-	flush(s *stream)
+	// handOver lets what was delivered in this turn be seen, if deliver did not.
+	handOver(s *stream)
 	// impatient reports whether one that takes nothing for too long ends the connection.
 	impatient() bool
 	// end is called when Closed was delivered. It reports whether the top will be heard of
@@ -33,9 +33,9 @@ type Again interface{ Again(known bool) any }
 func (s *stream) attach(p *Plan) {
 	switch {
 	case p.Receiver != nil:
-		l := newLocal(s, p.Receiver)
-		s.top = l
-		p.Receiver.Attached(&l.Handle)
+		t := newReceiverTop(s, p.Receiver)
+		s.top = t
+		p.Receiver.Attached(&t.Handle)
 	case p.Spawn != nil:
 		pid := s.rt.handlers.Spawn(s.ctx.Self(), p.Spawn)
 		s.top, s.handler = spawnedTop{pid}, s.rt.handlers.Mailbox(pid)
@@ -49,7 +49,7 @@ type noTop struct{}
 
 func (noTop) deliver(*stream, any) {}
 func (noTop) touch(*stream)        {}
-func (noTop) flush(*stream)        {}
+func (noTop) handOver(*stream)     {}
 func (noTop) impatient() bool      { return false }
 func (noTop) end(*stream) bool     { return false }
 func (noTop) detach(*stream)       {}
@@ -59,7 +59,7 @@ type spawnedTop struct{ pid *actor.PID }
 
 func (t spawnedTop) deliver(s *stream, item any) { s.give(t.pid, item) }
 func (t spawnedTop) touch(s *stream)             { s.give(t.pid, touch) }
-func (t spawnedTop) flush(s *stream)             { s.post(t.pid) }
+func (t spawnedTop) handOver(s *stream)          { s.post(t.pid) }
 func (t spawnedTop) impatient() bool             { return true }
 func (t spawnedTop) detach(*stream)              {}
 
@@ -83,13 +83,13 @@ func (s *stream) share(pid *actor.PID, again Again) {
 
 func (t *sharedTop) deliver(s *stream, item any) { s.give(t.PID(), item) }
 func (t *sharedTop) touch(s *stream)             { s.give(t.PID(), touch) }
-func (t *sharedTop) flush(s *stream)             { s.post(t.PID()) }
+func (t *sharedTop) handOver(s *stream)          { s.post(t.PID()) }
 func (t *sharedTop) impatient() bool             { return true }
 func (t *sharedTop) detach(*stream)              { t.Leave() }
 
 func (t *sharedTop) end(s *stream) (awaited bool) {
 	t.touch(s)
-	t.flush(s)
+	t.handOver(s)
 	return true
 }
 

@@ -131,18 +131,27 @@ func (s *stream) burstEnded() {
 		s.answerFlushes(s.unwritable())
 	}
 	s.watch().burst()
-	if l, ok := s.top.(*local); s.pipeline != nil && (ok || s.subscriptions != nil) {
-		s.kept = pipeline.Kept{}
-		s.pipeline.Down(&s.kept)
-		left := s.outstanding() + s.kept.Bytes
-		if ok {
-			l.outputLeft(left)
-		}
-		for sub := s.subscriptions; sub != nil; sub = sub.links.Next {
-			sub.outputLeft(left)
-		}
+	if s.pipeline != nil {
+		s.tellOutputLeft()
 	}
 	s.endTurn()
+}
+
+// tellOutputLeft tells those who send only while there is space how much output waits.
+func (s *stream) tellOutputLeft() {
+	t, ok := s.top.(*receiverTop)
+	if !ok && s.subscriptions == nil {
+		return
+	}
+	s.kept = pipeline.Kept{}
+	s.pipeline.Down(&s.kept)
+	left := s.outstanding() + s.kept.Bytes
+	if ok {
+		t.outputLeft(left)
+	}
+	for sub := s.subscriptions; sub != nil; sub = sub.links.Next {
+		sub.outputLeft(left)
+	}
 }
 
 func (s *stream) stop() {

@@ -1,0 +1,129 @@
+package actors
+
+import (
+	"math"
+
+	"github.com/spindrift-go/spindrift/pipeline"
+)
+
+// Receiver is who is on top of a connection where that is no actor. It is called in turns
+// of the connection, and must not block.
+type Receiver interface {
+	// Attached is called once, before anything else, in the turn of the upgrade.
+	Attached(h *Handle)
+	// Deliver takes all that a turn has, in order: items, the last of which is Closed, and
+	// Marks. The slice is the connection's again when it returns.
+	Deliver(items []any)
+	// Ended is called once, behind Closed, when the socket is closed.
+	Ended()
+}
+
+// LastWordReceiver is a Receiver that has what it was delivered answered elsewhere, and wants
+// to know when the peer says no more.
+type LastWordReceiver interface {
+	Receiver
+	// LastWord is called behind the items before the peer's Close, mistake or end. The Mark
+	// that is delivered next asks for all that answers those; when that is worked through, or
+	// its time is over, the connection sends its own last word.
+	LastWord(m *pipeline.Settle)
+}
+
+// hearsLastWord tells the top of the peer's last word, if it is one that wants to know.
+func (s *stream) hearsLastWord(m *pipeline.Settle) bool {
+	t, ok := s.top.(*receiverTop)
+	if !ok {
+		return false
+	}
+	r, ok := t.receiver.(LastWordReceiver)
+	if ok {
+		t.handOver(s)
+		r.LastWord(m)
+	}
+	return ok
+}
+
+// Mark asks a Receiver to call WorkedThrough when what was delivered before it has been
+// worked through: that is the connection's credit.
+type Mark struct{}
+
+// receiverTop is a Receiver on top.
+type receiverTop struct {
+	Handle
+	receiver Receiver
+}
+
+func newReceiverTop(s *stream, r Receiver) *receiverTop {
+	t := &receiverTop{receiver: r}
+	t.conn = s.conn
+	t.limited(s.limits)
+	return t
+}
+
+// limited is told what the limits are by now. Who waits for space looks again.
+func (t *receiverTop) limited(m *Limits) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failed != nil {
+		return
+	}
+	high, low := defaultHigh, defaultLow
+	if m.High > 0 {
+		high, low = m.High, m.Low
+	}
+	t.low.Store(int64(low))
+	if was := t.high.Swap(int64(high)); was < int64(high) && t.wanted.Load() {
+		t.wake()
+	}
+}
+
+func (t *receiverTop) deliver(s *stream, item any) { s.items = append(s.items, item) }
+func (t *receiverTop) touch(s *stream)             { s.items = append(s.items, Mark{}) }
+func (t *receiverTop) impatient() bool             { return false }
+func (t *receiverTop) detach(*stream)              {}
+
+func (t *receiverTop) handOver(s *stream) {
+	if len(s.items) > 0 {
+		t.receiver.Deliver(s.items)
+		clear(s.items)
+		s.items = s.items[:0]
+	}
+}
+
+func (t *receiverTop) end(s *stream) (awaited bool) {
+	t.touch(s)
+	t.handOver(s)
+	return true
+}
+
+// outputLeft is told how much output waits at the end of a burst. What was reserved meanwhile
+// and is still to be sent counts until the next one.
+func (t *receiverTop) outputLeft(waiting int) {
+	reserved := t.reserved.Load()
+	if t.conn.mailbox.UserMessageCount() > 0 || !t.reserved.CompareAndSwap(reserved, int64(waiting)) {
+		return // another turn follows
+	}
+	if int64(waiting) <= t.low.Load() && t.wanted.Load() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.wake()
+	}
+}
+
+// fail is told that the socket takes nothing any more: there is no space, and who waits for some
+// is to know. The end of the connection may come much later, behind input that is not received.
+func (t *receiverTop) fail(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failed = &err
+	t.high.Store(math.MinInt64)
+	t.wake()
+}
+
+// wake has those who wait for space look again. The lock must be held.
+func (t *receiverTop) wake() {
+	t.wanted.Store(false)
+	if t.space != nil {
+		close(t.space)
+		t.space = nil
+	}
+}
