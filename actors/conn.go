@@ -93,7 +93,7 @@ func (c *conn) BurstEnded() {
 func (c *conn) rescue() {
 	if reason := recover(); reason != nil {
 		c.origin.panicked("connection panicked", reason)
-		c.watched().panicked(reason)
+		c.observed().panicked(reason)
 		c.behaviour.crashed(fmt.Errorf("panic: %v", reason))
 	}
 }

@@ -10,11 +10,11 @@ func (s *stream) Deliver(item any) {
 	case *pipeline.Start, *pipeline.Written, *pipeline.Settled, *pipeline.Input, *pipeline.Space, *pipeline.Ended, *pipeline.Lost, *pipeline.Hold, *pipeline.Unfinished, *pipeline.AtWork:
 		return // meant for stages
 	case *pipeline.RoundTripTime:
-		if s.watch().roundTrip(m.Duration); m.Unasked {
+		if s.observation().roundTrip(m.Duration); m.Unasked {
 			return
 		}
 	case *pipeline.Dropped:
-		s.watch().dropped(m)
+		s.observation().dropped(m)
 	}
 	if s.hearing != hearsAll || s.firing(item) {
 		return

@@ -167,7 +167,7 @@ func (s *stream) finish(err error) {
 	s.out.free()
 	s.answerFlushes(net.ErrClosed)
 	s.refuseOffers()
-	s.watch().end(s.outcome) // before a drain, or the program, can see that it is over
+	s.observation().end(s.outcome) // before a drain, or the program, can see that it is over
 	s.rt.deadlines.Set(&s.timers.deadline, 0)
 	if s.group != nil {
 		s.group.leave(s)

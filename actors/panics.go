@@ -126,7 +126,7 @@ type handlerPanicked struct {
 }
 
 func (c *conn) handlerPanicked(m *handlerPanicked) {
-	c.watched().panicked(m.reason)
+	c.observed().panicked(m.reason)
 	if m.args == nil {
 		return
 	}

@@ -80,7 +80,7 @@ type Plan struct {
 	Portable bool             // do not use the poller
 	Group    *Group           // to join; nil: that of the connections without a server
 	Life     Lifetime         // hears of the end; nil: nobody does
-	Watcher  Watcher          // is told what becomes of the plan; nil: nobody is
+	Observer Observer         // is told what becomes of the plan; nil: nobody is
 	Value    any              // of a server's connection: found by Runtime.ValueOf and Group.All
 	Options  *pipeline.Limits // sent down at the start; nil: none
 	Changer  Changer          // is asked what a message to the connection changes; nil: no message does but SetTop and SetLimits

@@ -30,7 +30,7 @@ type stream struct {
 
 	group   *Group
 	inGroup linked.Links[stream]
-	life    Lifetime // nil: nobody hears of the end; a *watch where somebody looks on, see watch
+	life    Lifetime // nil: nobody hears of the end; an *observation where somebody observes
 
 	top     top
 	handler *dispatch.Mailbox // of the actor on top; nil: there is none, or its mailbox is not ours
@@ -62,17 +62,17 @@ func (c *conn) become(p *Plan, t transport.Transport, first []byte) {
 	s := &stream{conn: c, transport: t, top: noTop{}, limits: cmp.Or(p.Limits, &unlimited), life: p.Life, changer: p.Changer, lastRead: c.rt.now()}
 	s.beginTurn()
 	s.timers.deadline.Init(&c.mailbox)
-	if p.Watcher != nil {
-		s.life = &watch{Watcher: p.Watcher, life: p.Life, from: c.origin}
+	if p.Observer != nil {
+		s.life = &observation{Observer: p.Observer, life: p.Life, from: c.origin}
 	}
 	c.behaviour = s
 	s.attach(p)
 	s.group = cmp.Or(p.Group, &c.rt.defaultGroup)
 	s.group.join(s)
 	s.hello = p.Hello
-	s.pipeline = pipeline.NewMetered(s, p.Top, p.Core, s.watch().count())
+	s.pipeline = pipeline.NewMetered(s, p.Top, p.Core, s.observation().count())
 	s.out.add(p.Greeting)
-	s.watch().open()
+	s.observation().open()
 	s.pipeline.Up(&pipeline.Start{})
 	if p.Hello != nil { // through the stages, which may see and change it
 		s.pipeline.Up(p.Hello)

@@ -130,7 +130,7 @@ func (s *stream) burstEnded() {
 	if s.out.waiting() == 0 && !s.out.blocked {
 		s.answerFlushes(s.unwritable())
 	}
-	s.watch().burst()
+	s.observation().burst()
 	if s.pipeline != nil {
 		s.tellOutputLeft()
 	}

@@ -93,9 +93,9 @@ func (c *conn) greeted(o opening) {
 	s.out.add(b.Bytes()) // written when the connection ends, which it is about to
 }
 
-// abort tells Life and the Watcher that nothing comes of the plan.
+// abort tells Life and the Observer that nothing comes of the plan.
 func (p *Plan) abort(why error, from *origin) {
-	refuse(p.Watcher, why, from)
+	refuse(p.Observer, why, from)
 	if p.Life != nil {
 		p.Life.Ended()
 		p.Life.Settled()

@@ -117,7 +117,7 @@ func (u *upgrade) greetLate(w http.ResponseWriter) (nc net.Conn, first []byte, e
 	if err != nil {
 		u.refused = err
 		u.watched.refused(err, logOf(u.request))
-		u.plan.Watcher = nil // it is told
+		u.plan.Observer = nil // it is told
 		u.turnAway(nc, u.refusal(err))
 		return nil, nil, actors.ErrRefused
 	}

@@ -53,7 +53,7 @@ func (w *watched) add(h Handshake, observers []*Observer) {
 func (w *watched) plan(p *actors.Plan) {
 	if w != nil {
 		w.upgraded = p.Hello.(*Upgraded)
-		p.Watcher = w
+		p.Observer = w
 	}
 }
 
@@ -68,7 +68,7 @@ func (w *watched) from(i int, f func(b *observation)) {
 	f(&w.by[i])
 }
 
-// Opened makes watched an actors.Watcher.
+// Opened makes watched an actors.Observer.
 func (w *watched) Opened() {
 	u, now := w.upgraded, time.Now()
 	w.upgraded, w.request = nil, nil
@@ -92,7 +92,7 @@ func (w *watched) refused(why error, log *errorlog.Log) {
 	}
 }
 
-// Refused makes watched an actors.Watcher.
+// Refused makes watched an actors.Observer.
 func (w *watched) Refused(why error) {
 	w.each(func(b *observation) {
 		if b.Observer.Refused != nil {
@@ -116,7 +116,7 @@ func (h *Handshake) status(why error) int {
 	return http.StatusInternalServerError
 }
 
-// Traffic makes watched an actors.Watcher.
+// Traffic makes watched an actors.Observer.
 func (w *watched) Traffic(all, since pipeline.Traffic) {
 	w.each(func(b *observation) {
 		if b.Observed.Traffic = all; b.Observer.Traffic != nil {
@@ -125,7 +125,7 @@ func (w *watched) Traffic(all, since pipeline.Traffic) {
 	})
 }
 
-// RoundTrip makes watched an actors.Watcher.
+// RoundTrip makes watched an actors.Observer.
 func (w *watched) RoundTrip(d time.Duration) {
 	w.each(func(b *observation) {
 		if b.Observer.RoundTrip != nil {
@@ -134,7 +134,7 @@ func (w *watched) RoundTrip(d time.Duration) {
 	})
 }
 
-// Dropped makes watched an actors.Watcher.
+// Dropped makes watched an actors.Observer.
 func (w *watched) Dropped(d pipeline.Dropped) {
 	w.each(func(b *observation) {
 		if b.Observer.Dropped != nil {
@@ -143,7 +143,7 @@ func (w *watched) Dropped(d pipeline.Dropped) {
 	})
 }
 
-// Panicked makes watched an actors.Watcher.
+// Panicked makes watched an actors.Observer.
 func (w *watched) Panicked(reason any) {
 	w.each(func(b *observation) {
 		if b.Observer.Panicked != nil {
@@ -152,7 +152,7 @@ func (w *watched) Panicked(reason any) {
 	})
 }
 
-// Closed makes watched an actors.Watcher.
+// Closed makes watched an actors.Observer.
 func (w *watched) Closed(how *pipeline.Closed) {
 	w.each(func(b *observation) {
 		if b.Observer.Closed != nil {
