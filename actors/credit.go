@@ -117,7 +117,7 @@ func (s *stream) checkCredit() {
 		if s.top.impatient() {
 			s.pipeline.Up(&pipeline.HandlerGone{Err: ErrNoCredit})
 		} else {
-			s.abort(unreceived(s.failed()))
+			s.abort(unreceived(s.writeError()))
 		}
 		return
 	}
@@ -126,7 +126,7 @@ func (s *stream) checkCredit() {
 
 // endKnown reports whether the peer has ended, or cannot be reached: what it sent before may be
 // unread.
-func (s *stream) endKnown() bool { return s.peerEnd != endUnknown || s.failed() != nil }
+func (s *stream) endKnown() bool { return s.peerEnd != endUnknown || s.writeError() != nil }
 
 // endBehindPause begins the time that a Receiver has for what the peer sent before its end. While
 // the peer lives there is no limit, for who receives nothing may only want to send. Behind its end
@@ -174,9 +174,6 @@ func (s *stream) throttle(m *pipeline.Throttle) {
 		s.watchCredit()
 	} // else the turn's end goes on reading
 }
-
-// woken brings a Waker's event into a turn.
-type woken struct{ event any }
 
 // forgive pays back what the handler was touched for when it has panicked and lives on: if it was a Touch at
 // which it panicked, that is not answered, and nobody can tell. Touches that are answered

@@ -47,7 +47,7 @@ func (rt *Runtime) Drain(ctx context.Context, g *Group, leave *pipeline.Leave, b
 		for _, pid := range g.cut() {
 			rt.root.Stop(pid)
 		}
-		if !g.ends(empty) {
+		if !g.awaitEnds(empty) {
 			d.Stuck = g.abort()
 		}
 	}
@@ -60,8 +60,9 @@ func (rt *Runtime) Drain(ctx context.Context, g *Group, leave *pipeline.Leave, b
 // that is not blocked needs microseconds, and the machine may be busy.
 const grace = 500 * time.Millisecond
 
-// ends waits as long as connections go on ending. It says whether all have.
-func (g *Group) ends(empty <-chan struct{}) bool {
+// awaitEnds waits as long as connections go on ending, with no more than grace between two of them. It reports
+// whether all have ended.
+func (g *Group) awaitEnds(empty <-chan struct{}) bool {
 	const step = 10 * time.Millisecond
 	t := time.NewTicker(step)
 	defer t.Stop()

@@ -16,7 +16,7 @@ func (s *stream) Deliver(item any) {
 	case *pipeline.Dropped:
 		s.observation().dropped(m)
 	}
-	if s.hearing != hearsAll || s.firing(item) {
+	if s.hearing != hearsAll || s.isFired(item) {
 		return
 	}
 	if _, last := item.(*pipeline.Closed); last {
@@ -34,6 +34,9 @@ func (s *stream) Deliver(item any) {
 	}
 }
 
+// woken brings a Waker's event into a turn.
+type woken struct{ event any }
+
 // Emit takes what leaves the bottom, as a pipeline.Driver does.
 func (s *stream) Emit(item any) {
 	switch m := item.(type) {
@@ -42,7 +45,7 @@ func (s *stream) Emit(item any) {
 	case *pipeline.Status:
 		s.report(m)
 	case *pipeline.After:
-		s.await(m)
+		s.schedule(m)
 	case *pipeline.Settle:
 		s.settleHandler(m)
 	case *pipeline.Hangup:

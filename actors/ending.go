@@ -22,29 +22,29 @@ import (
 // finish is the one road out: Closed is handed over, the socket closed, nothing kept. Then
 // the connection is ended, and takes its place in the caps, until its handler has worked through Closed.
 
-// hangUp is asked for by the pipeline.
+// hangUp begins the end that the pipeline has asked for.
 func (s *stream) hangUp(m *pipeline.Hangup) {
 	if m.Cut {
 		s.cut = true
 	}
 	if s.hangup() == nil {
-		s.toEnd().hangup = m
+		s.beginEnding().hangup = m
 		s.dropPending()
 		s.linger()
 	}
 }
 
-// lingered: what was waited for at the end has not come in time.
-type lingered struct{}
+// lingerCheck comes when what is waited for at the end has had its time.
+type lingerCheck struct{}
 
 func (s *stream) linger() {
 	if s.limits.Linger > 0 {
-		s.after(s.limits.Linger, &lingered{})
+		s.after(s.limits.Linger, &lingerCheck{})
 	}
 }
 
-// lingeredEnough ends the connection, unless it is our handler that is waited for.
-func (s *stream) lingeredEnough() {
+// checkLinger ends the connection, unless it waits for our handler: that has CreditTimeout.
+func (s *stream) checkLinger() {
 	if s.hangup() == nil && s.reading != reads {
 		s.linger()
 		return
@@ -56,12 +56,13 @@ func (s *stream) lingeredEnough() {
 func (s *stream) abort(err error) {
 	s.cut = true
 	if s.cause() == nil {
-		s.toEnd().cause = err
+		s.beginEnding().cause = err
 	}
 }
 
-// conclude does at the end of a turn what may not be done in the middle of one.
-func (s *stream) conclude() {
+// concludeTurn does at the end of a turn what may not be done in the middle of one: it hands over, goes on
+// reading, and ends the connection if its end is due.
+func (s *stream) concludeTurn() {
 	s.endDelivery()
 	if s.hangup() != nil && !s.cut {
 		s.closeInSteps()
@@ -69,10 +70,10 @@ func (s *stream) conclude() {
 	if s.reading != reads {
 		s.resume()
 	}
-	if s.failed() != nil && !s.cut {
+	if s.writeError() != nil && !s.cut {
 		s.readTheRest()
 	}
-	s.tally()
+	s.reportMemory()
 	if s.cut {
 		s.finish(s.cause())
 		return
@@ -90,7 +91,7 @@ func (s *stream) closeInSteps() {
 	}
 	how, half := s.hangup(), s.transport.CanCloseWrite()
 	if how.Answered && half {
-		s.endsSoon()
+		s.boundEnd()
 	}
 	if how.Wait && half && s.peerEnd != endReached {
 		return
@@ -110,12 +111,12 @@ func (s *stream) closeInSteps() {
 // connection with unread input resets it, which destroys the Close frame in flight.
 const readOn = time.Second
 
-// endsSoon: a peer that has answered our Close has all that we sent, and need only end. There are
-// some that wait for us, and who waits in a Close waits with them.
-func (s *stream) endsSoon() {
-	if e := s.toEnd(); !e.timed {
+// boundEnd gives the peer readOn to end: it has answered our Close, and so has all that we sent. Some peers
+// wait for us to end first, and a program that waits in Conn.Close would wait with them.
+func (s *stream) boundEnd() {
+	if e := s.beginEnding(); !e.timed {
 		e.timed = true
-		s.after(readOn, &lingered{})
+		s.after(readOn, &lingerCheck{})
 	}
 }
 
@@ -125,7 +126,7 @@ func (s *stream) endWithoutHalfClose() {
 	if s.hangup().Heard {
 		s.cut = true
 	} else {
-		s.after(readOn, &lingered{})
+		s.after(readOn, &lingerCheck{})
 	}
 }
 
@@ -139,15 +140,15 @@ func (s *stream) readTheRest() {
 	case s.cut:
 		return
 	case s.hangup() != nil: // it may have been read only now
-		s.abort(s.failed())
+		s.abort(s.writeError())
 		return
 	case s.reading != reads:
 		s.endBehindPause()
 		return
 	}
 	if !s.transport.HasUnread() {
-		s.abort(s.failed())
-	} else if e := s.toEnd(); !e.timed {
+		s.abort(s.writeError())
+	} else if e := s.beginEnding(); !e.timed {
 		e.timed = true
 		s.linger()
 	}
@@ -197,6 +198,6 @@ func (s *stream) tellClosed(err error) {
 		s.endDelivery()
 	}()
 	s.flush()
-	unsent := s.failed() != nil || s.out.blocked || s.out.waiting() > 0
-	s.pipeline.Up(&pipeline.Lost{Err: cmp.Or(err, s.failed()), Unsent: unsent})
+	unsent := s.writeError() != nil || s.out.blocked || s.out.waiting() > 0
+	s.pipeline.Up(&pipeline.Lost{Err: cmp.Or(err, s.writeError()), Unsent: unsent})
 }

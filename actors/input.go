@@ -17,14 +17,14 @@ const (
 type pauseReason uint8
 
 const (
-	noCredit   pauseReason = 1 << iota // the handler has not worked through what it has
-	asked                              // it has said Pause
-	held                               // a stage holds enough for it
-	overloaded                         // the peer does not take half of what may wait for it: it would only be answered
+	noCredit      pauseReason = 1 << iota // the handler has not worked through what it has
+	handlerPaused                         // the handler has said Pause
+	stageFull                             // a stage holds enough for the handler
+	peerSlow                              // half of the output that may wait does: what the peer says now would only add answers to it
 )
 
-// pauseReasons is why the socket may not be read now. Once nobody is told what the peer says
-// there is no reason left: only its end is looked for.
+// pauseReasons is why the socket may not be read now. Once nobody is told any more what the peer says
+// there is no reason: it is read to find its end.
 func (s *stream) pauseReasons() (why pauseReason) {
 	if s.hangup() != nil || s.hearing == hearsNothing {
 		return 0
@@ -33,22 +33,22 @@ func (s *stream) pauseReasons() (why pauseReason) {
 		why |= noCredit
 	}
 	if s.onHold {
-		why |= asked
+		why |= handlerPaused
 	}
 	if s.throttled {
-		why |= held
+		why |= stageFull
 	}
 	if s.out.blocked && s.limits.Out > 0 && s.outstanding() > s.limits.Out/2 {
-		why |= overloaded
+		why |= peerSlow
 	}
 	return why
 }
 
-// pauses are those that a connection has had.
+// pauses are the times in which the socket of a connection was not read.
 type pauses struct {
 	pending pendingInput
-	began   time.Duration // the present one that is exempt, if there is one
-	exempt  time.Duration // how long those before were, in all
+	began   time.Duration // when the present one began, while reading is exempt
+	exempt  time.Duration // how long the earlier exempt ones lasted, in all
 }
 
 // pause stops reading, until the turn's end at least.
@@ -57,13 +57,13 @@ func (s *stream) pause() {
 	s.pauseFor(s.pauseReasons())
 }
 
-// pauseFor notes why the socket is not read. Time in which that is not the peer's doing is not held against it.
+// pauseFor notes why the socket is not read. The peer is not blamed for time in which that is not its doing.
 func (s *stream) pauseFor(why pauseReason) {
 	if s.pauses == nil {
 		s.pauses = new(pauses)
 	}
 	next := paused
-	if why&(noCredit|asked|held) != 0 {
+	if why&(noCredit|handlerPaused|stageFull) != 0 {
 		next = exempt
 	}
 	switch {
@@ -87,8 +87,8 @@ func (s *stream) exemptFor(now time.Duration) time.Duration {
 	return s.pauses.exempt
 }
 
-// resume goes on reading, where that was paused, if nothing speaks against it any more. What is
-// read may bring a pause whose reason is over when all of it is through: then nobody else resumes.
+// resume ends a pause whose reasons are over, and reads. What is read may bring another pause, whose reason
+// may be over before this returns: hence the loop, for nobody else would resume then.
 func (s *stream) resume() {
 	for s.reading != reads {
 		why := s.pauseReasons()
@@ -112,7 +112,7 @@ func (s *stream) read() {
 	}
 	buf := transport.GetReadBuffer()
 	defer func() { transport.PutReadBuffer(buf) }() // also if a stage panics
-	defer s.answered()
+	defer s.noticeAnswers()
 	for i := 0; s.reading == reads && !s.cut; i++ {
 		if i == readsATurn { // let others have theirs
 			s.mailbox.Signal(transport.Readable)
@@ -141,16 +141,16 @@ func (s *stream) read() {
 	}
 }
 
-// answered: what TLS has answered by itself while it read, to a peer that asks for new keys
-// and does not read for instance, is output that waits.
-func (s *stream) answered() {
-	if !s.out.blocked && s.failed() == nil && s.transport.Buffered() > 0 {
+// noticeAnswers finds output that TLS has made by itself while it read: it answers a peer that asks for
+// new keys, and the peer may not read.
+func (s *stream) noticeAnswers() {
+	if !s.out.blocked && s.writeError() == nil && s.transport.Buffered() > 0 {
 		s.block()
 	}
 }
 
-// spaceFor is where to read to: into the message that a stage is assembling if that has
-// space worth a system call, else into buf.
+// spaceFor is where to read to: the message that a stage is assembling, if that has space worth a system
+// call, else buf. holder is buf if p lies in it.
 func (s *stream) spaceFor(buf *transport.ReadBuffer) (p []byte, holder *transport.ReadBuffer) {
 	if s.hangup() == nil {
 		s.space = pipeline.Space{}
@@ -163,8 +163,8 @@ func (s *stream) spaceFor(buf *transport.ReadBuffer) (p []byte, holder *transpor
 	return buf[:], buf
 }
 
-// feed sends bytes up. What the pipeline leaves for want of credit waits; then it keeps
-// the buffer if there is one and it is worth it, and copies p otherwise.
+// feed sends bytes up. What the pipeline leaves for want of credit waits in pauses.pending. It stays in
+// buf, which feed then keeps, or is copied if there is no buf or little is left.
 func (s *stream) feed(p []byte, buf *transport.ReadBuffer) (kept bool) {
 	if s.hangup() != nil { // nobody listens any more
 		return false
@@ -192,7 +192,7 @@ func (s *stream) feed(p []byte, buf *transport.ReadBuffer) (kept bool) {
 
 // pendingInput is input that was read and not yet decoded: the credit ran out.
 type pendingInput struct {
-	rest []byte                // nil: nothing is
+	rest []byte                // nil: there is none
 	buf  *transport.ReadBuffer // that rest lies in; nil: it has memory of its own
 }
 
@@ -237,8 +237,8 @@ func (s *stream) readEnded(err error) {
 		s.abort(err)
 	case s.hangup() != nil:
 		s.cut = s.out.waiting() == 0 && !s.out.blocked
-	case s.failed() != nil:
-		s.abort(s.failed())
+	case s.writeError() != nil:
+		s.abort(s.writeError())
 	default:
 		s.pipeline.Up(&pipeline.Ended{})
 	}

@@ -4,15 +4,15 @@ import (
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// tallyStep is how much what is held must change before the pipeline is told.
-const tallyStep = 4 << 10
+// reportStep is by how many bytes that must change before the Budget is told.
+const reportStep = 4 << 10
 
-// tally tells the pipeline's Budget, at the end of a turn, what is held beyond it: input
+// reportMemory tells the pipeline's Budget, at the end of a turn, what this package holds: input
 // that waits for credit, and output that the peer does not take.
-func (s *stream) tally() {
+func (s *stream) reportMemory() {
 	n := s.memory()
 	change := n - s.counted
-	if change == 0 || n > 0 && max(change, -change) < tallyStep {
+	if change == 0 || n > 0 && max(change, -change) < reportStep {
 		return
 	}
 	m := &pipeline.Hold{Bytes: change}

@@ -79,7 +79,7 @@ func (s *stream) takeOffers() (some bool) {
 	if high <= 0 {
 		high = defaultHigh
 	}
-	if s.failed() != nil {
+	if s.writeError() != nil {
 		s.refuseOffers()
 		return false
 	}

@@ -223,7 +223,7 @@ func (s *stream) unblock() {
 func (s *stream) writeFailed(err error) {
 	s.out.free()
 	s.out.blocked, s.out.halfClosed = false, true
-	s.toEnd().write = err // the turn's end sees to it: this may be the middle of a read
+	s.beginEnding().writeErr = err // the turn's end sees to it: this may be the middle of a read
 	if t, ok := s.top.(*receiverTop); ok {
 		t.fail(err)
 	}
@@ -231,7 +231,7 @@ func (s *stream) writeFailed(err error) {
 
 // unwritable is net.ErrClosed if nothing is written any more.
 func (s *stream) unwritable() error {
-	if s.failed() == nil {
+	if s.writeError() == nil {
 		return nil
 	}
 	return net.ErrClosed

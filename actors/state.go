@@ -28,10 +28,10 @@ import "github.com/spindrift-go/spindrift/pipeline"
 //	endAhead    the poller, which has seen it             is read: the end comes behind what is there
 //	endReached  a read that has returned it, or failed    is not read any more
 //
-// How far an end has come is in endReasons and cut. It goes from top to bottom, and may skip some:
+// How far an end has come is in endState and cut. It goes from top to bottom, and may skip some:
 //
 //	nothing        the connection lives
-//	write          a write has failed: our half is closed, the peer's is read to its end
+//	writeErr       a write has failed: our half is closed, the peer's is read to its end
 //	hangup         the pipeline has asked for the end: what waits is written, then our half is closed
 //	cut            the end comes with the turn's: finish, and the behaviour is ended
 
@@ -59,17 +59,18 @@ const (
 	endReached
 )
 
-// endReasons are why and how a connection is to end.
-type endReasons struct {
-	hangup *pipeline.Hangup // how the pipeline has asked for it; nil: it has not
-	write  error            // of the last write: what the peer sent before is still read
-	cause  error            // of an end that the pipeline did not ask for
-	timed  bool             // endsSoon or readTheRest has asked for a lingered
+// endState is why and how a connection is to end.
+type endState struct {
+	hangup   *pipeline.Hangup // how the pipeline has asked for it; nil: it has not
+	writeErr error            // of the last write: what the peer sent before is still read
+	cause    error            // of an end that the pipeline did not ask for
+	timed    bool             // boundEnd or readTheRest has asked for a lingerCheck
 }
 
-func (s *stream) toEnd() *endReasons {
+// beginEnding returns the endState, which there is from then on.
+func (s *stream) beginEnding() *endState {
 	if s.ends == nil {
-		s.ends = new(endReasons)
+		s.ends = new(endState)
 	}
 	return s.ends
 }
@@ -83,11 +84,11 @@ func (s *stream) hangup() *pipeline.Hangup {
 }
 
 // failed is why nothing is written any more, or nil.
-func (s *stream) failed() error {
+func (s *stream) writeError() error {
 	if s.ends == nil {
 		return nil
 	}
-	return s.ends.write
+	return s.ends.writeErr
 }
 
 // cause is why the connection ends, if the pipeline did not ask for it, or nil.

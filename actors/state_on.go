@@ -35,7 +35,7 @@ func (w *wrongs) add(what string, is bool) {
 
 // impossible are the combinations that no turn of a stream leaves behind and that are there.
 func (s *stream) impossible() (wrong wrongs) {
-	why, out, hangup, failed := s.pauseReasons(), &s.out, s.hangup() != nil, s.failed() != nil
+	why, out, hangup, failed := s.pauseReasons(), &s.out, s.hangup() != nil, s.writeError() != nil
 	timed := s.ends != nil && s.ends.timed
 	sum := s.credit.recent
 	for _, m := range s.credit.marks {
@@ -48,10 +48,10 @@ func (s *stream) impossible() (wrong wrongs) {
 
 	// A goroutine that writes for us may have taken the rest by now: then Writable is on its way.
 	wrong.add("paused without a reason", s.reading == paused && !out.blocked)
-	wrong.add("paused for the peer, and it is not that", s.reading == paused && why&^overloaded != 0)
-	wrong.add("exempt for the peer", s.reading == exempt && why&^overloaded == 0)
-	wrong.add("read, and the handler has said Pause", s.reading == reads && why&asked != 0)
-	wrong.add("read, and a stage holds enough", s.reading == reads && why&held != 0)
+	wrong.add("paused for the peer, and it is not that", s.reading == paused && why&^peerSlow != 0)
+	wrong.add("exempt for the peer", s.reading == exempt && why&^peerSlow == 0)
+	wrong.add("read, and the handler has said Pause", s.reading == reads && why&handlerPaused != 0)
+	wrong.add("read, and a stage holds enough", s.reading == reads && why&stageFull != 0)
 	wrong.add("paused, and nobody hears", s.reading != reads && (hangup || s.hearing == hearsNothing))
 	wrong.add("input waits, and is not paused", s.reading == reads && s.pauses != nil && s.pauses.pending.rest != nil)
 

@@ -38,12 +38,12 @@ type stream struct {
 
 	lastRead time.Duration
 	pauses   *pauses // nil: the socket was always read
-	counted  int     // bytes that the pipeline was told of, see tally
+	counted  int     // bytes that the pipeline was told of, see reportMemory
 
 	subscriptions *Subscription // of those who send here without being the handler; nil: none
 
 	out  output
-	ends *endReasons // nil: there is none
+	ends *endState // nil: there is none
 
 	// Side by side, they are one word of an idle connection. The first three are in state.go.
 	hearing       hearing
@@ -85,7 +85,7 @@ func (c *conn) become(p *Plan, t transport.Transport, first []byte) {
 		s.feed(first, nil)
 	}
 	s.flush() // the answer to a handshake is awaited
-	s.conclude()
+	s.concludeTurn()
 }
 
 // changedBy applies what a message of the program changes, if it is one that changes something.

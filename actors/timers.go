@@ -24,13 +24,13 @@ type timer struct {
 // eventsATurn is how many events a turn takes: others wait behind it.
 const eventsATurn = 64
 
-// after asks for an event of the driver's own.
+// after asks for an event of the driver's own, past d.
 func (s *stream) after(d time.Duration, event any) {
-	s.await(&pipeline.After{Delay: d, Event: event})
+	s.schedule(&pipeline.After{Delay: d, Event: event})
 }
 
-// await has an event come up in a later turn.
-func (s *stream) await(m *pipeline.After) {
+// schedule has an event come up in a later turn, as m asks.
+func (s *stream) schedule(m *pipeline.After) {
 	t := &s.timers
 	if m.Replace && m.Event != nil {
 		t.list = slices.DeleteFunc(t.list, func(w timer) bool { return same(w.event, m.Event) })
@@ -49,21 +49,21 @@ func (s *stream) await(m *pipeline.After) {
 	}
 }
 
-// setTop replaces the top of the pipeline. Nobody is left to want what it waits for.
+// setTop replaces the top of the pipeline, and withdraws the events that the old one has asked for.
 func (s *stream) setTop(top pipeline.Part) {
 	s.timers.list = slices.DeleteFunc(s.timers.list, func(w timer) bool { return w.top })
 	s.pipeline.SetTop(top)
 }
 
-// fire reads what has arrived, for what is due may be about that, and sends what is
-// due where it belongs.
-func (s *stream) fire() {
+// fireTimers reads what has arrived, for a timer may be about that, and then sends the events that
+// are due where they belong.
+func (s *stream) fireTimers() {
 	t := &s.timers
 	fired := 0
 	defer func() { // also if a stage panics
 		s.fired, s.late = nil, false
 		t.list = slices.Delete(t.list, 0, fired)
-		t.wind(s.rt.deadlines)
+		t.arm(s.rt.deadlines)
 	}()
 	last := s.lastRead
 	s.read()
@@ -74,8 +74,8 @@ func (s *stream) fire() {
 		t.list[fired].event = nil // an event that comes asks for later ones only: they go behind
 		fired++
 		switch m := event.(type) {
-		case *lingered:
-			s.lingeredEnough()
+		case *lingerCheck:
+			s.checkLinger()
 		case *slowCheck:
 			s.checkSlow()
 		case *creditCheck:
@@ -90,19 +90,19 @@ func (s *stream) fire() {
 	}
 }
 
-func (t *timers) wind(w *dispatch.Deadlines) {
+func (t *timers) arm(w *dispatch.Deadlines) {
 	if len(t.list) > 0 {
 		w.Set(&t.deadline, t.list[0].at)
 	}
 }
 
-// firing reports whether item is a timer's event that no stage has taken; a stage
+// isFired reports whether item is a timer's event that no stage has taken: a stage
 // that was replaced can leave one.
-func (s *stream) firing(item any) bool {
+func (s *stream) isFired(item any) bool {
 	return s.fired != nil && same(s.fired, item)
 }
 
-// same compares what a user's event may be: not everything can be.
+// same is a == b, and false for what Go cannot compare: an event of the program's may be of any type.
 func same(a, b any) bool {
 	defer func() { recover() }()
 	return a == b

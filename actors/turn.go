@@ -76,7 +76,7 @@ func (s *stream) receive(ctx actor.Context) {
 			s.pipeline.Down(m)
 		}
 	}
-	s.conclude()
+	s.concludeTurn()
 }
 
 func (s *stream) item(item any) {
@@ -86,7 +86,7 @@ func (s *stream) item(item any) {
 	} else {
 		s.pipeline.Down(item)
 	}
-	s.conclude()
+	s.concludeTurn()
 }
 
 func (s *stream) signalled(bits uint32) {
@@ -96,12 +96,12 @@ func (s *stream) signalled(bits uint32) {
 	}
 	switch {
 	case bits&dispatch.Due != 0:
-		s.fire()
+		s.fireTimers()
 	case bits&transport.Readable != 0:
 		s.read()
 	}
 	if bits&transport.Ended != 0 && s.reading != reads {
-		if bits&transport.Broken != 0 && s.failed() == nil {
+		if bits&transport.Broken != 0 && s.writeError() == nil {
 			if err := s.transport.Failure(); err != nil {
 				s.writeFailed(err)
 			}
@@ -111,7 +111,7 @@ func (s *stream) signalled(bits uint32) {
 	if bits&transport.Writable != 0 && s.out.blocked {
 		s.flush()
 	}
-	s.conclude()
+	s.concludeTurn()
 }
 
 // burstEnded writes what a burst of messages has made: one write for all of it.
@@ -119,11 +119,11 @@ func (s *stream) burstEnded() {
 	s.beginTurn()
 	if s.out.waiting() > 0 && !s.out.blocked {
 		s.flush()
-		s.conclude()
+		s.concludeTurn()
 	}
 	for s.out.offers != nil && s.takeOffers() {
 		s.flush()
-		if s.conclude(); s.behaviour != behaviour(s) { // it has ended
+		if s.concludeTurn(); s.behaviour != behaviour(s) { // it has ended
 			return
 		}
 	}
@@ -174,7 +174,7 @@ func (s *stream) crashed(err error) {
 		s.finish(err)
 		return
 	}
-	s.toEnd().cause = err
+	s.beginEnding().cause = err
 	if s.hello != nil { // the panic kept it from the handler
 		s.Deliver(s.hello)
 	}
@@ -188,5 +188,5 @@ func (s *stream) crashed(err error) {
 		s.hangUp(&pipeline.Hangup{})
 	}
 	s.flush()
-	s.conclude()
+	s.concludeTurn()
 }
