@@ -106,3 +106,19 @@ func (c *conn) end() { c.ctx.Poison(c.ctx.Self()) }
 func (c *conn) tell(to *actor.PID, message any) {
 	c.ctx.Request(to, message)
 }
+
+// unknown tells the program that the connection was sent what it cannot send: a string, a
+// struct in place of a pointer, nil. The message becomes a dead letter.
+func (c *conn) unknown(message any, sender *actor.PID) {
+	switch message.(type) {
+	case *pipeline.Hold, *pipeline.Limits: // of ours, and of no concern by now
+		return
+	}
+	from := "nobody"
+	if sender != nil {
+		from = sender.Id
+	}
+	c.origin.say("a connection was sent what it does not know: send *frame.Frame, or what its stages take",
+		"type", fmt.Sprintf("%T", message), "sender", from)
+	c.rt.system.EventStream.Publish(&actor.DeadLetterEvent{PID: c.ctx.Self(), Message: message, Sender: sender})
+}

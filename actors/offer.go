@@ -8,26 +8,26 @@ import (
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// Offer is a message to a connection whose Item goes down the pipeline when there is space:
-// less output than the high mark waits, what stages keep back included. Offers go in order,
-// but for those that belong to a message in fragments.
+// Offer is a message to a connection, whose Item goes down the pipeline when there is space: when no more output
+// than the high mark waits, what stages keep back included. Offers go down in order, but for those of a message in
+// fragments, see Position.
 type Offer struct {
-	Item any
-	Part Part
+	Item     any
+	Position Position
 
 	state atomic.Uint32 // offered, taken or withdrawn
 	done  chan error    // takes one value
 }
 
-// Part is what an Item is of a message. One that begins a message in fragments waits for the
-// end of another; what continues one does not wait for what waits for its end.
-type Part uint8
+// Position is where in a message an Item stands. What continues a message in fragments goes down before Offers that
+// wait for the end of that message.
+type Position uint8
 
-// The parts.
+// The positions.
 const (
-	Whole Part = iota
-	Begins
-	Continues
+	Whole     Position = iota // the Item is a message
+	Begins                    // it is the first fragment of one, and waits for the end of another
+	Continues                 // it is a later fragment
 )
 
 const (
@@ -37,8 +37,8 @@ const (
 )
 
 // NewOffer is an Offer of item, to be posted to one connection.
-func NewOffer(item any, part Part) *Offer {
-	return &Offer{Item: item, Part: part, done: make(chan error, 1)}
+func NewOffer(item any, at Position) *Offer {
+	return &Offer{Item: item, Position: at, done: make(chan error, 1)}
 }
 
 // Wait waits until the connection has taken the Item. An error says that it has not, and will
@@ -55,14 +55,14 @@ func (o *Offer) Wait(ctx context.Context) error {
 	}
 }
 
-// Withdraw says that nobody may be there to take the Item.
+// Withdraw ends the Offer, if the Item was not taken: Wait returns net.ErrClosed.
 func (o *Offer) Withdraw() {
 	if o.state.CompareAndSwap(offered, withdrawn) {
 		o.done <- net.ErrClosed
 	}
 }
 
-// offers are those that wait, oldest first.
+// offers wait for space, oldest first.
 type offers struct{ waiting []*Offer }
 
 func (s *stream) offer(o *Offer) {
@@ -73,7 +73,7 @@ func (s *stream) offer(o *Offer) {
 }
 
 // takeOffers sends down what there is space for, at the end of a burst. It reports whether
-// there was any.
+// it has sent any.
 func (s *stream) takeOffers() (some bool) {
 	high := s.limits.High
 	if high <= 0 {
@@ -90,10 +90,10 @@ func (s *stream) takeOffers() (some bool) {
 			var kept pipeline.Kept
 			s.pipeline.Down(&kept)
 			waiting := s.outstanding()
-			if o.Part != Continues {
+			if o.Position != Continues {
 				waiting += kept.Bytes
 			}
-			if waiting > high || o.Part == Begins && kept.Open {
+			if waiting > high || o.Position == Begins && kept.Open {
 				i++
 				continue
 			}
@@ -110,7 +110,7 @@ func (s *stream) takeOffers() (some bool) {
 	return some
 }
 
-// take sends the Item of o down. Who waits is told also if a stage panics, which ends the connection.
+// take sends the Item of o down. If a stage panics, Wait returns net.ErrClosed.
 func (s *stream) take(o *Offer) {
 	err := net.ErrClosed
 	defer func() { o.done <- err }()

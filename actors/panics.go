@@ -10,30 +10,32 @@ import (
 	"github.com/spindrift-go/spindrift/actors/handlers"
 	"github.com/spindrift-go/spindrift/internal/errorlog"
 	"github.com/spindrift-go/spindrift/internal/lock"
-	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// panicWatcher knows what to do when a listener or a handler panics: whose request it was is
-// answered with 500 at once, and the program is told.
+// panicWatcher sees the panics of listeners and handlers. A request at which a listener has panicked is answered
+// with 500 at once, and the program's log says where it happened.
+//
+// It hears of a panic twice, if the actor runs on our dispatcher: there, where the message is known, and then from
+// proto.actor's supervisor. Of other actors only the supervisor tells.
 type panicWatcher struct {
-	rt     *Runtime
-	mu     lock.Shared
-	stacks errorlog.Log   // bounds how often one is taken
-	known  map[string]int // panics on the dispatcher, by actor, whose SupervisorEvent is still to come
+	rt      *Runtime
+	mu      lock.Shared
+	stacks  errorlog.Log   // bounds how often a stack is taken
+	handled map[string]int // panics that onDispatcher has dealt with and that the supervisor is still to tell of, by actor
 }
 
-// listenerPanicked tells an exchange that whom it has asked has panicked.
+// listenerPanicked tells a question that the listener has panicked.
 type listenerPanicked struct {
-	request  *http.Request // at this one; nil: nobody knows at which
+	request  *http.Request // at which it has; nil: nobody knows
 	listener *actor.PID
 }
 
-// onDispatcher is called within the panic of an actor that runs on our dispatcher, where
-// the message is known, and so whose it was.
+// onDispatcher is called within the panic of an actor that runs on our dispatcher: the message, and so its
+// sender, is known.
 func (p *panicWatcher) onDispatcher(self *actor.PID, message, reason any) {
 	_, m, sender := actor.UnwrapEnvelope(message)
 	if r, ok := m.(*http.Request); ok && sender != nil {
-		p.supervised(self)
+		p.expectEvent(self)
 		var from *origin
 		if ex := p.rt.listeners.waitingFor(r); ex != nil {
 			from = ex.origin()
@@ -46,7 +48,7 @@ func (p *panicWatcher) onDispatcher(self *actor.PID, message, reason any) {
 	switch {
 	case spawned: // its guardian publishes no event
 	case sender != nil:
-		p.supervised(self)
+		p.expectEvent(self)
 		conn = sender.Id
 	}
 	news := &handlerPanicked{reason: reason}
@@ -60,20 +62,20 @@ func (p *panicWatcher) onDispatcher(self *actor.PID, message, reason any) {
 	}
 }
 
-// supervised remembers that a SupervisorEvent of an actor has been dealt with.
-func (p *panicWatcher) supervised(self *actor.PID) {
+// expectEvent remembers that the panic of self, of which a SupervisorEvent is still to come, has been dealt with.
+func (p *panicWatcher) expectEvent(self *actor.PID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.known == nil || len(p.known) > 1000 { // a supervisor that publishes nothing
-		p.known = make(map[string]int)
+	if p.handled == nil || len(p.handled) > 1000 { // there are supervisors that publish nothing
+		p.handled = make(map[string]int)
 	}
-	p.known[self.Id]++
+	p.handled[self.Id]++
 }
 
-// judged is called with the events of the actor system, within the panic if the actor
-// has no parent: then there is a stack.
-func (p *panicWatcher) judged(e *actor.SupervisorEvent) {
-	if p.wasKnown(e.Child) {
+// onSupervisor is called when a supervisor has decided about a panic: within that, with its stack, if the actor
+// has no parent.
+func (p *panicWatcher) onSupervisor(e *actor.SupervisorEvent) {
+	if p.wasExpected(e.Child) {
 		return
 	}
 	var asked []*question
@@ -105,24 +107,24 @@ func (p *panicWatcher) judged(e *actor.SupervisorEvent) {
 	o.panicked("listener panicked", e.Reason, "actor", e.Child.Id)
 }
 
-// wasKnown says that the panic of actor was dealt with already.
-func (p *panicWatcher) wasKnown(actor *actor.PID) bool {
+// wasExpected reports whether the panic of self has been dealt with already.
+func (p *panicWatcher) wasExpected(self *actor.PID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := p.known[actor.Id]
+	n := p.handled[self.Id]
 	if n == 1 {
-		delete(p.known, actor.Id)
+		delete(p.handled, self.Id)
 	} else if n > 1 {
-		p.known[actor.Id]--
+		p.handled[self.Id]--
 	}
 	return n > 0
 }
 
-// handlerPanicked has a connection say that its handler has panicked: it knows where it came
-// from, and who looks on.
+// handlerPanicked tells a connection that its handler has panicked: the connection knows its peer,
+// which belongs into the log, and its Observer.
 type handlerPanicked struct {
 	reason any
-	args   []any // for the log; nil: it has enough lines
+	args   []any // for the log; nil: nothing is logged
 }
 
 func (c *conn) handlerPanicked(m *handlerPanicked) {
@@ -131,20 +133,4 @@ func (c *conn) handlerPanicked(m *handlerPanicked) {
 		return
 	}
 	c.origin.say("handler panicked", append(m.args, "reason", m.reason)...)
-}
-
-// unknown tells the program that a connection was sent what it cannot send: a string, a
-// struct in place of a pointer, nil. It becomes a dead letter, as what nobody takes does.
-func (c *conn) unknown(message any, sender *actor.PID) {
-	switch message.(type) {
-	case *pipeline.Hold, *pipeline.Limits: // of ours, and of no concern by now
-		return
-	}
-	from := "nobody"
-	if sender != nil {
-		from = sender.Id
-	}
-	c.origin.say("a connection was sent what it does not know: send *frame.Frame, or what its stages take",
-		"type", fmt.Sprintf("%T", message), "sender", from)
-	c.rt.system.EventStream.Publish(&actor.DeadLetterEvent{PID: c.ctx.Self(), Message: message, Sender: sender})
 }

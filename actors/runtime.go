@@ -83,7 +83,7 @@ func (rt *Runtime) now() time.Duration { return rt.deadlines.Now() }
 func (rt *Runtime) published(event any) {
 	switch e := event.(type) {
 	case *actor.SupervisorEvent:
-		rt.panics.judged(e)
+		rt.panics.onSupervisor(e)
 		rt.handlers.Panicked(e)
 	case *actor.DeadLetterEvent:
 		// An answer that came when nobody waited any more: whoever writes into its body

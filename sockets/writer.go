@@ -59,16 +59,16 @@ func (w *messageWriter) Write(p []byte) (n int, err error) {
 // send sends the fragment that was written. It is an Offer: others may wait for the end of
 // the message, which take no space from it.
 func (w *messageWriter) send(fin bool) error {
-	f, part := w.piece, actors.Continues
+	f, at := w.piece, actors.Continues
 	if f == nil {
 		f = frame.New(w.op, 0)
 	}
 	if f.Fin = fin; w.op != frame.OpContinuation {
-		if part = actors.Begins; fin {
-			part = actors.Whole
+		if at = actors.Begins; fin {
+			at = actors.Whole
 		}
 	}
-	if err := w.to.offer(w.ctx, actors.NewOffer(f.Handover(), part)); err != nil {
+	if err := w.to.offer(w.ctx, actors.NewOffer(f.Handover(), at)); err != nil {
 		return err
 	}
 	w.piece, w.op = nil, frame.OpContinuation
