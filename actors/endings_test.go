@@ -328,6 +328,26 @@ func TestSharedHandlerStops(t *testing.T) {
 	}
 }
 
+// Who names a shared handler that has stopped is told so, also while one that was told before is
+// still there.
+func TestSharedHandlerHasStopped(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h := w.spawned()
+		h.mortal = true
+		h.pid = w.system.Root.Spawn(h.props)
+		plan := w.plan(h)
+		first := w.link(plan)
+		w.system.Root.Stop(h.pid)
+		first.closes(frame.InternalError)
+		first.eof() // its connection is there until we close it
+		second := w.link(plan)
+		second.closes(frame.InternalError)
+		second.eof()
+		second.half()
+		first.half()
+	})
+}
+
 // A connection that is told to end by somebody else while it is in the middle of
 // a turn does so when the turn is over.
 func TestStoppedInTheMiddleOfATurn(t *testing.T) {

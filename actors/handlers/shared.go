@@ -88,7 +88,9 @@ func (h *Handlers) remove(m *Member) (last bool) {
 	if s.first != nil {
 		return false
 	}
-	delete(h.byPID, s.key)
+	if h.byPID[s.key] == s {
+		delete(h.byPID, s.key)
+	}
 	s.survived.stop()
 	s.announced.stop()
 	return true
@@ -120,12 +122,18 @@ func (h *Handlers) find(pid *actor.PID) *shared {
 	return h.byPID[h.KeyOf(pid)]
 }
 
-// Tell sends message to the connections that name the actor pid as their handler.
+// Tell sends message to the connections that name the actor pid as their handler. One that is lost is forgotten: who names it later
+// watches it anew and is told too, also while some of them are still closing.
 func (h *Handlers) Tell(pid *actor.PID, message any) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if s := h.find(pid); s != nil {
-		s.tell(message)
+	s := h.find(pid)
+	if s == nil {
+		return
+	}
+	s.tell(message)
+	if _, lost := message.(*Lost); lost {
+		delete(h.byPID, s.key)
 	}
 }
 
