@@ -8,7 +8,8 @@ import (
 )
 
 // SetOptions, sent to a connection, changes limits and times while it lives. They are those of
-// [Options]. A field that is 0 changes nothing, a negative one lifts the limit.
+// [Options]. A field that is 0 changes nothing, a negative one lifts the limit. MaxMessage takes MaxFrame
+// with it where nobody has set that.
 type SetOptions struct {
 	MaxFrame     int64
 	MaxMessage   int64
@@ -71,7 +72,11 @@ func (c *changer) Change(message any) (change any, next actors.Changer) {
 	case *SetOptions:
 		if m != nil {
 			copySet(&c.set, m)
-			return &actors.SetLimits{Limits: m.drivers, Options: m.stages()}, c
+			options := m.stages()
+			if c.framesFollow() && m.MaxMessage != 0 {
+				options.Frame = c.options().MaxFrame
+			}
+			return &actors.SetLimits{Limits: m.drivers, Options: options}, c
 		}
 	case *setStream:
 		lift := &SetOptions{MaxFrame: -1, MaxMessage: -1, MaxFragments: -1, MessageTime: -1}
@@ -96,9 +101,15 @@ func (c *changer) Change(message any) (change any, next actors.Changer) {
 func (c *changer) options() *Options {
 	o := c.Options
 	copySet(&o, &c.set)
+	if c.framesFollow() {
+		o.MaxFrame = frameOf(o.MaxMessage)
+	}
 	o.Stream = o.Stream || c.stream
 	return &o
 }
+
+// framesFollow says that nobody has set MaxFrame.
+func (c *changer) framesFollow() bool { return c.frameUnset && c.set.MaxFrame == 0 }
 
 // top is the top of the pipeline with extra stages.
 func (c *changer) top(extra []pipeline.Stage) pipeline.Part {

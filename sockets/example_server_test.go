@@ -193,7 +193,7 @@ func ExampleSetOptions() {
 		if _, err := c.ReceiveText(ctx); err != nil { // the password, say
 			return err
 		}
-		c.SetOptions(&sockets.SetOptions{MaxMessage: 1 << 20, MaxFrame: 1 << 20})
+		c.SetOptions(&sockets.SetOptions{MaxMessage: 1 << 20})
 		fmt.Println(c.Options().MaxMessage)
 		return nil
 	}))

@@ -33,8 +33,8 @@ type GetOptions struct{}
 
 // inForce is o with the defaults.
 func (o Options) inForce() *Options {
-	o.MaxFrame = cmp.Or(o.MaxFrame, defaultMaxFrame)
 	o.MaxMessage = cmp.Or(o.MaxMessage, defaultMaxMessage)
+	o.MaxFrame = cmp.Or(o.MaxFrame, frameOf(o.MaxMessage))
 	o.MaxFragments = cmp.Or(o.MaxFragments, defaultMaxFragments)
 	o.MessageTime = cmp.Or(o.MessageTime, defaultMessageTime)
 	o.ControlRate = cmp.Or(o.ControlRate, defaultControlRate)
@@ -52,6 +52,15 @@ func (o Options) inForce() *Options {
 	o.WriteStall = cmp.Or(o.WriteStall, defaultWriteStall)
 	o.CloseTimeout = cmp.Or(o.CloseTimeout, defaultCloseTimeout)
 	return &o
+}
+
+// frameOf is MaxFrame where only MaxMessage is set: a browser sends a message in one frame, so whoever
+// lets messages be longer means frames too.
+func frameOf(maxMessage int64) int64 {
+	if maxMessage < 0 {
+		return -1
+	}
+	return max(maxMessage, defaultMaxFrame)
 }
 
 // Options returns the options that are in force: with what SetOptions has changed before this

@@ -25,7 +25,7 @@ type Options struct {
 	Extensions         []pipeline.Extension  // others, the program's own, in order of preference
 
 	// Of what the peer may send.
-	MaxFrame     int64         // bytes of a frame: 1 MiB; over it: 1009 (live)
+	MaxFrame     int64         // bytes of a frame: 1 MiB, and MaxMessage where that is more; over it: 1009 (live)
 	MaxMessage   int64         // bytes of a message, inflated: 1 MiB; over it: 1009 (live)
 	MaxFragments int           // frames of a message: 4,096; over it: 1008 (live)
 	MessageTime  time.Duration // from a message's first to its last byte: 60 s; over it: 1008 (live)

@@ -55,6 +55,34 @@ func TestOptionsInForce(t *testing.T) {
 	})
 }
 
+// Who lets messages be longer need not know that a browser sends one in one frame: where MaxFrame is not set it
+// follows MaxMessage, from the beginning and when that is changed.
+func TestFramesFollowMessages(t *testing.T) {
+	everywhere(t, func(w *world) {
+		long := make([]byte, 2<<20)
+		addr := w.session(&Options{MaxMessage: 3 << 20}, echoes)
+		echoed := func(c *Conn) {
+			require.NoError(w, c.SendBinary(w.within(), long))
+			got, err := c.ReceiveBinary(w.within())
+			require.NoError(w, err)
+			require.Len(w, got, len(long))
+		}
+		c := w.open(addr, &Options{MaxMessage: -1})
+		assert.EqualValues(w, -1, c.Options().MaxFrame)
+		echoed(c)
+		c = w.open(addr, &Options{})
+		assert.EqualValues(w, defaultMaxFrame, c.Options().MaxFrame)
+		c.SetOptions(&SetOptions{MaxMessage: 5 << 20})
+		assert.EqualValues(w, 5<<20, c.Options().MaxFrame)
+		echoed(c)
+		c.SetOptions(&SetOptions{MaxMessage: 100})
+		assert.EqualValues(w, defaultMaxFrame, c.Options().MaxFrame)
+		c.SetOptions(&SetOptions{MaxFrame: 7})
+		c.SetOptions(&SetOptions{MaxMessage: -1})
+		assert.EqualValues(w, 7, c.Options().MaxFrame, "it was set")
+	})
+}
+
 // A server's options are those of its routes where these leave a field, and so are those that
 // a handler was wrapped with: further inside counts.
 func TestOptionsAreRefined(t *testing.T) {

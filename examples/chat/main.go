@@ -54,7 +54,7 @@ func handler(all *rooms) http.Handler {
 	mux.Handle("GET /", http.FileServerFS(page))
 	mux.Handle("GET /rooms/{room}", &sockets.SessionHandler{
 		Serve:   all.session,
-		Options: &sockets.Options{MaxMessage: 8 << 10, MaxFrame: 8 << 10},
+		Options: &sockets.Options{MaxMessage: 8 << 10},
 		Stages:  []pipeline.Stage{pipeline.RateLimit{Messages: 10}.Stage()},
 	})
 	return mux

@@ -40,7 +40,6 @@ var connected = &sockets.Callbacks{
 	OnClose: func(c *sockets.Conn, end sockets.Closed) {}, // ws.on('close', (code, reason) => { ... })
 	Options: &sockets.Options{
 		MaxMessage: 100 << 20, // maxPayload: its default is 100 MiB, here it is 1 MiB
-		MaxFrame:   100 << 20,
 	},
 }
 

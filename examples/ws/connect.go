@@ -59,7 +59,7 @@ func (c *connecting) options() (*sockets.DialOptions, error) {
 	}
 	o := &sockets.DialOptions{
 		Header:  http.Header(c.header).Clone(),
-		Options: &sockets.Options{MaxMessage: c.max, MaxFrame: c.max},
+		Options: &sockets.Options{MaxMessage: c.max},
 		Dialer:  sockets.Dialer{Redirects: c.redirects, Timeout: c.timeout, TLS: &tls.Config{InsecureSkipVerify: c.insecure}},
 	}
 	if c.user != "" {

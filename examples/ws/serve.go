@@ -114,7 +114,7 @@ func (s *serving) run(ctx context.Context) error {
 	} else if err != nil {
 		return err
 	}
-	o := &sockets.Options{InsecureAnyOrigin: s.any, MaxMessage: s.max, MaxFrame: s.max}
+	o := &sockets.Options{InsecureAnyOrigin: s.any, MaxMessage: s.max}
 	if s.compress {
 		o.Compression = &pipeline.Compression{}
 	}
