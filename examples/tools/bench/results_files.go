@@ -15,17 +15,19 @@ import (
 const (
 	markdownFile = "results.md"
 	chartFile    = "results.svg"
+	summaryFile  = "summary.svg"
 	dataFile     = "results.json"
 )
 
-// write puts the page, the chart and the samples behind them into dir.
+// write puts the page, the charts and the samples behind them into dir.
 func (r *report) write(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	var page, chart bytes.Buffer
+	var page, chart, summary bytes.Buffer
 	r.writeMarkdown(&page)
 	r.writeSVG(&chart)
+	r.short().writeSVG(&summary)
 	data, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
 		return err
@@ -33,6 +35,7 @@ func (r *report) write(dir string) error {
 	return errors.Join(
 		os.WriteFile(filepath.Join(dir, markdownFile), page.Bytes(), 0o644),
 		os.WriteFile(filepath.Join(dir, chartFile), chart.Bytes(), 0o644),
+		os.WriteFile(filepath.Join(dir, summaryFile), summary.Bytes(), 0o644),
 		os.WriteFile(filepath.Join(dir, dataFile), append(data, '\n'), 0o644),
 	)
 }
