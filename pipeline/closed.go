@@ -33,7 +33,10 @@ type Closed struct {
 // String tells it in a line: closed by peer with 1000 "bye".
 func (c *Closed) String() string {
 	text := fmt.Sprintf("closed by %s with %d", c.By, c.Code)
-	if c.By == Nobody {
+	switch c.By {
+	case Local:
+		text = fmt.Sprintf("closed by this side with %d", c.Code)
+	case Nobody:
 		text = "lost"
 	}
 	if c.Reason != "" {

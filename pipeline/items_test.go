@@ -29,10 +29,10 @@ func TestClosedFailure(t *testing.T) {
 
 func TestClosedString(t *testing.T) {
 	for want, c := range map[string]Closed{
-		`closed by peer with 1000 "bye"`:      {Code: frame.Normal, Reason: "bye", Clean: true, By: Peer},
-		"lost: EOF":                           {Code: frame.Abnormal, Err: io.EOF},
-		`closed by local with 1009 "too big"`: {Code: frame.TooBig, Reason: "too big", By: Local, Err: frame.Failure(frame.TooBig, "too big")},
-		`closed by local with 1009: EOF`:      {Code: frame.TooBig, By: Local, Err: io.EOF},
+		`closed by peer with 1000 "bye"`:          {Code: frame.Normal, Reason: "bye", Clean: true, By: Peer},
+		"lost: EOF":                               {Code: frame.Abnormal, Err: io.EOF},
+		`closed by this side with 1009 "too big"`: {Code: frame.TooBig, Reason: "too big", By: Local, Err: frame.Failure(frame.TooBig, "too big")},
+		`closed by this side with 1009: EOF`:      {Code: frame.TooBig, By: Local, Err: io.EOF},
 	} {
 		assert.Equal(t, want, c.String())
 	}

@@ -134,19 +134,19 @@ func TestConnMisuse(t *testing.T) {
 		"Close with a code that is nobody's to send": {misuse: func(_ context.Context, c *Conn) error {
 			c.Close(frame.Abnormal, "")
 			return c.closeError()
-		}, want: "closed by local with 1011", ends: true},
+		}, want: "closed by this side with 1011", ends: true},
 		"Close with no code": {misuse: func(_ context.Context, c *Conn) error {
 			c.Close(frame.NoStatus, "not sent")
 			return c.closeError()
-		}, want: "closed by local with 1005", ends: true},
+		}, want: "closed by this side with 1005", ends: true},
 		"Close with a code out of range": {misuse: func(_ context.Context, c *Conn) error {
 			c.Close(70, "")
 			return c.closeError()
-		}, want: "closed by local with 1011", ends: true},
+		}, want: "closed by this side with 1011", ends: true},
 		"Close with a long reason": {misuse: func(_ context.Context, c *Conn) error {
 			c.Close(frame.Normal, strings.Repeat("long ", 100))
 			return c.closeError()
-		}, want: "closed by local with 1000 \"long .{100,130}$", ends: true},
+		}, want: "closed by this side with 1000 \"long .{100,130}$", ends: true},
 		"NetConn of a Ping": {misuse: func(_ context.Context, c *Conn) error {
 			n := c.NetConn(frame.OpPing)
 			_, err := n.Read(make([]byte, 1))
@@ -167,7 +167,7 @@ func TestConnMisuse(t *testing.T) {
 			go func() { waiting <- second(c.Receive(ctx)) }()
 			c.Close(frame.Normal, "")
 			return <-waiting
-		}, want: "closed by local with 1000", ends: true},
+		}, want: "closed by this side with 1000", ends: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, bare)

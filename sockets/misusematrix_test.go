@@ -114,8 +114,8 @@ var (
 	}{
 		"open":       {begin: func(*world, *Conn) {}, receive: late},
 		"discarding": {begin: func(_ *world, c *Conn) { c.Discard() }, receive: late},
-		"closed":     {begin: func(_ *world, c *Conn) { c.Close(frame.Normal, "") }, receive: "closed by local with 1000|asked for|EOF|channel", send: "closed by local with 1000", otherwise: map[string]string{"Flush": ""}},
-		"cut":        {begin: func(_ *world, c *Conn) { c.Cut() }, receive: "closed by local|lost|channel", send: "closed by local|lost"},
+		"closed":     {begin: func(_ *world, c *Conn) { c.Close(frame.Normal, "") }, receive: "closed by this side with 1000|asked for|EOF|channel", send: "closed by this side with 1000", otherwise: map[string]string{"Flush": ""}},
+		"cut":        {begin: func(_ *world, c *Conn) { c.Cut() }, receive: "closed by this side|lost|channel", send: "closed by this side|lost"},
 		"closed by the peer": {begin: func(w *world, c *Conn) {
 			require.NoError(w, c.SendText(w.within(), "end 4001"))
 			c.Discard()
@@ -130,8 +130,8 @@ var (
 		"a Writer was closed": {begin: func(w *world, c *Conn) { require.NoError(w, uses["Writer"](w.within(), c)) }, receive: late},
 		"a NetConn was made": {begin: func(_ *world, c *Conn) { c.NetConn(frame.OpText) }, receive: "a NetConn was made|channel",
 			otherwise: map[string]string{"NetConn.Read": late}},
-		"a NetConn was closed": {begin: func(_ *world, c *Conn) { c.NetConn(frame.OpText).Close() }, receive: "closed by local with 1000|asked for|EOF|channel", send: "closed by local with 1000", otherwise: map[string]string{"Flush": ""}},
-		"Close waits":          {begin: func(w *world, c *Conn) { go c.Close(frame.Normal, ""); <-c.Done() }, receive: "closed by local with 1000|asked for|EOF|channel", send: "closed by local with 1000", otherwise: map[string]string{"Flush": ""}},
+		"a NetConn was closed": {begin: func(_ *world, c *Conn) { c.NetConn(frame.OpText).Close() }, receive: "closed by this side with 1000|asked for|EOF|channel", send: "closed by this side with 1000", otherwise: map[string]string{"Flush": ""}},
+		"Close waits":          {begin: func(w *world, c *Conn) { go c.Close(frame.Normal, ""); <-c.Done() }, receive: "closed by this side with 1000|asked for|EOF|channel", send: "closed by this side with 1000", otherwise: map[string]string{"Flush": ""}},
 	}
 )
 
