@@ -47,8 +47,8 @@ type Reconnect struct {
 // Disconnected tells who uses a client that comes back that it has no connection: after each
 // connection that was lost, and each attempt that has failed.
 type Disconnected struct {
-	Closed   *Closed       // how the connection ended; nil: it was an attempt
-	Err      error         // why the attempt has failed, or Closed.Failure; nil: the connection was closed in order
+	Closed   *Closed       // how the connection ended; nil: there was none, but an attempt
+	Err      error         // why the attempt has failed, or Closed.Failure; nil: the connection was closed in order, or the client while it had none
 	Attempts int           // that have failed since there was a connection
 	RetryIn  time.Duration // when the next is made
 	Final    bool          // no other is made: this is the last message
@@ -63,6 +63,8 @@ func (d *Disconnected) Error() string {
 		text += ": " + strings.TrimPrefix(d.Err.Error(), "sockets: ")
 	case d.Closed != nil:
 		text = (&CloseError{*d.Closed}).Error()
+	case d.Final:
+		text = "sockets: closed by this side"
 	}
 	if !d.Final {
 		text += fmt.Sprintf("; again in %v", d.RetryIn.Round(time.Millisecond))

@@ -92,6 +92,9 @@ func (c *Reconnecting) run() {
 		if failed != nil || c.ctx.Err() != nil {
 			d.Final, d.RetryIn = true, 0
 		}
+		if closed == nil && c.ctx.Err() != nil {
+			d.Err = nil // the program has given up, and the attempt because of that
+		}
 		c.last = d
 		if c.policy.Lost != nil {
 			if err := c.call(func() { c.policy.Lost(d) }); err != nil {

@@ -118,3 +118,26 @@ func TestReconnectingFinal(t *testing.T) {
 	_, err = DialReconnecting("http:", nil, nil)
 	assert.ErrorContains(t, err, "sockets: dial http:")
 }
+
+// A client that the program closes while it has no connection ends in order: that its attempt was given up is no failure.
+func TestReconnectingClosedWithoutAConnection(t *testing.T) {
+	for name, end := range map[string]func(c *Reconnecting){
+		"Close": func(c *Reconnecting) { c.Close(frame.Normal, "") },
+		"Cut":   (*Reconnecting).Cut,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, bare)
+			lost := make(chan *Disconnected, 2)
+			c := w.dialReconnecting("127.0.0.1:1", &Reconnect{Backoff: Backoff{Floor: 1 << 40}, Lost: func(d *Disconnected) { lost <- d }})
+			require.ErrorContains(t, (<-lost).Err, "127.0.0.1:1")
+			end(c)
+			<-c.Done()
+			d := c.Closed()
+			assert.Equal(t, d, <-lost)
+			assert.True(t, d.Final)
+			assert.NoError(t, d.Err)
+			_, err := c.Receive(context.Background())
+			assert.EqualError(t, err, "sockets: closed by this side")
+		})
+	}
+}
