@@ -163,6 +163,9 @@ figures: ## what the other targets leave out of docs/figures: the heap of an idl
 	@$(BENCH) Observer -benchtime 300x ./sockets 2>&1 | $(RECORD) observer
 	@$(BENCH) Size -benchtime 1x ./examples 2>&1 | $(RECORD) size
 
+times: ## how long make run and make test take, the first time and again, on a machine that does nothing else
+	@$(BENCH) Times -benchtime 1x -timeout 30m ./examples 2>&1 | $(RECORD) times
+
 soak: ## 9,000 connections with churn and random kills, back to the baseline: make soak SOAK='-time 10m'
 	go run ./examples/tools/soak $(SOAK)
 
@@ -183,4 +186,4 @@ cluster-test: ## handlers and rooms on three nodes that are killed, rolled, froz
 interop: ## our server and client against other implementations: make interop PEERS=node CASES=text,tls
 	@cd examples/tools/interop && ./install.sh && go run . $(if $(PEERS),-peers '$(PEERS)') $(if $(CASES),-cases '$(CASES)')
 
-.PHONY: help run chat apidiff release mutate test $(PARTS) check checks $(CHECKS) autobahn bench idle figures soak interop autobahn-remote cluster cluster-test
+.PHONY: help run chat apidiff release mutate test $(PARTS) check checks $(CHECKS) autobahn bench idle figures times soak interop autobahn-remote cluster cluster-test
