@@ -10,7 +10,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
+	"time"
 )
 
 // The exit statuses, which tell a script how it ended.
@@ -86,7 +88,7 @@ func parse(flags *flag.FlagSet, args []string, c *console, synopsis string) (ope
 			flags.PrintDefaults()
 			return nil, err
 		} else if err != nil {
-			return nil, misusef("%w (--help lists the flags)", err)
+			return nil, misusef("%s (--help lists the flags)", wanted(flags, err))
 		}
 		rest := flags.Args()
 		if len(rest) == 0 {
@@ -97,4 +99,22 @@ func parse(flags *flag.FlagSet, args []string, c *console, synopsis string) (ope
 		}
 		operands, args = append(operands, rest[0]), rest[1:]
 	}
+}
+
+// wanted says what the value of a flag has to be, of which package flag says "parse error".
+func wanted(flags *flag.FlagSet, err error) string {
+	line, unclear := strings.CutSuffix(err.Error(), "parse error")
+	f := flags.Lookup(strings.TrimSuffix(line[strings.LastIndex(line, "-")+1:], ": "))
+	if !unclear || f == nil {
+		return err.Error()
+	}
+	switch f.Value.(flag.Getter).Get().(type) { // it is one of package flag's
+	case time.Duration:
+		return line + "want a time such as 500ms or 1m"
+	case float64:
+		return line + "want a number"
+	case bool:
+		return line + "want true or false"
+	}
+	return line + "want a whole number"
 }
