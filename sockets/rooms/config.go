@@ -46,8 +46,8 @@ type Config struct {
 	// PresenceTimeout is how long a node is silent before its members are gone: 3 s.
 	PresenceTimeout time.Duration
 
-	// OnError is told of what goes wrong later: messages lost, the server lost, a node refused for
-	// its secret, certificate or name, here and there. It is called on a goroutine of its own, with one
+	// OnError is told of what goes wrong later: messages lost, the server lost, a node that is
+	// not reached after some seconds, or refused for its secret, certificate or name, here and there. It is called on a goroutine of its own, with one
 	// error after the other, and may call Close. What comes while a hundred wait to be told is left out.
 	// nil: slog.Default.
 	OnError func(error)
@@ -80,14 +80,15 @@ func (c *Config) embedded() (*server.Options, error) {
 		host = "0.0.0.0"
 	}
 	o := &server.Options{
-		ServerName: c.Name,
-		Host:       "127.0.0.1", // clients are in the process, but without this port there are no routes either
-		Port:       server.RANDOM_PORT,
-		Username:   "process",
-		Password:   rand.Text(),
-		NoSigs:     true,
-		MaxPayload: maxPayload,
-		Cluster:    server.ClusterOpts{Name: "spindrift", Host: host, Port: number},
+		ServerName:          c.Name,
+		Host:                "127.0.0.1", // clients are in the process, but without this port there are no routes either
+		Port:                server.RANDOM_PORT,
+		Username:            "process",
+		Password:            rand.Text(),
+		NoSigs:              true,
+		MaxPayload:          maxPayload,
+		ConnectErrorReports: fifth,
+		Cluster:             server.ClusterOpts{Name: "spindrift", Host: host, Port: number},
 	}
 	var user *url.Userinfo
 	if c.Secret != "" {

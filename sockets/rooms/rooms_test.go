@@ -279,6 +279,20 @@ func TestURL(t *testing.T) {
 	require.Error(t, err)
 }
 
+// A route that is not there is told of, but not at the first attempt.
+func TestRouteThatIsNotThere(t *testing.T) {
+	told := make(chan error, 100)
+	n, err := Open(nil, Config{Listen: "127.0.0.1:0", Routes: []string{"127.0.0.1:1"}, OnError: func(err error) { told <- err }})
+	require.NoError(t, err)
+	defer n.Close()
+	select {
+	case err := <-told:
+		require.ErrorContains(t, err, "(attempt 5)")
+	case <-time.After(within):
+		t.Fatal("nobody was told")
+	}
+}
+
 // A mistake is told at once, in one line.
 func TestConfigMistakes(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

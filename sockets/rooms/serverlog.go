@@ -15,6 +15,13 @@ const (
 	quiet   = time.Minute
 )
 
+// Nodes that begin together do not find each other at the first attempt. That is no news: what fails again is, the fifth
+// time, after some seconds, and every fifth from then on. The server says the words in the middle of a line.
+const (
+	firstAttempt = "(attempt 1)"
+	fifth        = 5
+)
+
 // serverLog hears of what goes wrong in the NATS server in the process, which a user would not
 // know otherwise: a secret or certificate refused, two nodes of one name, a route not reached.
 type serverLog struct {
@@ -31,9 +38,10 @@ func newServerLog(tell func(error)) *serverLog {
 }
 
 func (l *serverLog) Errorf(format string, v ...any) {
+	text := message(format, v)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.tell == nil {
+	if l.tell == nil || strings.Contains(text, firstAttempt) {
 		return
 	}
 	if now := time.Now(); now.Sub(l.since) >= quiet {
@@ -43,7 +51,7 @@ func (l *serverLog) Errorf(format string, v ...any) {
 		l.since, l.said = now, 0
 	}
 	if l.said++; l.said <= sayings {
-		l.tell(fmt.Errorf("rooms: NATS: %s", message(format, v)))
+		l.tell(fmt.Errorf("rooms: NATS: %s", text))
 	}
 }
 

@@ -24,8 +24,12 @@ func TestServerLogIsBounded(t *testing.T) {
 		require.Len(t, told, 2)
 		require.Contains(t, told[0], "990 more")
 		require.Equal(t, "rooms: NATS: again", told[1])
+		l.Errorf("Error trying to connect to route (attempt %v): %v", 1, "refused")
+		require.Len(t, told, 2, "nodes begin together")
+		l.Errorf("Error trying to connect to route (attempt %v): %v", fifth, "refused")
+		require.Len(t, told, 3)
 		l.close()
 		l.Errorf("the end")
-		require.Len(t, told, 2)
+		require.Len(t, told, 3)
 	})
 }
