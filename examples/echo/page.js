@@ -140,7 +140,7 @@ function seen(e) {
   const side = { kind: e.in ? 'out' : 'in', seen: true, time } // what came in there went out here
   if (e.what === 'frame') {
     const control = e.op === 'ping' || e.op === 'pong' || e.op === 'close'
-    const payload = e.op === 'close' ? `code ${e.code} ${JSON.stringify(e.reason || '')}` : e.op === 'text' ? e.text : bytes(e.hex || '')
+    const payload = e.op === 'close' ? `code ${e.code} ${JSON.stringify(e.reason || '')}` : e.op === 'text' ? (e.fin ? e.text : JSON.stringify(e.text)) : bytes(e.hex || '')
     const what = e.op + way + (e.fin ? '' : ', not the last')
     row({ ...side, what, payload: control ? payload : `${e.size} bytes: ${payload}`, extra: !control && e.fin && e.op !== 'continuation' })
   } else if (e.what === 'rtt') {
