@@ -12,7 +12,7 @@ import (
 // How a connection ends.
 //
 //	asked for     the pipeline emits Hangup: what waits is written, our half closed, the
-//	              peer's end or a timer awaited, then finish. What is read is dropped.
+//	              peer's end, its silence or a timer awaited, then finish. What is read is dropped.
 //	a read fails  after what the peer sent before it: finish.
 //	a write fails nothing is written any more. What the peer sent before is read, as the
 //	              handler's credit allows; then finish.
@@ -89,11 +89,11 @@ func (s *stream) closeInSteps() {
 	if s.out.waiting() > 0 || s.out.blocked || s.out.halfClosed {
 		return
 	}
-	how, half := s.hangup(), s.transport.CanCloseWrite()
-	if how.Answered && half {
+	half := s.transport.CanCloseWrite()
+	if half {
 		s.boundEnd()
 	}
-	if how.Wait && half && s.peerEnd != endReached {
+	if half && s.hangup().Wait && s.peerEnd != endReached {
 		return
 	}
 	s.out.halfClosed = true
@@ -111,13 +111,26 @@ func (s *stream) closeInSteps() {
 // connection with unread input resets it, which destroys the Close frame in flight.
 const readOn = time.Second
 
-// boundEnd gives the peer readOn to end: it has answered our Close, and so has all that we sent. Some peers
-// wait for us to end first, and a program that waits in Conn.Close would wait with them.
+// boundEnd gives the peer readOn to end: it has, or will have, all that we sent. Some peers wait for
+// us to end first, and who waits for Closed, or in Conn.Close, would wait with them.
 func (s *stream) boundEnd() {
 	if e := s.beginEnding(); !e.timed {
 		e.timed = true
-		s.after(readOn, &lingerCheck{})
+		s.after(readOn, &silenceCheck{})
 	}
+}
+
+// silenceCheck says when to look whether the peer still sends.
+type silenceCheck struct{}
+
+// checkSilence ends the connection of a peer that has sent nothing for a second, or whose Close
+// has come: what it sends then is not worth a wait. Another is read on, until its time is over.
+func (s *stream) checkSilence() {
+	if left := s.lastRead + readOn - s.rt.now(); left > 0 && !s.hangup().Heard {
+		s.after(left, &silenceCheck{})
+		return
+	}
+	s.cut = true
 }
 
 // endWithoutHalfClose: the peer learns of our end when the connection is closed. There is

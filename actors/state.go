@@ -64,7 +64,7 @@ type endState struct {
 	hangup   *pipeline.Hangup // how the pipeline has asked for it; nil: it has not
 	writeErr error            // of the last write: what the peer sent before is still read
 	cause    error            // of an end that the pipeline did not ask for
-	timed    bool             // boundEnd or readTheRest has asked for a lingerCheck
+	timed    bool             // boundEnd or readTheRest has set a time
 }
 
 // beginEnding returns the endState, which there is from then on.

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"fmt"
 	"strings"
 	"syscall"
 	"testing"
@@ -216,34 +217,54 @@ func TestEndsWithoutDelay(t *testing.T) {
 	}
 }
 
-// A peer that has answered our Close, and keeps the connection, delays the end by a second; one that
-// closed first has all its time to read what was before our answer.
-func TestEndsSoonAfterTheAnswer(t *testing.T) {
-	for _, client := range []bool{false, true} {
-		for _, first := range []bool{false, true} {
-			virtually(t, func(w *world) {
-				h := w.handler()
-				plan := w.plan(h)
-				if client {
-					plan.Core = pipeline.Chain(pipeline.Assemble, pipeline.Closing{Client: true, Timeout: usual.Linger}.Stage(), pipeline.Codec{Client: true}.Stage())
-				}
-				p, f := w.startFake(plan)
-				synctest.Wait()
-				if !first {
-					p.tell(frame.Close(frame.Normal, ""))
+// A peer that has all that we sent, and keeps the connection, delays the end by a second, whoever closed first and why. One that
+// made a mistake and goes on sending is read for as long as the time allows, so that it sees our Close and no reset.
+func TestEndsSoonAfterTheLastWord(t *testing.T) {
+	for name, test := range map[string]struct {
+		first    any    // of ours
+		client   string // of the peer, if it is one
+		server   string
+		goesOn   bool
+		lateness time.Duration
+	}{
+		"our Close is answered":         {first: frame.Close(frame.Normal, ""), client: masked(frame.Close(frame.Normal, "")), server: "\x88\x00", lateness: readOn},
+		"the peer closes":               {client: masked(frame.Close(frame.Normal, "")), server: "\x88\x00", lateness: readOn},
+		"the peer closes and goes on":   {client: masked(frame.Close(frame.Normal, "")), server: "\x88\x00", goesOn: true, lateness: readOn},
+		"the peer is wrong":             {client: "\x83\x80\x00\x00\x00\x00", server: "\x83\x00", lateness: readOn},
+		"the peer is wrong and goes on": {client: "\x83\x80\x00\x00\x00\x00", server: "\x83\x00", goesOn: true, lateness: usual.Linger},
+	} {
+		for _, client := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s,client=%t", name, client), func(t *testing.T) {
+				virtually(t, func(w *world) {
+					h := w.handler()
+					plan := w.plan(h)
+					if client {
+						plan.Core = pipeline.Chain(pipeline.Assemble, pipeline.Closing{Client: true, Timeout: usual.Linger}.Stage(), pipeline.Codec{Client: true}.Stage())
+					}
+					p, f := w.startFake(plan)
 					synctest.Wait()
-				}
-				if client {
-					f.arrives(string(frame.Append(nil, frame.Close(frame.Normal, ""))))
-				} else {
-					f.arrives(masked(frame.Close(frame.Normal, "")))
-				}
-				time.Sleep(readOn + time.Millisecond)
-				synctest.Wait()
-				require.Equal(w, !first, p.ended(), "client %t, peer first %t", client, first)
-				time.Sleep(usual.Linger)
-				synctest.Wait()
-				require.True(w, p.ended())
+					if test.first != nil {
+						p.tell(test.first)
+						synctest.Wait()
+					}
+					if client {
+						f.arrives(test.server)
+					} else {
+						f.arrives(test.client)
+					}
+					const step = 100 * time.Millisecond
+					took := time.Duration(0)
+					for ; took < 2*usual.Linger; took += step {
+						if synctest.Wait(); p.ended() {
+							break
+						}
+						time.Sleep(step)
+						if test.goesOn {
+							f.arrives("x")
+						}
+					}
+					require.InDelta(w, test.lateness, took, float64(step))
+				})
 			})
 		}
 	}

@@ -76,6 +76,8 @@ func (s *stream) fireTimers() {
 		switch m := event.(type) {
 		case *lingerCheck:
 			s.checkLinger()
+		case *silenceCheck:
+			s.checkSilence()
 		case *slowCheck:
 			s.checkSlow()
 		case *creditCheck:

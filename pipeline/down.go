@@ -105,9 +105,8 @@ type (
 	// Hangup asks for the end of the connection. The driver writes what waits,
 	// half-closes, and waits a while for the peer's end; with Wait the peer may
 	// end first; with Heard its Close has come, so that it will send nothing more;
-	// with Answered it came behind ours, so that the peer has all that we sent;
 	// Cut skips all of that. A Lost follows in any case.
-	Hangup struct{ Wait, Heard, Answered, Cut bool }
+	Hangup struct{ Wait, Heard, Cut bool }
 )
 
 // Limits is sent down through a living pipeline to change what its stages allow.

@@ -9,7 +9,7 @@ func (c *closer) peerCloses(f *frame.Frame) {
 		c.peerFails(err)
 	case c.phase == closing:
 		c.outcome.Clean = true
-		c.end(&Hangup{Wait: c.Client, Heard: true, Answered: true})
+		c.end(&Hangup{Wait: c.Client, Heard: true})
 	default:
 		c.outcome = &Closed{Code: code, Reason: reason, By: Peer}
 		c.settle()

@@ -62,7 +62,7 @@ type Options struct {
 	LowWater      int           // bytes of waiting output below which Drained follows Backpressure: 16 KiB (live)
 	WriteStall    time.Duration // in which the socket takes not one byte of waiting output: 10 s; over it: 1008. TLS over what is not TCP: 4 KiB (live)
 	EndOnRestart  bool          // of a FrameHandler: its connections end with 1011; else they are announced to it again
-	CloseTimeout  time.Duration // for each step of closing: 5 s; then the connection is cut. A peer that takes 16 KiB of output before our Close gets as much again, and one that has answered it a second to end the TCP connection (live)
+	CloseTimeout  time.Duration // for each step of closing: 5 s; then the connection is cut. A peer that takes 16 KiB of output before our Close gets as much again, and one that has all that we sent, our last word too, a second of silence to end the TCP connection (live)
 
 	Budget *pipeline.Budget // of memory that is held on behalf of peers, shared by connections; nil: none
 
