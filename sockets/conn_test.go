@@ -135,6 +135,44 @@ func TestSessionEnds(t *testing.T) {
 	}
 }
 
+// A session that says nothing new is not logged: any peer could fill the log by leaving one that waits for its context.
+func TestSessionsThatAreNotLogged(t *testing.T) {
+	for name, test := range map[string]struct {
+		serve func(ctx context.Context, c *Conn) error
+		said  string
+	}{
+		"its context": {func(ctx context.Context, c *Conn) error { c.Discard(); <-ctx.Done(); return ctx.Err() }, ""},
+		"of its context": {func(ctx context.Context, c *Conn) error {
+			c.Discard()
+			<-ctx.Done()
+			return fmt.Errorf("so: %w", context.Cause(ctx))
+		}, ""},
+		"another context":   {func(context.Context, *Conn) error { return context.Canceled }, "session failed"},
+		"late, and another": {func(ctx context.Context, c *Conn) error { c.Discard(); <-ctx.Done(); return errors.New("broken") }, "broken"},
+		"http's panic":      {func(context.Context, *Conn) error { panic(http.ErrAbortHandler) }, ""},
+		"a panic":           {func(context.Context, *Conn) error { panic("on purpose") }, "session panicked"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, bare)
+			var said lines
+			s := &Server{Server: quiet(Session(test.serve)), System: w.system}
+			said.to(s)
+			c := w.open(w.run(s), nil)
+			if test.said == "" || strings.HasPrefix(name, "late") {
+				c.Close(frame.Normal, "")
+			}
+			_, err := c.Receive(w.within())
+			require.ErrorAs(w, err, new(*CloseError))
+			require.NoError(w, s.Shutdown(w.within())) // which waits for sessions
+			if test.said == "" {
+				assert.Empty(w, said.String())
+			} else {
+				said.has(w, test.said)
+			}
+		})
+	}
+}
+
 // A reader that is slow slows its peer down: what was not received is bounded, and nothing
 // of it is lost, however the peer ends.
 func TestConnIsSlowedByItsReader(t *testing.T) {

@@ -51,7 +51,7 @@ type SessionHandler struct {
 // and reason of a *frame.Error, or the code of a *[CloseError]; with 1007 for ReceiveJSON's
 // error about a message that does not unmarshal, with 1003 for a *[MessageTypeError]; else with
 // 1011, and the error is logged, by the server's ErrorLog or slog.Default. So is a panic, with
-// its stack.
+// its stack, but for http.ErrAbortHandler. That ctx ended with the connection is no error.
 func Session(serve func(ctx context.Context, c *Conn) error) *SessionHandler {
 	return &SessionHandler{Serve: serve}
 }
@@ -92,7 +92,8 @@ func (c *Conn) run(serve func(ctx context.Context, c *Conn) error, log *errorlog
 	ended := errGoexit
 	defer func() { // also if serve calls runtime.Goexit
 		code, reason, known := closeOf(ended)
-		if !known {
+		over := errors.Is(ended, context.Canceled) && c.Context().Err() != nil // why that ended is in Closed
+		if !known && !over {
 			code = frame.InternalError
 			if p := (*panicked)(nil); errors.As(ended, &p) {
 				c.handle.Panicked(p.reason)
@@ -104,9 +105,12 @@ func (c *Conn) run(serve func(ctx context.Context, c *Conn) error, log *errorlog
 	ended = guarded(func() error { return serve(c.Context(), c) })
 }
 
-// sayFailed logs why a session has failed.
+// sayFailed logs why a session has failed, unless it is to say nothing, as in net/http.
 func sayFailed(log *errorlog.Log, why error, about ...any) {
 	if p := (*panicked)(nil); errors.As(why, &p) {
+		if p.reason == http.ErrAbortHandler {
+			return
+		}
 		log.Error("session panicked", append(about, "reason", p.reason, "stack", string(p.stack))...)
 	} else {
 		log.Error("session failed", append(about, "error", why)...)
