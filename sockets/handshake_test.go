@@ -406,6 +406,23 @@ func TestHalfClosedHandshake(t *testing.T) {
 	})
 }
 
+// RFC 9110 7.8: an Upgrade is named in Connection, which says close besides.
+func TestRefusalNamesItsUpgrade(t *testing.T) {
+	everywhere(t, func(w *world) {
+		addr := w.dropIn(w.upgrading(&UpgradeServer{FrameHandler: w.handler().pid}))
+		for request, connection := range map[string]string{
+			"GET / HTTP/1.1\r\nHost: a\r\n\r\n":                                            "close, Upgrade", // 426
+			"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Other\r\n\r\n": "close",          // 400
+		} {
+			p := w.dial(addr)
+			p.send(request)
+			got, _ := io.ReadAll(p.in)
+			assert.Contains(w, string(got), "\r\nConnection: "+connection+"\r\n")
+			p.Close()
+		}
+	})
+}
+
 // Behind a refusal the connection ends, though the body that was announced has not
 // come, or more than was looked at has.
 func TestRefusalEnds(t *testing.T) {

@@ -63,7 +63,9 @@ func (a *Answer) write(r *http.Response) (written *http.Response) {
 		h[name] = values
 	}
 	if r.Close && a.Request.ProtoMajor < 2 { // over HTTP/2 it would be the end of all other streams
-		h.Set("Connection", "close")
+		if h.Set("Connection", "close"); h["Upgrade"] != nil { // RFC 9110 7.8: it names that as well
+			h.Set("Connection", "close, Upgrade")
+		}
 	}
 	if r.ContentLength > 0 {
 		h.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
