@@ -28,8 +28,8 @@ func ExampleAccept() {
 			return
 		}
 		defer c.Close(frame.Normal, "")
-		for m, err := range c.Messages(r.Context()) {
-			if err != nil || c.Send(r.Context(), m) != nil {
+		for m, err := range c.Messages(c.Context()) {
+			if err != nil || c.Send(c.Context(), m) != nil {
 				return
 			}
 		}

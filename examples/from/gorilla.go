@@ -26,7 +26,7 @@ func (h *hub) serveWs(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for {
-		m, err := c.Receive(r.Context()) // conn.ReadMessage
+		m, err := c.Receive(c.Context()) // conn.ReadMessage
 		if err != nil {
 			if code := sockets.CloseCode(err); code != frame.GoingAway && code != frame.Abnormal {
 				log.Print(err) // websocket.IsUnexpectedCloseError
@@ -52,7 +52,7 @@ func reply(w http.ResponseWriter, r *http.Request) {
 	}
 	defer c.Cut() // CloseNow
 	for {
-		ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
 		var v any
 		err := c.ReceiveJSON(ctx, &v) // wsjson.Read; ctx ends the wait and not the connection
 		if err == nil {

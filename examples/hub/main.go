@@ -43,7 +43,7 @@ func hub() http.Handler {
 		err = room.Join(c.PID(), "") // it leaves by itself
 		for err == nil {
 			var text string
-			if text, err = c.ReceiveText(r.Context()); err == nil {
+			if text, err = c.ReceiveText(c.Context()); err == nil {
 				err = room.Send(frame.Text(strings.TrimSpace(strings.ReplaceAll(text, "\n", " "))))
 			}
 		}
