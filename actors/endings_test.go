@@ -74,7 +74,6 @@ var endings = []ending{
 	},
 	{
 		name: "both Closes went, peer stays",
-		plan: func(p *Plan) { p.Limits.Linger = 30 * time.Millisecond },
 		play: func(p *peer, h *handler) {
 			p.send(masked(frame.Close(frame.Normal, "")))
 			p.closes(frame.Normal)
