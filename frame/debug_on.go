@@ -14,28 +14,28 @@ import (
 // the build tag spindriftdebug.
 const Debug = true
 
-// trace is what was last done to a frame that an owner may do but once.
-type trace struct{ last atomic.Pointer[deed] }
+// trace is the last use of a frame of those that an owner may make of it once only.
+type trace struct{ last atomic.Pointer[use] }
 
-type deed struct {
+type use struct {
 	what  string
 	stack [12]uintptr
 }
 
-func (f *Frame) did(what string) {
-	d := &deed{what: what}
-	runtime.Callers(3, d.stack[:])
-	f.trace.last.Store(d)
+func (f *Frame) note(what string) {
+	u := &use{what: what}
+	runtime.Callers(3, u.stack[:])
+	f.trace.last.Store(u)
 }
 
-// String is what was done, and where.
-func (d *deed) String() string {
-	if d == nil {
+// String is what was done, and where. Of nil it is empty.
+func (u *use) String() string {
+	if u == nil {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "; it was %s at", d.what)
-	frames := runtime.CallersFrames(d.stack[:])
+	fmt.Fprintf(&b, "; it was %s at", u.what)
+	frames := runtime.CallersFrames(u.stack[:])
 	for {
 		at, more := frames.Next()
 		if at.PC != 0 {
@@ -60,7 +60,7 @@ func (f *Frame) checkRelease() {
 	case o >= holder:
 		f.misused("released while a connection has yet to send it")
 	}
-	f.did("released")
+	f.note("released")
 }
 
 func (f *Frame) checkHandover() {
@@ -70,7 +70,7 @@ func (f *Frame) checkHandover() {
 	case o&handed != 0:
 		f.misused("handed over twice")
 	}
-	f.did("handed over")
+	f.note("handed over")
 }
 
 func (f *Frame) checkTake() {
@@ -87,7 +87,7 @@ func (f *Frame) checkSent() {
 	if o := f.owner.Load(); o&freed != 0 {
 		f.misused("given up twice in a pipeline")
 	} else if o&handed != 0 && o < 2*holder {
-		f.did("given up")
+		f.note("given up")
 	}
 }
 

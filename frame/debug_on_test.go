@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each mistake panics where it is made, and says where the deed before it was done.
+// Each mistake panics where it is made, and says what was done with the frame before, and where.
 func TestMisuse(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

@@ -24,14 +24,14 @@ func (p *ponger) onUp(item any) {
 	case *frame.Frame:
 		if m.Opcode == frame.OpPing {
 			if p.owed = pongTo(m); !p.blocked() {
-				p.pay()
+				p.sendOwed()
 			}
 			if !p.Show {
 				return
 			}
 		}
 	case *Written, *Settled:
-		p.pay()
+		p.sendOwed()
 	}
 	p.up(item)
 }
@@ -43,8 +43,8 @@ func pongTo(ping *frame.Frame) *frame.Frame {
 	return f
 }
 
-// pay sends the Pong that is owed, if one is.
-func (p *ponger) pay() {
+// sendOwed sends the Pong that is owed, if one is.
+func (p *ponger) sendOwed() {
 	if p.owed != nil {
 		p.down(p.owed)
 		p.owed = nil

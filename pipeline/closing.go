@@ -83,12 +83,12 @@ func (c *closer) onUp(item any) {
 			c.peerCloses(m)
 		default:
 			if m.Opcode.Control() {
-				c.rise(&c.link, m)
+				c.passUp(&c.link, m)
 				return
 			}
 			c.sawMessage()
 			c.partial = c.partial || !m.Fin // some of it may go up before a stage fails it
-			c.rise(&c.link, m)
+			c.passUp(&c.link, m)
 			c.partial = !m.Fin && (c.phase == open || c.phase == closing)
 		}
 	case *frame.Error:
@@ -99,13 +99,13 @@ func (c *closer) onUp(item any) {
 		c.settled()
 	case *Start:
 		c.expect(c.MessageTimeout)
-		c.rise(&c.link, m)
+		c.passUp(&c.link, m)
 	case *Written:
 		c.written()
-		c.rise(&c.link, m)
+		c.passUp(&c.link, m)
 	case *wait:
 		if m != c.wait { // another Closing's, above
-			c.rise(&c.link, m)
+			c.passUp(&c.link, m)
 			return
 		}
 		c.due()
@@ -118,7 +118,7 @@ func (c *closer) onUp(item any) {
 	case *Lost:
 		c.lost(m)
 	default:
-		c.rise(&c.link, item)
+		c.passUp(&c.link, item)
 	}
 }
 

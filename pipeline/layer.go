@@ -33,11 +33,11 @@ func (l *link) join(over above, under below) { l.above, l.below = over, under }
 func (l *link) up(item any)   { l.above.onUp(item) }
 func (l *link) down(item any) { l.below.onDown(item) }
 
-// fromPeer is for a stage that is to know whose doing an error is that comes down: the peer's, while
+// fromPeer is for a stage that must know who has made the mistake when an error comes down: it was the peer, while
 // something from the wire is on its way up.
 type fromPeer bool
 
-func (p *fromPeer) rise(to *link, item any) {
+func (p *fromPeer) passUp(to *link, item any) {
 	*p = true
 	to.up(item)
 	*p = false

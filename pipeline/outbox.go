@@ -85,7 +85,7 @@ func (b *outbox) onUp(item any) {
 		b.report(&b.link)
 		b.up(item)
 	default:
-		b.rise(&b.link, item)
+		b.passUp(&b.link, item)
 	}
 }
 

@@ -175,7 +175,7 @@ type middle Pipeline
 func (m *middle) onUp(item any) {
 	if f, ok := item.(*frame.Frame); ok {
 		if !f.Opcode.Control() {
-			m.raise(f)
+			m.upMessage(f)
 			return
 		}
 	} else if c, last := item.(*Closed); last {
@@ -189,8 +189,8 @@ func (m *middle) onUp(item any) {
 	m.low.onUp(item)
 }
 
-// raise sends a message up, or a piece of one.
-func (m *middle) raise(f *frame.Frame) {
+// upMessage sends a message up, or a piece of one, and counts what of it is delivered.
+func (m *middle) upMessage(f *frame.Frame) {
 	if f.Opcode != frame.OpContinuation {
 		m.undelivered = 0
 	}

@@ -142,7 +142,7 @@ func TestBlockerIsDedicatedUntilForgiven(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, 3*tick, answer(), "the first time costs three looks")
 		time.Sleep(2 * time.Second)
-		require.Equal(t, trial, owes(blocker))
+		require.Equal(t, firstPenalty, owes(blocker))
 
 		blocker.PostUserMessage(time.Second)
 		synctest.Wait()
@@ -162,7 +162,7 @@ func TestBlockerIsDedicatedUntilForgiven(t *testing.T) {
 	})
 }
 
-// A mailbox that blocks now and then is caught the second time, not at each: its trial is short, but it is remembered.
+// A mailbox that blocks now and then is caught the second time, not at each: its first penalty is short, but it is remembered.
 func TestBlockerThatIsQuickBetween(t *testing.T) {
 	single(t)
 	bubble(t, func(t *testing.T, d *Dispatcher) {
@@ -175,14 +175,14 @@ func TestBlockerThatIsQuickBetween(t *testing.T) {
 			time.Sleep(2 * d)
 		}
 		say(1, time.Second)
-		require.Equal(t, trial, owes(m))
-		say(2*trial, 0)
+		require.Equal(t, firstPenalty, owes(m))
+		say(2*firstPenalty, 0)
 		require.Zero(t, owes(m), "believed")
 		say(1, time.Second)
 		require.Equal(t, maxPenalty, owes(m), "once")
 		say(maxPenalty, 0)
 		say(1, time.Second)
-		require.Equal(t, trial, owes(m), "quick for long enough, the first time is forgotten")
+		require.Equal(t, firstPenalty, owes(m), "quick for long enough, the first time is forgotten")
 	})
 }
 

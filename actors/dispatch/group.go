@@ -165,7 +165,7 @@ func (g *group) unlist(l *lane) {
 
 // vacate takes l from its worker. Both locks must be held.
 func (g *group) vacate(l *lane) {
-	l.worker, l.strikes = nil, 0
+	l.worker, l.looks = nil, 0
 	l.ready.free() // if it is empty
 	if l.retired {
 		return

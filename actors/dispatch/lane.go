@@ -13,7 +13,7 @@ type lane struct {
 	ready queue // turns that wait: *Mailbox or job. Its count is read without the lock
 
 	worker  *worker // who drains it; nil: it is free
-	strikes int     // looks of the watch that found the worker in the same turn
+	looks   int     // of the watch that found the worker in the same turn
 	retired bool    // the group has become narrower: nothing comes in any more
 	free    int     // its place in the group's free lanes, or -1; under the group's lock
 

@@ -14,7 +14,7 @@ func (m *Mailbox) RunFirst(f func()) {
 		}
 	}()
 	started, _ := m.system.pop()
-	m.obey(started)
+	m.handleSystem(started)
 	f()
 	more = m.run(turnBudget)
 }
@@ -34,7 +34,7 @@ func (m *Mailbox) run(limit int) (more bool) {
 	for n := 0; n < limit && !penalty.mustYield(); n++ {
 		var ok bool
 		if message, ok = m.system.pop(); ok {
-			m.obey(message)
+			m.handleSystem(message)
 			continue
 		}
 		if !m.suspended {
@@ -64,7 +64,7 @@ func (m *Mailbox) deliver(message any) {
 	m.invoker.InvokeUserMessage(message)
 }
 
-func (m *Mailbox) obey(message any) {
+func (m *Mailbox) handleSystem(message any) {
 	switch message.(type) {
 	case *actor.SuspendMailbox:
 		m.suspend(true)
@@ -74,7 +74,7 @@ func (m *Mailbox) obey(message any) {
 		m.invoker.InvokeSystemMessage(message)
 		switch message.(type) {
 		case *actor.Stop, *actor.Terminated: // of it, and of its last child
-			m.end()
+			m.noteEnd()
 		}
 		if m.suspended && m.actorEnded() { // what waits goes where all goes that is sent to an actor which has ended
 			m.suspend(false)
@@ -92,8 +92,8 @@ func (m *Mailbox) actorEnded() bool {
 	return !alive
 }
 
-// end refuses what PostAll brings if the actor has ended.
-func (m *Mailbox) end() {
+// noteEnd has PostAll and Add take nothing any more if the actor has ended.
+func (m *Mailbox) noteEnd() {
 	if m.actorEnded() {
 		m.mu.Lock()
 		m.ended = true
@@ -148,7 +148,7 @@ func (m *Mailbox) Abandon(f func(message any)) {
 	}
 }
 
-// panicked tells who wants to know.
+// panicked tells OnPanic.
 func (m *Mailbox) panicked(message, reason any) {
 	if ctx, ok := m.invoker.(actor.Context); ok && m.dispatcher.OnPanic != nil {
 		m.dispatcher.OnPanic(ctx.Self(), message, reason)

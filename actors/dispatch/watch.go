@@ -40,7 +40,7 @@ func (g *group) look() {
 	active, stuck := len(lanes)-len(g.free), 0
 	for _, l := range lanes {
 		l.mu.Lock()
-		if l.running() && g.strike(l) {
+		if l.running() && g.countLook(l) {
 			stuck++
 		}
 		l.mu.Unlock()
@@ -60,16 +60,16 @@ func (g *group) look() {
 	g.askForHelp()
 }
 
-// strike counts a look at a turn, and reports whether it was one too many. Both locks must be held.
-func (g *group) strike(l *lane) (stuck bool) {
-	l.strikes++
+// countLook counts a look at the turn of l's worker, and reports whether that is stuck: then it takes the lane away. Both locks must be held.
+func (g *group) countLook(l *lane) (stuck bool) {
+	l.looks++
 	m, _ := l.worker.turn.(*Mailbox)
 	switch {
-	case l.strikes == 2 && m != nil:
+	case l.looks == 2 && m != nil:
 		m.penalty().requestYield()
-	case l.strikes > 2:
+	case l.looks > 2:
 		if m != nil {
-			m.penalty().accuse()
+			m.penalty().turnIsStuck()
 		}
 		g.vacate(l)
 		return true

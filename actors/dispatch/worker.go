@@ -85,7 +85,7 @@ func (w *worker) pop() (turn any, surplus bool) {
 	l.mu.Lock()
 	w.turn = nil
 	if l.worker == w {
-		l.strikes = 0
+		l.looks = 0
 		turn, _ = l.ready.pop()
 		w.turn, surplus = turn, l.waits()
 	}
@@ -204,7 +204,7 @@ func (w *worker) runDedicated() {
 	for more := true; more; {
 		began := time.Now()
 		more = m.run(1) // another may have it if not
-		if m.penalty().judge(time.Since(began)) && more {
+		if m.penalty().turnTook(time.Since(began)) && more {
 			m.dispatcher.enqueue(m)
 			break
 		}

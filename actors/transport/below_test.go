@@ -15,11 +15,11 @@ import (
 func TestBelow(t *testing.T) {
 	a, b := tcp(t)
 	near := tls.Server(a, testcert.Server())
-	p := below(near)
+	p := pollableBelow(near)
 	require.NotNil(t, p)
 	require.Same(t, a, p.TCPConn)
 	require.Same(t, p, near.NetConn())
-	require.Same(t, p, below(near), "once")
+	require.Same(t, p, pollableBelow(near), "once")
 	far := tls.Client(b, testcert.Client())
 	go io.WriteString(far, "hello")
 	got := make([]byte, 5)
@@ -29,5 +29,5 @@ func TestBelow(t *testing.T) {
 	require.Positive(t, p.sent.Load(), "it is what TLS writes to")
 
 	pipe, _ := net.Pipe()
-	require.Nil(t, below(tls.Server(pipe, testcert.Server())))
+	require.Nil(t, pollableBelow(tls.Server(pipe, testcert.Server())))
 }

@@ -84,6 +84,6 @@ func secured(t *testing.T) (near, far *tls.Conn) {
 	go func() { shaken <- near.Handshake() }()
 	require.NoError(t, far.Handshake())
 	require.NoError(t, <-shaken)
-	require.NotNil(t, below(near))
+	require.NotNil(t, pollableBelow(near))
 	return near, far
 }

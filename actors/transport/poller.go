@@ -48,7 +48,7 @@ func (p *Poller) pollable(nc net.Conn, m *dispatch.Mailbox) Transport {
 		if !c.ConnectionState().HandshakeComplete {
 			return nil
 		}
-		below := below(c)
+		below := pollableBelow(c)
 		if below == nil {
 			return nil
 		}

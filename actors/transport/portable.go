@@ -49,7 +49,7 @@ func newPortable(nc net.Conn, m *dispatch.Mailbox) *portable {
 	SetNonblocking(nc)
 	p := &portable{nc: nc, raw: socketOf(nc), mailbox: m, maxWrite: maxWrite, readOn: true}
 	if c, ok := nc.(*tls.Conn); ok {
-		if p.below = below(c); p.below == nil {
+		if p.below = pollableBelow(c); p.below == nil {
 			p.maxWrite = maxBlindWrite
 		}
 	}
