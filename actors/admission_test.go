@@ -108,7 +108,7 @@ func TestPlanIsAborted(t *testing.T) {
 		plan := w.plan(w.handler())
 		plan.Life = onSettled(func() { leave(); close(back) })
 		u := upgrader(func(*Exchange) (*Plan, *http.Response) { return plan, nil })
-		ex := &Exchange{Decided: u}
+		ex := &Exchange{Upgrader: u}
 		var sender *actor.PID
 		if asked {
 			ex = &Exchange{Listener: w.listener(func(ctx actor.Context, _ *http.Request) {

@@ -15,8 +15,8 @@ type Exchange struct {
 	answering.Answer                           // its Mistakes are set by Serve
 	Listener         *actor.PID                // who is asked, by an *http.Request message
 	Upgrade          func(answer any) Upgrader // what an answer of the Listener's that is no *http.Response asks for; nil: nothing
-	Decided          Upgrader                  // or the answer, if it is known already
-	Stays            bool                      // who waits goes on to use the connection
+	Upgrader         Upgrader                  // if nobody has to be asked: decides at once; nil: the Listener is asked
+	Stays            bool                      // the goroutine that calls Serve goes on to use the connection
 	Timeout          time.Duration             // for the answer; then it is 503; 0: none
 	Log              *errorlog.Log             // of mistakes of the program; nil: slog.Default
 
@@ -24,19 +24,19 @@ type Exchange struct {
 	rt       *Runtime
 }
 
-// Serve has ex decided and writes the answer, unless that is an upgrade. It returns when the
+// Serve decides ex, or has its Listener decide, and writes the answer unless that is an upgrade. It returns when the
 // exchange is over.
 func (rt *Runtime) Serve(ex *Exchange) {
 	ex.rt, ex.Mistakes = rt, ex
-	if ex.Decided != nil {
-		rt.decide(ex, nil)
+	if ex.Upgrader != nil {
+		rt.upgrade(ex, nil)
 	} else {
 		rt.ask(ex)
 	}
 	rt.finish(ex)
 }
 
-// Answer writes r as the answer of ex, which nobody else is asked for.
+// Answer writes r as the answer of ex: nobody is asked.
 func (rt *Runtime) Answer(ex *Exchange, r *http.Response) {
 	ex.rt, ex.Mistakes, ex.response = rt, ex, r
 	rt.finish(ex)

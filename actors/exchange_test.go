@@ -266,7 +266,7 @@ func (c *closeCounter) Close() error             { c.closes.Add(1); return nil }
 // sends behind its answer comes next.
 func TestUpgradeInOneTurn(t *testing.T) {
 	t.Run("decided", func(t *testing.T) {
-		upgradeInOneTurn(t, func(w *world, u Upgrader) *Exchange { return &Exchange{Decided: u} })
+		upgradeInOneTurn(t, func(w *world, u Upgrader) *Exchange { return &Exchange{Upgrader: u} })
 	})
 	t.Run("by a listener", func(t *testing.T) {
 		upgradeInOneTurn(t, func(w *world, u Upgrader) *Exchange {
@@ -336,7 +336,7 @@ func TestUpgradeIsAborted(t *testing.T) {
 			virtually(t, func(w *world) {
 				plan, left := w.plan(w.handler()), 0
 				plan.Group, plan.Life = new(Group), onSettled(func() { left++ })
-				r := w.exchange(newDesk(), context.Background(), &Exchange{Decided: upgrader(func(*Exchange) (*Plan, *http.Response) { return test.upgrade(plan) })})
+				r := w.exchange(newDesk(), context.Background(), &Exchange{Upgrader: upgrader(func(*Exchange) (*Plan, *http.Response) { return test.upgrade(plan) })})
 				body, _ := io.ReadAll(r.Body)
 				require.Equal(w, test.status, r.StatusCode)
 				require.Equal(w, test.body, string(body))
@@ -360,7 +360,7 @@ func TestStageThatCannotBeBuilt(t *testing.T) {
 		plan.Core = pipeline.Stage(func(pipeline.Sink, pipeline.Sink) (pipeline.Sink, pipeline.Sink) { panic("no such stage") })
 		left := make(chan struct{})
 		plan.Life = onSettled(func() { close(left) })
-		w.exchange(d, context.Background(), &Exchange{Decided: upgrader(func(*Exchange) (*Plan, *http.Response) { return plan, nil })})
+		w.exchange(d, context.Background(), &Exchange{Upgrader: upgrader(func(*Exchange) (*Plan, *http.Response) { return plan, nil })})
 		h.greeted()
 		require.ErrorContains(w, h.closed().Err, "no such stage")
 		_, err := io.ReadAll(far)

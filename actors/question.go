@@ -60,7 +60,7 @@ func (rt *Runtime) ask(ex *Exchange) {
 	q.end()
 	switch {
 	case q.successor != nil:
-		rt.decide(ex, q.successor)
+		rt.upgrade(ex, q.successor)
 	case q.reset:
 		panic(http.ErrAbortHandler) // there is nobody to write to
 	}
@@ -153,7 +153,7 @@ func (q *question) become(u Upgrader) bool {
 	if !q.claim() {
 		return false
 	}
-	q.Decided = u
+	q.Upgrader = u
 	q.successor = q.rt.newConn()
 	q.successor.mailbox.Reserve()
 	q.rt.system.ProcessRegistry.Remove(q.pid) // who has found q by the PID looks again

@@ -9,16 +9,15 @@ import (
 	"github.com/spindrift-go/spindrift/actors/tunnel"
 )
 
-// opening is an upgrade that nothing refuses any more.
+// opening is an upgrade that nothing refuses any more: what the first turn of its connection makes a pipeline of.
 type opening struct {
-	plan  *Plan
-	nc    net.Conn
-	first []byte // read of nc already
-
+	plan   *Plan
+	nc     net.Conn
+	first  []byte // read of nc already
 	origin *origin
 }
 
-// judge has u judge the request of ex and negotiate. A panic in that refuses.
+// judge has u judge the request of ex and negotiate. If that panics the request is refused.
 func (rt *Runtime) judge(ex *Exchange, u Upgrader) (plan *Plan, refusal *http.Response) {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -31,8 +30,8 @@ func (rt *Runtime) judge(ex *Exchange, u Upgrader) (plan *Plan, refusal *http.Re
 
 const upgradeFailed = "upgrade failed"
 
-// greet takes the connection of ex, or sets the response that ex ends with. A drain
-// waits for the connection until it is open: http.Server's Shutdown knows it no more.
+// greet takes the connection of ex out of net/http's hands, or sets the response that ex ends with. From then on
+// http.Server's Shutdown does not know the connection; a drain of its group waits until it is open.
 func (ex *Exchange) greet(plan *Plan) (opening, bool) {
 	group := plan.Group
 	group.expect()
@@ -65,14 +64,14 @@ func (ex *Exchange) greet(plan *Plan) (opening, bool) {
 // open makes c, in its turn, the driver of the pipeline that was planned.
 func (c *conn) open(o opening) {
 	defer o.plan.Group.arrived()
-	defer c.greeted(o)
+	defer c.answer(o)
 	c.origin = o.origin
 	c.become(o.plan, c.rt.poller.Open(o.nc, &c.mailbox, o.plan.Portable), o.first)
 }
 
-// greeted gives a client its answer: the greeting, or 500 when the handler or the stages could
-// not be made because code of the program's has panicked.
-func (c *conn) greeted(o opening) {
+// answer gives the client 500 if the handler or the stages could not be made because code of the
+// program's has panicked. Else it opens the stream of HTTP/2; over HTTP/1 the Greeting has gone out already.
+func (c *conn) answer(o opening) {
 	s, unmade := c.behaviour.(*stream)
 	unmade = unmade && s.pipeline == nil
 	if t, ok := o.nc.(*tunnel.Tunnel); ok {
@@ -102,24 +101,24 @@ func (p *Plan) abort(why error, from *origin) {
 	}
 }
 
-// decide upgrades ex, or refuses it, without waiting for an actor: the dispatcher makes that in a
-// turn, and its stacks are large enough for all that is made then. A goroutine of net/http's
-// would have to grow its own first (make bench ROWS=upgrades). If c is not nil, its actor has been
+// upgrade judges ex and greets, or refuses, on the goroutine that calls it. The actor is made in a turn of the
+// dispatcher, for which nobody waits: its workers have stacks that are large enough for all that is made then, and a
+// goroutine of net/http's would have to grow its own first (make bench ROWS=upgrades). If c is not nil, its actor has been
 // spawned and its first turn is reserved.
-func (rt *Runtime) decide(ex *Exchange, c *conn) {
+func (rt *Runtime) upgrade(ex *Exchange, c *conn) {
 	if ex.Stays {
-		rt.decideAside(ex)
+		rt.upgradeInTurn(ex)
 		return
 	}
-	o, greeted := rt.decided(ex)
+	o, greeted := rt.judgeAndGreet(ex)
 	if greeted || c != nil {
-		rt.dispatcher.Schedule(func() { rt.begin(c, o, greeted) })
+		rt.dispatcher.Schedule(func() { rt.firstTurn(c, o, greeted) })
 	}
 }
 
-// decideAside does all of it as a turn: a goroutine that stays for the connection would keep the
-// stack that it takes, 8 KB in place of 4 (make idle). It waits for the connection in any case.
-func (rt *Runtime) decideAside(ex *Exchange) {
+// upgradeInTurn is upgrade for a goroutine that stays for the connection. All of it is done in a turn, for which the
+// goroutine waits: it would keep the stack that this takes, 8 KB in place of 4 (make idle).
+func (rt *Runtime) upgradeInTurn(ex *Exchange) {
 	over := make(chan any, 1)
 	rt.dispatcher.Schedule(func() {
 		var reason any = http.ErrAbortHandler // of a runtime.Goexit
@@ -129,10 +128,10 @@ func (rt *Runtime) decideAside(ex *Exchange) {
 			}
 			over <- reason
 		}()
-		o, greeted := rt.decided(ex)
+		o, greeted := rt.judgeAndGreet(ex)
 		reason = nil
 		if greeted {
-			rt.begin(nil, o, true)
+			rt.firstTurn(nil, o, true)
 		}
 	})
 	if reason := <-over; reason != nil { // net/http's to recover: of the program's code, in a Hijack for instance
@@ -140,9 +139,9 @@ func (rt *Runtime) decideAside(ex *Exchange) {
 	}
 }
 
-// decided takes the connection of ex, or sets the response that ex ends with.
-func (rt *Runtime) decided(ex *Exchange) (o opening, greeted bool) {
-	plan, refusal := rt.judge(ex, ex.Decided)
+// judgeAndGreet takes the connection of ex, or sets the response that ex ends with, if there is to be one.
+func (rt *Runtime) judgeAndGreet(ex *Exchange) (o opening, greeted bool) {
+	plan, refusal := rt.judge(ex, ex.Upgrader)
 	if refusal != nil {
 		ex.response = refusal
 		return opening{}, false
@@ -150,8 +149,8 @@ func (rt *Runtime) decided(ex *Exchange) (o opening, greeted bool) {
 	return ex.greet(plan)
 }
 
-// begin is the first turn of a connection's actor, which opens it, or is the last as well.
-func (rt *Runtime) begin(c *conn, o opening, greeted bool) {
+// firstTurn runs the first turn of a connection's actor: it opens the connection, or, if there is none, is the last as well.
+func (rt *Runtime) firstTurn(c *conn, o opening, greeted bool) {
 	if c == nil {
 		c = rt.newConn()
 		c.mailbox.Reserve()
