@@ -104,7 +104,7 @@ func (u *upgrade) greetLate(w http.ResponseWriter) (nc net.Conn, first []byte, e
 	}
 	u.plan.Group = &u.set.group
 	u.observedBy(u.set.observers)
-	u.watched.plan(&u.plan)
+	u.observations.plan(&u.plan)
 	switch {
 	case stray && u.set.options != nil:
 		err = errStrayOptions
@@ -116,7 +116,7 @@ func (u *upgrade) greetLate(w http.ResponseWriter) (nc net.Conn, first []byte, e
 	}
 	if err != nil {
 		u.refused = err
-		u.watched.refused(err, logOf(u.request))
+		u.observations.refused(err, logOf(u.request))
 		u.plan.Observer = nil // it is told
 		u.turnAway(nc, u.refusal(err))
 		return nil, nil, actors.ErrRefused

@@ -80,7 +80,7 @@ type shaken struct {
 	conn net.Conn
 	rest []byte // what was read behind the answer
 	*agreement
-	watched *watched // nil: nobody observes
+	observations *observations // nil: nobody observes
 }
 
 // drop gives up a connection that nobody wants any more.
@@ -89,7 +89,7 @@ func (s *shaken) drop() { s.refuse(context.Canceled) }
 // refuse gives up a connection, and tells its observers why.
 func (s *shaken) refuse(why error) {
 	httpclient.Cut(s.conn)
-	s.watched.refused(why, nil)
+	s.observations.refused(why, nil)
 }
 
 // planned opens a connection to address, upgrades it and plans what it becomes. The node of its handler
@@ -178,7 +178,7 @@ func (u *UpgradeClient) plan(system *actor.ActorSystem, a *shaken) (*actors.Plan
 	if handler != nil {
 		p.Again = introduce(hello, ctx)
 	}
-	a.watched.plan(p)
+	a.observations.plan(p)
 	return p, nil
 }
 
@@ -193,9 +193,9 @@ func (u *UpgradeClient) observers() []*Observer {
 // clientUpgrade is an UpgradeClient as a connection that Connect made sees it.
 type clientUpgrade struct {
 	*UpgradeClient
-	system  *actor.ActorSystem
-	jar     http.CookieJar
-	watched *watched // nil: nobody observes
+	system       *actor.ActorSystem
+	jar          http.CookieJar
+	observations *observations // nil: nobody observes
 }
 
 // Handshake is the request of RFC 6455 4.1.
@@ -215,8 +215,8 @@ func (u clientUpgrade) Agree(r *http.Response) (*actors.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return u.plan(u.system, &shaken{agreement: a, watched: u.watched})
+	return u.plan(u.system, &shaken{agreement: a, observations: u.observations})
 }
 
 // Refused is called where nothing came of it.
-func (u clientUpgrade) Refused(why error) { u.watched.refused(why, nil) }
+func (u clientUpgrade) Refused(why error) { u.observations.refused(why, nil) }

@@ -68,7 +68,7 @@ func (d *Dialer) connected(system *actor.ActorSystem, nc net.Conn, base *url.URL
 			if jar == nil {
 				jar = d.Jar
 			}
-			return clientUpgrade{u, system, jar, watching(u.handshakeAt(base), u.observers())}
+			return clientUpgrade{u, system, jar, observe(u.handshakeAt(base), u.observers())}
 		},
 	}
 }

@@ -163,7 +163,7 @@ func TestStatsOfCounters(t *testing.T) {
 
 // BenchmarkCounters is what the end of a burst costs a connection that is counted.
 func BenchmarkCounters(b *testing.B) {
-	w := watching(Handshake{}, []*Observer{new(Counters).Observer()})
+	w := observe(Handshake{}, []*Observer{new(Counters).Observer()})
 	all := Traffic{}
 	for b.Loop() {
 		all.MessagesIn++

@@ -22,7 +22,7 @@ func (u *UpgradeClient) shake(ctx context.Context, address string) (s *shaken, e
 
 // observed has u's observers told if shake, with the server of base, comes to nothing.
 func (u *UpgradeClient) observed(base *url.URL, shake func() (*shaken, error)) (s *shaken, err error) {
-	w := watching(u.handshakeAt(base), u.observers())
+	w := observe(u.handshakeAt(base), u.observers())
 	failed := errPanicked // the jar, or what dials
 	defer func() {
 		if failed != nil {
@@ -31,7 +31,7 @@ func (u *UpgradeClient) observed(base *url.URL, shake func() (*shaken, error)) (
 	}()
 	s, failed = shake()
 	if failed == nil {
-		s.watched = w
+		s.observations = w
 	}
 	return s, failed
 }

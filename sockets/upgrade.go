@@ -37,17 +37,17 @@ type upgrade struct {
 	final    bool            // they refine nothing
 	handler  *actor.PID      // by which the connection reaches the FrameHandler; nil: there is none
 
-	agreed  pipeline.Agreed
-	plan    actors.Plan
-	header  http.Header // of the greeting, over HTTP/2
-	life    *life       // of the connection, which keeps nothing else of this
-	request *http.Request
-	stream  *connectStream // that the request came by, over HTTP/2; nil: it did not
-	leaves  bool           // whoever asks returns while the connection lives
-	set     *connSet       // to join; nil: none
-	late    bool           // set, or a place in it, is to be found when the connection is there
-	refused error
-	watched *watched // nil: nobody observes
+	agreed       pipeline.Agreed
+	plan         actors.Plan
+	header       http.Header // of the greeting, over HTTP/2
+	life         *life       // of the connection, which keeps nothing else of this
+	request      *http.Request
+	stream       *connectStream // that the request came by, over HTTP/2; nil: it did not
+	leaves       bool           // whoever asks returns while the connection lives
+	set          *connSet       // to join; nil: none
+	late         bool           // set, or a place in it, is to be found when the connection is there
+	refused      error
+	observations *observations // nil: nobody observes
 
 	listener *connListener // of its connection only; nil: none
 }
@@ -62,7 +62,7 @@ func (u *upgrade) Upgrade(ex *actors.Exchange) (*actors.Plan, *http.Response) {
 	if err := u.decide(ex); err != nil {
 		u.refused = err
 		refusal := u.refusal(err)
-		u.watched.refused(err, logOf(u.request))
+		u.observations.refused(err, logOf(u.request))
 		return nil, refusal.response(u.request)
 	}
 	return &u.plan, nil
@@ -88,7 +88,7 @@ func (u *upgrade) decide(ex *actors.Exchange) (err error) {
 	u.layOut(options, place)
 	u.prepareGreeting(key, protocol, ex.Writer.Header())
 	u.listener.acquire()
-	u.watched.plan(&u.plan)
+	u.observations.plan(&u.plan)
 	return nil
 }
 

@@ -43,11 +43,11 @@ func (u *upgrade) observedOn(o *Options) {
 func (u *upgrade) observedBy(observers []*Observer) {
 	switch {
 	case len(observers) == 0:
-	case u.watched == nil:
-		if u.watched = watching(handshakeOf(u.request), observers); u.watched != nil {
-			u.watched.request = u.request
+	case u.observations == nil:
+		if u.observations = observe(handshakeOf(u.request), observers); u.observations != nil {
+			u.observations.request = u.request
 		}
 	default:
-		u.watched.add(u.watched.by[0].Handshake, observers)
+		u.observations.add(u.observations.by[0].Handshake, observers)
 	}
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/spindrift-go/spindrift/pipeline"
 )
 
-// watched is the observers of one handshake, and of its connection. nil is one that nobody
+// observations are those of one handshake, and of its connection, by all observers. nil is one that nobody
 // observes.
-type watched struct {
+type observations struct {
 	by       []observation // one for each
 	request  *http.Request // that was refused, if it was
 	upgraded *Upgraded     // until Opened
@@ -27,52 +27,52 @@ type observation struct {
 	Observed
 }
 
-// watching begins to observe h, if there is somebody to.
-func watching(h Handshake, observers []*Observer) *watched {
+// observe begins to observe h, if there is somebody to.
+func observe(h Handshake, observers []*Observer) *observations {
 	if len(observers) == 0 {
 		return nil
 	}
-	w := &watched{by: make([]observation, 0, len(observers))}
+	obs := &observations{by: make([]observation, 0, len(observers))}
 	h.Began = time.Now()
-	if w.add(h, observers); len(w.by) == 0 {
+	if obs.add(h, observers); len(obs.by) == 0 {
 		return nil
 	}
-	return w
+	return obs
 }
 
 // add has others observe as well, each once.
-func (w *watched) add(h Handshake, observers []*Observer) {
+func (obs *observations) add(h Handshake, observers []*Observer) {
 	for _, o := range observers {
-		if o != nil && !slices.ContainsFunc(w.by, func(b observation) bool { return b.Observer == o }) {
-			w.by = append(w.by, observation{o, Observed{Handshake: h}})
+		if o != nil && !slices.ContainsFunc(obs.by, func(b observation) bool { return b.Observer == o }) {
+			obs.by = append(obs.by, observation{o, Observed{Handshake: h}})
 		}
 	}
 }
 
 // plan has p's connection observed, or whatever else becomes of p.
-func (w *watched) plan(p *actors.Plan) {
-	if w != nil {
-		w.upgraded = p.Hello.(*Upgraded)
-		p.Observer = w
+func (obs *observations) plan(p *actors.Plan) {
+	if obs != nil {
+		obs.upgraded = p.Hello.(*Upgraded)
+		p.Observer = obs
 	}
 }
 
 // each calls f for each observer: for the others also if one panics.
-func (w *watched) each(f func(b *observation)) { w.from(0, f) }
+func (obs *observations) each(f func(b *observation)) { obs.from(0, f) }
 
-func (w *watched) from(i int, f func(b *observation)) {
-	if i == len(w.by) {
+func (obs *observations) from(i int, f func(b *observation)) {
+	if i == len(obs.by) {
 		return
 	}
-	defer w.from(i+1, f)
-	f(&w.by[i])
+	defer obs.from(i+1, f)
+	f(&obs.by[i])
 }
 
-// Opened makes watched an actors.Observer.
-func (w *watched) Opened() {
-	u, now := w.upgraded, time.Now()
-	w.upgraded, w.request = nil, nil
-	w.each(func(b *observation) {
+// Opened makes observations an actors.Observer.
+func (obs *observations) Opened() {
+	u, now := obs.upgraded, time.Now()
+	obs.upgraded, obs.request = nil, nil
+	obs.each(func(b *observation) {
 		b.Subprotocol, b.Compressed, b.Observed.Opened = u.Subprotocol, u.Compressed, now
 		if b.Observer.Opened != nil {
 			b.Observer.Opened(&b.Observed, u.Request)
@@ -81,22 +81,22 @@ func (w *watched) Opened() {
 }
 
 // refused is Refused for who is no connection: a panic is told to log.
-func (w *watched) refused(why error, log *errorlog.Log) {
-	if w != nil {
+func (obs *observations) refused(why error, log *errorlog.Log) {
+	if obs != nil {
 		defer func() {
 			if reason := recover(); reason != nil {
 				log.Error("observer panicked", "reason", reason, "stack", string(debug.Stack()))
 			}
 		}()
-		w.Refused(why)
+		obs.Refused(why)
 	}
 }
 
-// Refused makes watched an actors.Observer.
-func (w *watched) Refused(why error) {
-	w.each(func(b *observation) {
+// Refused makes observations an actors.Observer.
+func (obs *observations) Refused(why error) {
+	obs.each(func(b *observation) {
 		if b.Observer.Refused != nil {
-			b.Observer.Refused(&Refused{b.Handshake, w.request, b.status(why), why})
+			b.Observer.Refused(&Refused{b.Handshake, obs.request, b.status(why), why})
 		}
 	})
 }
@@ -116,45 +116,45 @@ func (h *Handshake) status(why error) int {
 	return http.StatusInternalServerError
 }
 
-// Traffic makes watched an actors.Observer.
-func (w *watched) Traffic(all, since pipeline.Traffic) {
-	w.each(func(b *observation) {
+// Traffic makes observations an actors.Observer.
+func (obs *observations) Traffic(all, since pipeline.Traffic) {
+	obs.each(func(b *observation) {
 		if b.Observed.Traffic = all; b.Observer.Traffic != nil {
 			b.Observer.Traffic(&b.Observed, since)
 		}
 	})
 }
 
-// RoundTrip makes watched an actors.Observer.
-func (w *watched) RoundTrip(d time.Duration) {
-	w.each(func(b *observation) {
+// RoundTrip makes observations an actors.Observer.
+func (obs *observations) RoundTrip(d time.Duration) {
+	obs.each(func(b *observation) {
 		if b.Observer.RoundTrip != nil {
 			b.Observer.RoundTrip(&b.Observed, d)
 		}
 	})
 }
 
-// Dropped makes watched an actors.Observer.
-func (w *watched) Dropped(d pipeline.Dropped) {
-	w.each(func(b *observation) {
+// Dropped makes observations an actors.Observer.
+func (obs *observations) Dropped(d pipeline.Dropped) {
+	obs.each(func(b *observation) {
 		if b.Observer.Dropped != nil {
 			b.Observer.Dropped(&b.Observed, d)
 		}
 	})
 }
 
-// Panicked makes watched an actors.Observer.
-func (w *watched) Panicked(reason any) {
-	w.each(func(b *observation) {
+// Panicked makes observations an actors.Observer.
+func (obs *observations) Panicked(reason any) {
+	obs.each(func(b *observation) {
 		if b.Observer.Panicked != nil {
 			b.Observer.Panicked(&b.Observed, reason)
 		}
 	})
 }
 
-// Closed makes watched an actors.Observer.
-func (w *watched) Closed(how *pipeline.Closed) {
-	w.each(func(b *observation) {
+// Closed makes observations an actors.Observer.
+func (obs *observations) Closed(how *pipeline.Closed) {
+	obs.each(func(b *observation) {
 		if b.Observer.Closed != nil {
 			b.Observer.Closed(&b.Observed, how)
 		}
