@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -385,6 +386,10 @@ func TestShutdownWaitsForHandlers(t *testing.T) {
 		if stuck {
 			cancel()
 			<-down
+			eventually(t, "nobody waits for the handler", func() bool {
+				all := make([]byte, 1<<20)
+				return !strings.Contains(string(all[:runtime.Stack(all, true)]), "workedThrough")
+			})
 			close(goOn)
 			continue
 		}

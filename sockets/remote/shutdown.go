@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -62,16 +61,18 @@ func (n *Node) workedThrough(ctx context.Context) {
 	n.mu.Lock()
 	ids := slices.Collect(maps.Keys(n.handlers))
 	n.mu.Unlock()
-	var all sync.WaitGroup
+	var touched []*actor.Future
 	for _, id := range ids {
-		touched := n.system.Root.RequestFuture(n.system.NewLocalPID(id), &actor.Touch{}, -1)
-		all.Go(func() { touched.Wait() }) // it fails if the handler has stopped
+		touched = append(touched, n.system.Root.RequestFuture(n.system.NewLocalPID(id), &actor.Touch{}, -1))
 	}
-	done := make(chan struct{})
-	go func() { all.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-ctx.Done():
+	defer context.AfterFunc(ctx, func() { // for handlers that never answer
+		for _, t := range touched {
+			p, _ := n.system.ProcessRegistry.GetLocal(t.PID().Id)
+			p.Stop(t.PID())
+		}
+	})()
+	for _, t := range touched {
+		t.Wait() // it fails if the handler has stopped
 	}
 }
 
