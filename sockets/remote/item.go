@@ -71,10 +71,13 @@ type item struct {
 	body                          []byte
 }
 
-// parse reads an Item, and keeps b. A frame in an Item without a target goes to where the Item before it went, and
+// parse reads an Item, and keeps b. One that is a frame and nothing else goes to where the Item before it went, and
 // comes from there: that is how all but the first of a burst are sent.
 func (i *item) parse(b []byte) error {
-	before := *i
+	if body := only(b, kindFrame); body != nil {
+		i.kind, i.body, i.header, i.again = kindFrame, body, i.header[:0], true
+		return nil
+	}
 	*i = item{header: i.header[:0]}
 	for len(b) > 0 {
 		number, v, value, rest, ok := consume(b)
@@ -100,11 +103,6 @@ func (i *item) parse(b []byte) error {
 		case number == itemHeader:
 			i.header = append(i.header, value)
 		}
-	}
-	if i.kind == kindFrame && len(i.target) == 0 {
-		kind, body := i.kind, i.body
-		*i = before
-		i.kind, i.body, i.header, i.again = kind, body, before.header[:0], true
 	}
 	return nil
 }

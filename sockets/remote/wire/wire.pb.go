@@ -274,7 +274,7 @@ func (x *Pack) GetItems() []*Item {
 }
 
 // Item is a message to an actor. Text that may be any bytes is bytes: a string that is not
-// UTF-8 cannot be sent. A Frame in an Item without a target goes where the Item before it in the Pack
+// UTF-8 cannot be sent. An Item that is a Frame and nothing else goes where the Item before it in the Pack
 // went, and comes from there.
 type Item struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
