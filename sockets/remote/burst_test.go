@@ -34,9 +34,9 @@ func TestBurstsSayOnceWhereTheyGo(t *testing.T) {
 		o.put(&m)
 		want = append(want, to)
 	}
-	_, err := o.take(func(pack mem.Buffer) error {
-		n, again := 0, ""
-		require.NoError(t, items(pack.ReadOnlyData(), func(i *item) {
+	n, again := 0, ""
+	for pack := range packs(&o) {
+		require.NoError(t, items(pack, func(i *item) {
 			got := address{string(i.target), string(i.sender), string(i.senderAddress), i.targetRequest, i.senderRequest, i.up}
 			require.Equal(t, want[n], got, "Item %d", n)
 			require.Equal(t, n == 3, i.headers() != nil, "Item %d", n)
@@ -50,11 +50,9 @@ func TestBurstsSayOnceWhereTheyGo(t *testing.T) {
 			}
 			n++
 		}))
-		assert.Equal(t, "1469", again)
-		assert.Equal(t, len(want), n)
-		return nil
-	})
-	require.NoError(t, err)
+	}
+	assert.Equal(t, "1469", again)
+	assert.Equal(t, len(want), n)
 }
 
 // A frame that says not where it goes, at the beginning of a Pack or behind what was refused, goes nowhere.
@@ -141,18 +139,72 @@ func TestBuffersAreUsedAgain(t *testing.T) {
 	o := outbox{most: 1 << 30}
 	sent := func(size int) (data *byte) {
 		o.put(&outgoing{address: address{target: "t"}, kind: kindFrame, frame: frame.Binary(make([]byte, size))})
-		_, err := o.take(func(pack mem.Buffer) error {
-			data = &pack.ReadOnlyData()[0]
-			pack.Free()
-			return nil
-		})
-		require.NoError(t, err)
+		for pack := range packs(&o) {
+			data = &pack[0]
+		}
 		return data
 	}
 	first := sent(64)
 	assert.Same(t, first, sent(64))
 	assert.NotSame(t, first, sent(4*packSize))
 	assert.Empty(t, o.spares)
+}
+
+// slowStream is a stream whose other node does not read: grpc keeps what it is given.
+type slowStream struct {
+	grpc.ClientStream
+	packs []mem.Buffer
+}
+
+func (s *slowStream) SendMsg(m any) error {
+	s.packs = append(s.packs, m.(packOut).pack)
+	return nil
+}
+
+// grpc has one Pack at a time, so that nobody who sends waits for it. What comes meanwhile is the next.
+func TestOnePackIsUnderWay(t *testing.T) {
+	m := start(t, Config{MaxQueue: 8 * packSize})
+	l, ok := m.node.newLink(m.node.peer("127.0.0.1:1"), newLinkName())
+	require.True(t, ok)
+	s := &slowStream{}
+	l.stream = s
+	l.opened.Store(true)
+	l.turn = func() {} // what is to be sent is sent by the test
+	put := func(n int) {
+		for i := range n {
+			require.True(t, l.post(&outgoing{address: addressOf("t"), kind: kindFrame, frame: frame.Text(fmt.Sprint(i))}))
+		}
+	}
+	under := func() (n int) { // way
+		require.Len(t, s.packs, 1)
+		b := s.packs[0]
+		require.NoError(t, items(b.ReadOnlyData(), func(*item) { n++ }))
+		s.packs = nil
+		b.Free() // grpc has written it
+		return n
+	}
+	put(1)
+	l.send()
+	put(100)
+	l.send()
+	assert.Equal(t, 1, under())
+	l.send()
+	l.send()
+	assert.Equal(t, 100, under())
+	l.send()
+	assert.Empty(t, s.packs)
+	assert.False(t, l.out.called)
+
+	put(1)
+	l.send()
+	big := &outgoing{address: addressOf("t"), kind: kindFrame, frame: frame.Binary(make([]byte, packSize))}
+	for l.post(big) {
+	}
+	require.Len(t, s.packs, 1, "it is lost when too much waits, and grpc was not given more")
+	<-l.lost
+	s.packs[0].Free()
+	l.send()
+	assert.Len(t, s.packs, 1)
 }
 
 // A node of another version is refused, and told why.

@@ -13,6 +13,7 @@ import (
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/spindrift-go/spindrift/sockets"
+	"google.golang.org/grpc"
 )
 
 // link is what two nodes have between them: a stream each way, and the books of who talks over
@@ -25,8 +26,9 @@ type link struct {
 	lost    chan struct{} // closed when it is
 	ready   chan struct{} // closed when it works both ways
 	readied sync.Once
-	wake    chan struct{} // its stream's writer is to come for what waits
-	opened  atomic.Bool   // proto.actor was asked for the stream
+	opened  atomic.Bool // proto.actor was asked for the stream
+	stream  grpc.ClientStream
+	turn    func() // send: one at a time, as outbox says when
 
 	// Who is at the other end, set before anything is sent, or handed over.
 	remote  string // its address
@@ -73,10 +75,10 @@ var (
 
 func (n *Node) newLink(p *peer, name string) (*link, bool) {
 	l := &link{
-		node: n, peer: p, name: name, lost: make(chan struct{}), ready: make(chan struct{}), wake: make(chan struct{}, 1), heard: time.Now(),
+		node: n, peer: p, name: name, lost: make(chan struct{}), ready: make(chan struct{}), heard: time.Now(),
 		books: make(map[string]*entry), watched: make(map[watching]struct{}),
 	}
-	l.out.most = n.config.MaxQueue
+	l.out.most, l.turn = n.config.MaxQueue, l.send
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.stopped || n.links[name] != nil {
@@ -96,14 +98,11 @@ func (l *link) know(address string, leaving bool) {
 	l.writer, _ = l.node.carrier(l.inLink)
 }
 
-// call has the writer come for what waits. The first call has proto.actor open the stream, with a token as its first
-// message.
+// call schedules the turn in which what waits is sent. The first call has proto.actor open the stream, with a token as its
+// first message.
 func (l *link) call() {
 	if l.opened.Load() || !l.opened.CompareAndSwap(false, true) {
-		select {
-		case l.wake <- struct{}{}:
-		default: // it was told
-		}
+		l.node.runtime.Dispatcher().Schedule(l.turn)
 		return
 	}
 	l.node.shutting.RLock()

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"slices"
 	"sync"
 
 	"google.golang.org/grpc/mem"
@@ -9,23 +10,24 @@ import (
 // packSize is about how much goes into one Pack.
 const packSize = 256 << 10
 
-// outbox holds what is to be sent on a link, encoded, until the link's writer takes it: so what comes while
-// that is at work goes out together, and costs no allocation. grpc sends it from there, and gives it back.
+// outbox holds what is to be sent on a link, encoded. grpc is given a Pack when it has written the one before, from
+// where that lies: so what comes meanwhile goes out together, costs no allocation, and nobody waits for grpc.
 type outbox struct {
 	mu     sync.Mutex
-	buf    []byte  // fields of Packs
-	cuts   []int   // where another Pack may begin
-	last   int     // the last of them
-	before address // of the last Item in buf; none: it is a Pack's first, or may not be followed
-	ping   uint64  // to be asked behind all of it; 0: nothing
-	pong   uint64  // to be answered; 0: nothing
-	called bool    // the writer will come
+	buf    []byte   // the Pack that is being filled
+	packs  [][]byte // those before it
+	size   int      // bytes of those
+	before address  // of the last Item in buf; none: the next is its first, or may not follow
+	ping   uint64   // to be asked behind all of it; 0: nothing
+	pong   uint64   // to be answered; 0: nothing
+	called bool     // take will be called
+	busy   bool     // grpc has a Pack
 	closed bool
 	spares [][]byte
 	most   int // bytes
 }
 
-// put queues an Item. call says that the writer is to be called; full that the link does not take
+// put queues an Item. call says that take is to be called; full that the link does not take
 // what it is given; ok that it was queued.
 func (o *outbox) put(m *outgoing) (call, full, ok bool) {
 	o.mu.Lock()
@@ -33,13 +35,11 @@ func (o *outbox) put(m *outgoing) (call, full, ok bool) {
 	if o.closed {
 		return false, false, false
 	}
-	if len(o.buf) > o.most {
+	if o.size+len(o.buf) > o.most {
 		return false, true, false
 	}
-	if len(o.buf)-o.last >= packSize {
-		o.last = len(o.buf)
-		o.cuts = append(o.cuts, o.last)
-		o.before = address{}
+	if len(o.buf) >= packSize {
+		o.cut()
 	}
 	if o.buf == nil {
 		o.buf = o.spare()
@@ -49,8 +49,7 @@ func (o *outbox) put(m *outgoing) (call, full, ok bool) {
 	} else {
 		o.buf, o.before = m.append(o.buf), m.address
 	}
-	call, o.called = !o.called, true
-	return call, false, true
+	return o.calls(), false, true
 }
 
 // ask queues a ping behind all that is there.
@@ -58,8 +57,7 @@ func (o *outbox) ask(ping uint64) (call bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.ping = ping
-	call, o.called = !o.called, true
-	return call && !o.closed
+	return o.calls()
 }
 
 // answer queues a pong. A link that is not open yet answers when it is.
@@ -67,38 +65,48 @@ func (o *outbox) answer(pong uint64, open bool) (call bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.pong = max(o.pong, pong)
-	if !open {
-		return false
-	}
-	call, o.called = !o.called, true
-	return call && !o.closed
+	return open && o.calls()
 }
 
-// take takes all that waits, for send to send Pack by Pack, which frees them or has grpc do it. It reports false if
-// there is nothing.
-func (o *outbox) take(send func(pack mem.Buffer) error) (more bool, err error) {
+// waits reports whether there is something to be sent. The lock must be held, as for all that follows.
+func (o *outbox) waits() bool { return len(o.packs) > 0 || len(o.buf) > 0 || o.ping > 0 || o.pong > 0 }
+
+// calls reports whether take is to be called, which it is not while it is called already, or will be when grpc has
+// written what it has.
+func (o *outbox) calls() bool {
+	if o.called || o.busy || o.closed || !o.waits() {
+		return false
+	}
+	o.called = true
+	return true
+}
+
+// cut ends the Pack that is being filled.
+func (o *outbox) cut() {
+	if o.buf == nil {
+		o.buf = o.spare()
+	}
+	pack := appendNumber(appendNumber(o.buf, packPong, o.pong), packPing, o.ping)
+	o.packs, o.size = append(o.packs, pack), o.size+len(pack)
+	o.buf, o.before, o.ping, o.pong = nil, address{}, 0, 0
+}
+
+// take returns the next Pack to be sent, which comes back to pool when grpc has written it; nil: there is none, or grpc
+// has one.
+func (o *outbox) take(pool mem.BufferPool) mem.Buffer {
 	o.mu.Lock()
-	if len(o.buf) == 0 && o.ping == 0 && o.pong == 0 || o.closed {
+	defer o.mu.Unlock()
+	if o.busy || o.closed || !o.waits() {
 		o.called = false
-		o.mu.Unlock()
-		return false, nil
+		return nil
 	}
-	buf, cuts := appendNumber(appendNumber(o.buf, packPong, o.pong), packPing, o.ping), o.cuts
-	o.buf, o.cuts, o.last, o.before, o.ping, o.pong = nil, nil, 0, address{}, 0, 0
-	o.mu.Unlock()
-	all := mem.NewBuffer(&buf, (*recycler)(o))
-	if len(cuts) == 0 {
-		return true, send(all)
+	if len(o.packs) == 0 {
+		o.cut()
 	}
-	defer all.Free()
-	from := 0
-	for _, cut := range append(cuts, len(buf)) {
-		if err := send(all.Slice(from, cut)); err != nil {
-			return false, err
-		}
-		from = cut
-	}
-	return true, nil
+	pack := o.packs[0]
+	o.packs, o.size = slices.Delete(o.packs, 0, 1), o.size-len(pack)
+	o.busy = true
+	return mem.NewBuffer(&pack, pool)
 }
 
 // An outbox keeps two buffers for what is to come, one to fill while grpc has the other: not larger ones than a Pack
@@ -119,26 +127,19 @@ func (o *outbox) spare() (b []byte) {
 	return b
 }
 
-// recycler is an outbox as grpc's pool of what it has sent.
-type recycler outbox
-
-// Get makes recycler a mem.BufferPool.
-func (*recycler) Get(length int) *[]byte {
-	b := make([]byte, length)
-	return &b
-}
-
-// Put makes recycler a mem.BufferPool.
-func (r *recycler) Put(b *[]byte) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.closed && len(r.spares) < mostSpares && cap(*b) >= smallest && cap(*b) <= largest {
-		r.spares = append(r.spares, (*b)[:0])
+// sent is called with the memory of a Pack that grpc has written. It reports whether take is to be called.
+func (o *outbox) sent(b []byte) (call bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.busy = false
+	if !o.closed && len(o.spares) < mostSpares && cap(b) >= smallest && cap(b) <= largest {
+		o.spares = append(o.spares, b[:0])
 	}
+	return o.calls()
 }
 
 func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.closed, o.buf, o.spares, o.cuts = true, nil, nil, nil
+	o.closed, o.buf, o.packs, o.size, o.spares = true, nil, nil, 0, nil
 }

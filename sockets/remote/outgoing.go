@@ -57,18 +57,26 @@ func (o *outgoing) size(body int) int {
 	return n + len(o.header) + protowire.SizeTag(o.kind) + protowire.SizeBytes(body)
 }
 
+// appendVarint appends a number; most have one byte.
+func appendVarint(b []byte, v uint64) []byte {
+	if v < 0x80 {
+		return append(b, byte(v))
+	}
+	return protowire.AppendVarint(b, v)
+}
+
 func appendString(b []byte, number protowire.Number, s string) []byte {
 	if s == "" {
 		return b
 	}
-	return protowire.AppendString(protowire.AppendTag(b, number, protowire.BytesType), s)
+	return append(appendVarint(appendVarint(b, protowire.EncodeTag(number, protowire.BytesType)), uint64(len(s))), s...)
 }
 
 func appendNumber(b []byte, number protowire.Number, v uint64) []byte {
 	if v == 0 {
 		return b
 	}
-	return protowire.AppendVarint(protowire.AppendTag(b, number, protowire.VarintType), v)
+	return appendVarint(appendVarint(b, protowire.EncodeTag(number, protowire.VarintType)), v)
 }
 
 // follows reports whether the Item can go without its address, for that is the one before's.
@@ -79,15 +87,15 @@ func (o *outgoing) follows(before *address) bool {
 // appendAgain appends an Item that follows.
 func (o *outgoing) appendAgain(b []byte) []byte {
 	body := o.bodySize()
-	b = protowire.AppendTag(b, packItems, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(protowire.SizeTag(kindFrame)+protowire.SizeBytes(body)))
+	b = appendVarint(b, protowire.EncodeTag(packItems, protowire.BytesType))
+	b = appendVarint(b, uint64(protowire.SizeTag(kindFrame)+protowire.SizeBytes(body)))
 	return o.appendBody(b, body)
 }
 
 func (o *outgoing) append(b []byte) []byte {
 	body := o.bodySize()
-	b = protowire.AppendTag(b, packItems, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(o.size(body)))
+	b = appendVarint(b, protowire.EncodeTag(packItems, protowire.BytesType))
+	b = appendVarint(b, uint64(o.size(body)))
 	b = appendString(b, itemTarget, o.target)
 	b = appendString(b, itemSender, o.sender)
 	b = appendString(b, itemSenderAddress, o.senderAddress)
@@ -100,16 +108,16 @@ func (o *outgoing) append(b []byte) []byte {
 }
 
 func (o *outgoing) appendBody(b []byte, body int) []byte {
-	b = protowire.AppendTag(b, o.kind, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(body))
+	b = appendVarint(b, protowire.EncodeTag(o.kind, protowire.BytesType))
+	b = appendVarint(b, uint64(body))
 	if o.frame == nil {
 		return append(b, o.body...)
 	}
-	b = protowire.AppendTag(b, frameHead, protowire.VarintType)
-	b = protowire.AppendVarint(b, head(o.frame))
+	b = appendVarint(b, protowire.EncodeTag(frameHead, protowire.VarintType))
+	b = appendVarint(b, head(o.frame))
 	if p := o.frame.Payload; len(p) > 0 {
-		b = protowire.AppendTag(b, framePayload, protowire.BytesType)
-		b = protowire.AppendBytes(b, p)
+		b = appendVarint(b, protowire.EncodeTag(framePayload, protowire.BytesType))
+		b = append(appendVarint(b, uint64(len(p))), p...)
 	}
 	return b
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/asynkron/protoactor-go/remote"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
@@ -74,9 +73,9 @@ func (s *streamIn) receive(pack []byte, own bool) error {
 	return status.Error(codes.Aborted, err.Error())
 }
 
-// streamOut is the stream of a link to the other node. proto.actor's writer opens it and ends it, and write, a
-// goroutine of the link's own, sends what waits in the outbox: the writer would be started anew each time, and grow
-// its stack, for a few bytes around a Pack.
+// streamOut is the stream of a link to the other node. proto.actor's writer opens it and ends it. What waits in the
+// outbox is sent by turns of the dispatcher's: the writer would be started anew each time, and grow its stack, for a few
+// bytes around a Pack.
 type streamOut struct {
 	grpc.ClientStream
 	link *link
@@ -87,33 +86,39 @@ func (s *streamOut) SendMsg(m any) error {
 	if r, ok := m.(*remote.RemoteMessage); !ok || r.GetMessageBatch() == nil {
 		return s.ClientStream.SendMsg(m)
 	}
-	if !s.link.node.goes(s.write) {
-		return errStopped
+	if l := s.link; l.stream == nil {
+		l.stream = s.ClientStream
+		l.node.runtime.Dispatcher().Schedule(l.turn)
 	}
 	return nil
 }
 
-// write sends what waits, until the link is lost.
-func (s *streamOut) write() {
-	l := s.link
-	for {
-		more, err := l.out.take(s.send)
-		if err != nil {
-			l.sever(err)
-			return
-		}
-		if more {
-			continue
-		}
-		select {
-		case <-l.wake:
-		case <-l.lost:
+// send gives grpc the next Pack, unless it has one: it calls when it has written that. It never waits, for grpc lets
+// 64 KiB of a stream be under way, and then one message more.
+func (l *link) send() {
+	for pack := l.out.take((*pool)(l)); pack != nil; pack = l.out.take((*pool)(l)) {
+		if err := l.stream.SendMsg(packOut{pack}); err != nil {
+			go l.sever(err)
 			return
 		}
 	}
 }
 
-func (s *streamOut) send(pack mem.Buffer) error { return s.ClientStream.SendMsg(packOut{pack}) }
+// pool is a link, to which grpc gives back the memory of what it has written.
+type pool link
+
+// Get makes pool a mem.BufferPool.
+func (*pool) Get(length int) *[]byte {
+	b := make([]byte, length)
+	return &b
+}
+
+// Put makes pool a mem.BufferPool.
+func (p *pool) Put(b *[]byte) {
+	if l := (*link)(p); l.out.sent(*b) {
+		l.node.runtime.Dispatcher().Schedule(l.turn)
+	}
+}
 
 // RecvMsg makes streamOut a grpc.ClientStream. proto.actor's writer would tell of an error itself, also
 // while its remote is being shut down, which is a race: so it gets to see an end, and sever tells.
@@ -126,7 +131,7 @@ func (s *streamOut) RecvMsg(m any) error {
 	return nil
 }
 
-// CloseSend makes streamOut a grpc.ClientStream. The stream is not closed for sending, for write may be at it: it ends
+// CloseSend makes streamOut a grpc.ClientStream. The stream is not closed for sending, for send may be at it: it ends
 // with the link.
 func (s *streamOut) CloseSend() error {
 	go s.link.sever(errors.New("its writer was stopped"))
