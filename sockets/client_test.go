@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -141,6 +142,22 @@ func TestNetDial(t *testing.T) {
 		w.ended(conn)
 		assert.Equal(w, frame.GoingAway, expect[*Closed](mine).Code)
 	})
+}
+
+// A NetDial that returns nothing at all fails the dial, and nothing else.
+func TestNetDialReturnsNothing(t *testing.T) {
+	w := newWorld(t, bare)
+	nothing := Dialer{NetDial: func(context.Context, string, string) (net.Conn, error) { return nil, nil }}
+	proxied := nothing
+	proxied.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy.example"})
+	for _, address := range []string{"ws://a.example", "wss://a.example"} {
+		for _, d := range []Dialer{nothing, proxied} {
+			_, err := Dial(t.Context(), address, &DialOptions{System: w.system, Dialer: d})
+			require.ErrorContains(t, err, "NetDial returned neither a conn nor an error")
+			_, err = Connect(t.Context(), w.system, address, &d)
+			require.ErrorContains(t, err, "NetDial returned neither a conn nor an error")
+		}
+	}
 }
 
 // Both ends ours.

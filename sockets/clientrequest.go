@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spindrift-go/spindrift/actors/httpclient"
 	"golang.org/x/net/http/httpguts"
 )
 
@@ -33,9 +34,7 @@ func (u *UpgradeClient) request(base *url.URL, jar http.CookieJar) (*http.Reques
 		r.SetBasicAuth(target.User.Username(), password)
 	}
 	if jar != nil {
-		for _, c := range jar.Cookies(target) {
-			r.AddCookie(c)
-		}
+		httpclient.AddCookies(r, jar, target)
 	}
 	return r, u.Options.recipe().offer(r)
 }
@@ -86,7 +85,7 @@ func (u *UpgradeClient) target(base *url.URL) (*url.URL, error) {
 		}
 	}
 	if u.Path != "" {
-		path, err := url.Parse(u.Path)
+		path, err := parsePath(u.Path)
 		if err != nil {
 			return nil, fmt.Errorf("path: %w", err)
 		}
@@ -94,6 +93,14 @@ func (u *UpgradeClient) target(base *url.URL) (*url.URL, error) {
 	}
 	target.RawQuery = asciiQuery(target.RawQuery)
 	return &target, nil
+}
+
+// parsePath reads a path with its query. One that begins with // is one, in which net/url sees a host.
+func parsePath(path string) (*url.URL, error) {
+	if strings.HasPrefix(path, "//") {
+		path = "http://host" + path
+	}
+	return url.Parse(path)
 }
 
 // asciiQuery is a query as it goes into a request line: net/url encodes what is not ASCII in a path only.

@@ -32,6 +32,8 @@ func TestDialRequest(t *testing.T) {
 			{name: "query alone", suffix: "?x=1", line: "GET /?x=1 HTTP/1.1"},
 			{name: "path of its own", suffix: "/a?x=1", line: "GET /b?y=2 HTTP/1.1",
 				change: func(u *UpgradeClient, _ string) { u.Path = "/b?y=2" }},
+			{name: "path that begins with two slashes", suffix: "/a?x=1", line: "GET //b/c?y=2 HTTP/1.1",
+				change: func(u *UpgradeClient, _ string) { u.Path = "//b/c?y=2" }},
 			{name: "headers", line: "GET / HTTP/1.1",
 				change: func(u *UpgradeClient, _ string) {
 					u.Header = http.Header{"Origin": {"https://a.example"}, "x-one": {"1", "2"}, "Sec-WebSocket-Key": {"mine"}, "Connection": {"close"}}
@@ -66,10 +68,10 @@ func TestDialRequest(t *testing.T) {
 					scheme := map[bool]string{true: "https", false: "http"}[w.tls]
 					jar.SetCookies(&url.URL{Scheme: scheme, Host: addr}, []*http.Cookie{{Name: "a", Value: "1"}})
 					u.Dialer.Jar = jar
-					u.Header = http.Header{"Cookie": {"own=3"}}
+					u.Header = http.Header{"Cookie": {"own=3", "other=5"}}
 				},
 				answer: "Set-Cookie: new=4\r\n",
-				header: http.Header{"Cookie": {"own=3; a=1"}}},
+				header: http.Header{"Cookie": {"own=3; other=5; a=1"}}},
 		} {
 			w.in(tt.name, func(w *world) {
 				h := w.handler()

@@ -3,6 +3,7 @@ package sockets
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -75,11 +76,17 @@ func (d *Dialer) reach(ctx context.Context, base *url.URL) (net.Conn, error) {
 }
 
 func (d *Dialer) open(ctx context.Context, network, addr string) (net.Conn, error) {
-	if d.NetDial != nil {
-		return d.NetDial(ctx, network, addr)
+	if d.NetDial == nil {
+		return new(net.Dialer).DialContext(ctx, network, addr)
 	}
-	return new(net.Dialer).DialContext(ctx, network, addr)
+	nc, err := d.NetDial(ctx, network, addr)
+	if nc == nil && err == nil {
+		err = errNilNil
+	}
+	return nc, err
 }
+
+var errNilNil = errors.New("NetDial returned neither a conn nor an error")
 
 // withTLS sets up TLS over nc, and closes it if that fails.
 func (d *Dialer) withTLS(ctx context.Context, nc net.Conn, name string) (net.Conn, error) {

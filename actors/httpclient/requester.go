@@ -127,9 +127,7 @@ func (r *Requester) prepare(c *Call) (err error) {
 			c.sent.Host = cmp.Or(q.Host, q.URL.Host, r.Base.Host)
 		}
 		if r.Jar != nil {
-			for _, cookie := range r.Jar.Cookies(r.cookieURL(c.sent)) {
-				c.sent.AddCookie(cookie)
-			}
+			AddCookies(c.sent, r.Jar, r.cookieURL(c.sent))
 		}
 	}
 	return validate(c.sent)
