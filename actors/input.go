@@ -110,7 +110,7 @@ func (s *stream) read() {
 		s.pause()
 		return
 	}
-	buf := transport.GetReadBuffer()
+	var buf, none *transport.ReadBuffer
 	defer func() { transport.PutReadBuffer(buf) }() // also if a stage panics
 	defer s.noticeAnswers()
 	for i := 0; s.reading == reads && !s.cut; i++ {
@@ -119,13 +119,17 @@ func (s *stream) read() {
 			s.mailbox.Yield()
 			break
 		}
-		p, holder := s.spaceFor(buf)
+		if buf == nil {
+			buf = transport.GetReadBuffer()
+		}
+		p, holder := s.spaceInMessage(), &none
+		if p == nil {
+			p, holder = buf[:], &buf
+		}
 		n, err := s.transport.Read(p)
 		if n > 0 {
 			s.lastRead = s.rt.now()
-			if s.feed(p[:n], holder) {
-				buf = transport.GetReadBuffer()
-			}
+			s.feed(p[:n], holder)
 			s.top.handOver(s) // the handler may begin while we read on
 		}
 		if err == transport.ErrAgain {
@@ -149,84 +153,19 @@ func (s *stream) noticeAnswers() {
 	}
 }
 
-// spaceFor is where to read to: the message that a stage is assembling, if that has space worth a system
-// call, else buf. holder is buf if p lies in it.
-func (s *stream) spaceFor(buf *transport.ReadBuffer) (p []byte, holder *transport.ReadBuffer) {
-	if s.hangup() == nil {
-		s.space = pipeline.Space{}
-		s.pipeline.Up(&s.space)
-		if p = s.space.Buf; len(p) >= worthReading {
-			s.space.Buf = nil
-			return p, nil
-		}
+// spaceInMessage is where to read to if a stage is assembling a message that has space worth a system
+// call; nil: nowhere.
+func (s *stream) spaceInMessage() (p []byte) {
+	if s.hangup() != nil {
+		return nil
 	}
-	return buf[:], buf
-}
-
-// feed sends bytes up. What the pipeline leaves for want of credit waits in pauses.pending. It stays in
-// buf, which feed then keeps, or is copied if there is no buf or little is left.
-func (s *stream) feed(p []byte, buf *transport.ReadBuffer) (kept bool) {
-	if s.hangup() != nil { // nobody listens any more
-		return false
+	s.space = pipeline.Space{}
+	s.pipeline.Up(&s.space)
+	if p = s.space.Buf; len(p) < worthReading {
+		return nil
 	}
-	in := &s.input
-	in.Data, in.Pause = p, s.pauseReasons() != 0
-	s.pipeline.Up(in)
-	rest := in.Data
-	in.Data = nil
-	if in.Pause {
-		s.pause()
-	}
-	if len(rest) == 0 || s.hangup() != nil {
-		return false
-	}
-	if len(rest) < worthReading {
-		buf = nil
-	}
-	if buf == nil {
-		rest = append([]byte(nil), rest...)
-	}
-	s.pauses.pending = pendingInput{rest, buf}
-	return buf != nil
-}
-
-// pendingInput is input that was read and not yet decoded: the credit ran out.
-type pendingInput struct {
-	rest []byte                // nil: there is none
-	buf  *transport.ReadBuffer // that rest lies in; nil: it has memory of its own
-}
-
-func (p *pendingInput) free() {
-	if p.buf != nil {
-		transport.PutReadBuffer(p.buf)
-	}
-}
-
-// takePending takes what was read and not decoded.
-func (s *stream) takePending() (p pendingInput) {
-	if s.pauses != nil {
-		p, s.pauses.pending = s.pauses.pending, pendingInput{}
-	}
+	s.space.Buf = nil
 	return p
-}
-
-func (s *stream) feedPending() {
-	p, kept := s.takePending(), false
-	if p.rest == nil {
-		return
-	}
-	defer func() { // also if a stage panics
-		if !kept {
-			p.free()
-		}
-	}()
-	kept = s.feed(p.rest, p.buf)
-}
-
-// dropPending forgets what was read and will not be decoded.
-func (s *stream) dropPending() {
-	p := s.takePending()
-	p.free()
 }
 
 // readEnded: the peer has closed its half, or the connection is broken.

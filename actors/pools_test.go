@@ -78,6 +78,12 @@ var lives = []func(s *stack){
 		}
 		s.system.Root.Send(conn, frame.Close(frame.Normal, ""))
 	},
+	func(s *stack) { // a message that is a read of its own
+		p := s.open("/echo")
+		p.write(masked(frame.Text(large[:64<<10])))
+		io.CopyN(io.Discard, p.in, 64<<10)
+		p.reset()
+	},
 	func(s *stack) { // our client, which is stopped with all its output
 		conn, _ := s.ours("/echo")
 		for range 2 {
@@ -158,7 +164,8 @@ type stack struct {
 	portable, tls bool
 	system        *actor.ActorSystem
 	addr          string
-	free          chan struct{} // closed when a stuck handler may go on
+	free          chan struct{}           // closed when a stuck handler may go on
+	also          func(ctx actor.Context) // a handler of /also; nil: there is none
 }
 
 func (s *stack) serve() (stop func()) {
@@ -193,6 +200,9 @@ func (s *stack) serve() (stop func()) {
 			panic("stage")
 		}
 	}, nil), echo)
+	if s.also != nil {
+		handle("/also", nil, s.also)
+	}
 	server := &sockets.Server{System: s.system, Server: http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0), TLSConfig: testcert.Server()}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(s, err)

@@ -12,7 +12,11 @@ const leased = 4 << 10
 // lease is a payload's memory on its way around: from a pool into a frame, and
 // back when the last owner has given the frame up. One that is never given back is
 // garbage like any other, and no leak: so leases are not counted.
-type lease struct{ memory []byte }
+type lease struct {
+	memory []byte
+	lender Memory // who has it back in place of leases; nil: they do
+	lent   bool   // to a borrowed frame, and not taken
+}
 
 // leases holds memory by its class.
 var leases [4 * bits.UintSize]sync.Pool
@@ -37,6 +41,10 @@ func newLease(size int) *lease {
 // giveBack lets memory be used by another frame. In a debug build it is never used
 // again, so that who still looks at it finds what poison has left.
 func (l *lease) giveBack() {
+	if l.lender != nil {
+		l.lender.Free()
+		return
+	}
 	if Debug {
 		poison(l.memory)
 		return

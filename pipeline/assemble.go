@@ -41,12 +41,12 @@ func (a *assembler) onUp(item any) {
 		}
 		a.up(item)
 	case f.Opcode.Control():
-		a.up(own(f))
+		a.up(f.Own())
 	case a.passing:
 		a.passing = !f.Fin
-		a.up(own(f))
+		a.up(f.Own())
 	case f.Fin && a.message == nil:
-		a.up(own(f))
+		a.up(f.Own())
 	default:
 		a.add(f)
 	}
@@ -92,12 +92,12 @@ func (a *assembler) pass(f *frame.Frame, held int) {
 	message := a.message
 	a.message, a.rest, a.passing = nil, 0, !f.Fin
 	if held == 0 { // f is the first
-		a.up(own(f))
+		a.up(f.Own())
 		return
 	}
 	a.hold(-held)
 	a.up(message)
-	a.up(own(f))
+	a.up(f.Own())
 }
 
 // streamNow asks an Assemble to be a Stream.
@@ -111,7 +111,7 @@ func (a *assembler) stream() {
 	message := a.message
 	a.message, a.rest, a.passing = nil, 0, true
 	a.hold(-footprint(message))
-	a.up(own(message)) // a copy: the bytes under way may lie in it
+	a.up(message.Own()) // a copy: the bytes under way may lie in it
 }
 
 // footprint is what a message in pieces takes.
@@ -175,19 +175,9 @@ type streamer struct{ link }
 func (s *streamer) onUp(item any) {
 	switch m := item.(type) {
 	case *frame.Frame:
-		item = own(m)
+		item = m.Own()
 	case *Space, streamNow:
 		return
 	}
 	s.up(item)
-}
-
-// own copies a borrowed piece into a frame of the receiver's own. The mask and
-// the length were the wire's affair.
-func own(f *frame.Frame) *frame.Frame {
-	g := frame.New(f.Opcode, len(f.Payload))
-	g.Fin = f.Fin
-	g.RSV = f.RSV
-	g.Payload = append(g.Payload, f.Payload...)
-	return g
 }

@@ -53,12 +53,17 @@ func (c *codec) onUp(item any) {
 }
 
 func (c *codec) decode(in *Input) {
+	data := in.Data
 	for len(in.Data) > 0 && !in.Pause && !c.decoder.Spent() {
 		n, whole, err := c.decoder.Next(in.Data, &in.piece)
 		in.Data = in.Data[n:]
-		if err != nil {
+		switch {
+		case err != nil:
 			c.up(err)
-		} else if whole {
+		case !whole:
+		case in.Memory != nil && !frame.Debug && n == len(data) && in.piece.Fin: // a debug build uses no memory again
+			c.lend(in)
+		default:
 			c.up(&in.piece)
 			in.piece.Payload = nil // it was borrowed
 		}
@@ -66,6 +71,18 @@ func (c *codec) decode(in *Input) {
 	if c.decoder.Spent() {
 		in.Data = nil
 	}
+}
+
+// lend lets a whole frame up with the memory that it alone lies in.
+func (c *codec) lend(in *Input) {
+	in.piece.Lend(in.Memory)
+	defer func() { // also if a stage panics: the memory may be somebody's
+		in.piece.Payload = nil
+		if in.piece.Recall() {
+			in.Memory = nil
+		}
+	}()
+	c.up(&in.piece)
 }
 
 func (c *codec) onDown(item any) {

@@ -19,6 +19,10 @@ type (
 		Data  []byte
 		Pause bool // set by the driver while the pipeline runs: decode no more for now
 
+		// Memory is what Data fills most of, if who keeps Data as a payload may have it as well: then
+		// Memory is nil when the call has returned. Nil: Data is copied.
+		Memory frame.Memory
+
 		piece frame.Frame // of Data: Codec's, on its way up, again and again
 	}
 

@@ -10,8 +10,18 @@ var readBuffers = pool.New("read buffers", func() any { return new(ReadBuffer) }
 // GetReadBuffer takes a buffer from the pool. Its content is what somebody else has read.
 func GetReadBuffer() *ReadBuffer { return readBuffers.Get().(*ReadBuffer) }
 
-// PutReadBuffer gives a buffer back. Nothing of it may be used any more.
-func PutReadBuffer(b *ReadBuffer) { readBuffers.Put(b) }
+// PutReadBuffer gives a buffer back, if b is one. Nothing of it may be used any more.
+func PutReadBuffer(b *ReadBuffer) {
+	if b != nil {
+		readBuffers.Put(b)
+	}
+}
+
+// Leave lets b become the memory of a message: whoever has that frees it, or leaves it to the garbage collector.
+func (b *ReadBuffer) Leave() { readBuffers.Drop() }
+
+// Free puts b, which was left to a message, back into the pool.
+func (b *ReadBuffer) Free() { readBuffers.Return(b) }
 
 // MaxWriteBuffer is the capacity from which a write buffer is not worth keeping.
 const MaxWriteBuffer = 64 << 10

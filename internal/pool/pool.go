@@ -38,8 +38,11 @@ func (p *Pool) Put(x any) {
 	p.pool.Put(x)
 }
 
-// Drop is Put for one that is not worth keeping.
+// Drop is Put for one that is not worth keeping, or that has become somebody else's.
 func (p *Pool) Drop() { p.count(-1) }
+
+// Return is for one that was dropped: others may use it after all.
+func (p *Pool) Return(x any) { p.pool.Put(x) }
 
 func (p *Pool) count(change int64) {
 	if counting {
