@@ -27,6 +27,12 @@ func (c *Reconnecting) called() bool {
 }
 
 // goroutine is which one this is. Its stack says so, in its first line.
+//
+// Nothing else tells a function that was called from another that calls at the same time, and only the first may not
+// wait: a context that call hands out is not what the function need wait with, and Close has none; a mark on the stack, as
+// runtime.Callers shows it, is that of any client's call; and to refuse everybody meanwhile would fail a Receive that has
+// done nothing wrong. It is asked for while a function is called, by those who would wait. If a stack ever begins
+// otherwise, TestReconnectingCallbacks says so, by hanging.
 func goroutine() string {
 	var b [64]byte
 	id, _, _ := bytes.Cut(b[:runtime.Stack(b[:], false)], []byte(" ["))
