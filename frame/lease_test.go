@@ -9,7 +9,6 @@ import (
 	"unsafe"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 func TestClass(t *testing.T) {
@@ -23,12 +22,15 @@ func TestClass(t *testing.T) {
 	last := -1
 	for size := leased; size < 1<<20; size += 13 {
 		k, capacity := class(size)
-		require.GreaterOrEqual(t, capacity, size)
-		require.LessOrEqual(t, capacity, size+size/4+1)
-		require.GreaterOrEqual(t, k, last, "classes rise with the size: %d", size)
 		again, same := class(capacity)
-		require.Equal(t, k, again, "memory comes back to where it was taken from: %d", size)
-		require.Equal(t, capacity, same)
+		switch {
+		case capacity < size || capacity > size+size/4+1:
+			t.Fatalf("%d bytes lie in %d", size, capacity)
+		case k < last:
+			t.Fatalf("classes do not rise with the size: %d", size)
+		case k != again || capacity != same:
+			t.Fatalf("memory does not come back to where it was taken from: %d", size)
+		}
 		last = k
 	}
 	k, _ := class(math.MaxInt/2 + 1)
