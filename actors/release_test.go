@@ -12,7 +12,10 @@ import (
 // A handler may release a message at once, or have it sent on and released then:
 // nobody looks at it any more, and its memory is nobody else's before.
 func TestMessagesAreReleased(t *testing.T) {
-	const many, size = 300, 8 << 10
+	many, size := 300, 8<<10
+	if testing.Short() {
+		many = 60
+	}
 	for name, done := range map[string]func(ctx actor.Context, f *frame.Frame){
 		"at once": func(ctx actor.Context, f *frame.Frame) {
 			ctx.Respond(frame.Binary(bytes.Clone(f.Payload)))

@@ -132,6 +132,9 @@ func TestDeflateRoundTrip(t *testing.T) {
 	sizes := []int{0, 1, 127, 511, 512, 64 << 10}
 	for _, client := range []bool{false, true} {
 		for bits := minBits; bits <= maxBits; bits++ {
+			if testing.Short() && bits > 9 && bits < 15 {
+				continue
+			}
 			for _, takeover := range []bool{false, true} {
 				c := Compression{ContextTakeover: takeover, Threshold: -1, MaxRatio: -1}
 				p := DeflateParams{ServerMaxWindowBits: 15, ClientMaxWindowBits: 15, ServerNoContextTakeover: !takeover, ClientNoContextTakeover: !takeover}
@@ -154,7 +157,7 @@ func TestDeflateRoundTrip(t *testing.T) {
 						p := echoes(2, 48<<10, distance)
 						roundTrip(t, from, to, wire, fragments(frame.OpText, p, 1+i), p)
 					}
-					if bits == 9 || bits == 15 {
+					if (bits == 9 || bits == 15) && !testing.Short() {
 						p := prose(2, 1<<20)
 						roundTrip(t, from, to, wire, fragments(frame.OpText, p, 3), p)
 					}
@@ -360,10 +363,10 @@ func TestDeflateSharedBurst(t *testing.T) {
 
 // What is remembered has a bound, and the latest is always in it.
 func TestDeflateSharedIsBounded(t *testing.T) {
-	for _, size := range []int{1000, 100 << 10, 3 << 20} {
+	for size, times := range map[int]int{1000: 40, 100 << 10: 40, 3 << 20: 3} {
 		var shared Shared
 		_, down := Deflate{Shared: &shared}.Stage()(nil, func(any) {})
-		for i := range 40 {
+		for i := range times {
 			f := frame.Text(strings.Repeat(fmt.Sprintf("%010d", i), size/10)).Share()
 			down(f)
 			assert.GreaterOrEqual(t, kept(&shared, f), size)
@@ -588,7 +591,7 @@ func BenchmarkDeflateShared(b *testing.B) {
 }
 
 // slowInflate is RFC 1951 bit by bit, for tests: it refuses a distance beyond
-// its window.
+// its window. The race detector is for what is tested, and would make this five times as slow.
 type slowInflate struct {
 	size     int
 	takeover bool
@@ -624,6 +627,7 @@ func (s *slowInflate) message(payload []byte) (out []byte, err error) {
 	return s.out[start:], nil
 }
 
+//go:norace
 func (s *slowInflate) take(n int) (v int) {
 	for i := range n {
 		v |= int(s.in[s.bit>>3]>>(s.bit&7)&1) << i
@@ -694,6 +698,8 @@ func (s *slowInflate) codes() (literals, distances slowCode) {
 }
 
 // symbols reads a block's literals and matches, RFC 1951 3.2.5.
+//
+//go:norace
 func (s *slowInflate) symbols(literals, distances slowCode) {
 	for {
 		v := s.symbol(literals)
@@ -746,6 +752,7 @@ func newSlowCode(lengths []int) slowCode {
 	return c
 }
 
+//go:norace
 func (s *slowInflate) symbol(c slowCode) int {
 	code := 1
 	for range 15 {

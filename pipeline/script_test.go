@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"bytes"
-	"compress/flate"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -370,7 +369,7 @@ func (p *play) modify(s *spec, w string) {
 	case w == "unmasked":
 		s.masked = &no
 	case w == "deflated":
-		s.Payload = deflated(p.t, s.Payload)
+		s.Payload = deflated(p.t, s.Payload, 6)
 		s.RSV |= frame.RSV1
 	case s.Opcode == frame.OpClose:
 		n := p.number(w)
@@ -398,16 +397,6 @@ func (p *play) text(w string) string {
 		text = strings.Repeat(text, p.number(times))
 	}
 	return text
-}
-
-func deflated(t *testing.T, p []byte) []byte {
-	var b bytes.Buffer
-	w, err := flate.NewWriter(&b, 6)
-	require.NoError(t, err)
-	_, err = w.Write(p)
-	require.NoError(t, err)
-	require.NoError(t, w.Flush())
-	return bytes.TrimSuffix(b.Bytes(), []byte("\x00\x00\xff\xff")) // RFC 7692 7.2.1
 }
 
 // wire makes the bytes of a peer line.

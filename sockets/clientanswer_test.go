@@ -184,7 +184,7 @@ func TestRefusalWhoseBodyStalls(t *testing.T) {
 // Interim answers come first; frames come in the same segment as the 101, or
 // byte by byte.
 func TestFramesBehindTheAnswer(t *testing.T) {
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		long := strings.Repeat("x", 10_000)
 		words := "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" +
 			"HTTP/1.1 101 Fine\r\nconnection: keep-alive, UPGRADE\r\nupgrade: WebSocket\r\nsec-websocket-accept: ACCEPT\r\n\r\n" +

@@ -24,7 +24,7 @@ func TestCountersAfterAStorm(t *testing.T) {
 	if testing.Short() {
 		clients = 60
 	}
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		var all, calm, rough, ours Counters
 		echoes := func(c *Counters, compressed bool) http.Handler {
 			h := w.handler(echo)

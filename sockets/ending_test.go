@@ -28,6 +28,7 @@ type ending struct {
 	play func(l *link) // all that happens on the wire
 	want Closed        // but for Err
 	err  error         // what Err is; nil: nothing
+	much bool          // is sent: with -short not over TLS, where that takes longest
 }
 
 // failure is an ending by a mistake of the peer's.
@@ -221,6 +222,7 @@ var endings = []ending{
 		},
 		want: Closed{Code: frame.Normal, Reason: "bye", By: Local},
 		err:  io.ErrUnexpectedEOF,
+		much: true,
 	},
 	{
 		name: "handler cuts",
@@ -255,6 +257,7 @@ var endings = []ending{
 		},
 		want: Closed{Code: frame.Abnormal, By: Local},
 		err:  ErrCut,
+		much: true,
 	},
 	{
 		name: "connection is stopped",
@@ -343,6 +346,7 @@ var endings = []ending{
 		},
 		want: Closed{Code: frame.PolicyViolation, Reason: "no progress in writing", By: Local},
 		err:  pipeline.ErrSlowConsumer,
+		much: true,
 	},
 }
 
@@ -375,6 +379,9 @@ func awaitClosed(l *link) {
 func TestEndings(t *testing.T) {
 	bothRoles(t, func(w *world, ours role) {
 		for _, e := range endings {
+			if e.much && w.tls && testing.Short() {
+				continue
+			}
 			w.in(e.name, func(w *world) {
 				e := e
 				switch e.name {

@@ -92,7 +92,7 @@ func TestExtensionOfOnesOwn(t *testing.T) {
 		"not served":   {Options{Extensions: []pipeline.Extension{veil("veil", frame.RSV2, 7)}}, Options{}, nil},
 		"not offered":  {Options{}, Options{Extensions: []pipeline.Extension{veil("veil", frame.RSV2, 7)}}, nil},
 	} {
-		everywhere(t, func(w *world) {
+		sampled(t, func(w *world) {
 			w.in(name, func(w *world) {
 				listed := make(chan []string, 1)
 				addr := w.session(&test.server, func(ctx context.Context, c *Conn) error {

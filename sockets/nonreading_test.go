@@ -33,7 +33,7 @@ func TestThousandsOfNonReadingPeers(t *testing.T) {
 	peers := min(10_000, descriptorLimit()/2-200) // both ends are here
 	switch {
 	case testing.Short():
-		peers = min(peers, 400)
+		peers = min(peers, 150)
 	case racing:
 		peers = min(peers, 1000)
 	}

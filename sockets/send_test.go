@@ -167,7 +167,7 @@ func TestSendMisuse(t *testing.T) {
 
 // What comes in as a Message goes out as one, while it arrives.
 func TestMessageIsEchoedWhileItArrives(t *testing.T) {
-	everywhere(t, func(w *world) {
+	sampled(t, func(w *world) {
 		h := w.spawned(func(ctx actor.Context) {
 			if m, ok := ctx.Message().(*Message); ok {
 				r, conn := m.Reader(), ctx.Sender()
