@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -127,4 +128,52 @@ func TestPortableHasUnread(t *testing.T) {
 	_, err = b.Write([]byte("x"))
 	require.NoError(t, err)
 	eventually(t, p.HasUnread, "the socket says so")
+}
+
+// slowRead is a socket of which a reading goroutine has taken something, and not come back with it.
+type slowRead struct {
+	*net.TCPConn
+	took chan int
+	back chan struct{}
+}
+
+func (c *slowRead) Read(p []byte) (int, error) {
+	n, err := c.TCPConn.Read(p)
+	c.took <- n
+	<-c.back
+	return n, err
+}
+
+// What a reading goroutine has in its hands, while nothing is left in the socket, is not forgotten because that has ended.
+func TestPortableHasWhatIsBeingRead(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the socket is not asked")
+	}
+	for name, linger := range map[string]int{"reset": 0, "closed": -1} {
+		t.Run(name, func(t *testing.T) {
+			near, far := tcp(t)
+			c := &slowRead{near, make(chan int, 2), make(chan struct{})}
+			_, m := newCollector(dispatch.New())
+			p := &portable{nc: c, mailbox: m, readOn: true}
+			p.mayRead.L = &p.mu
+			go p.reader()
+			_, err := far.Write([]byte("last"))
+			require.NoError(t, err)
+			require.Equal(t, 4, <-c.took)
+			require.NoError(t, far.SetLinger(linger))
+			require.NoError(t, far.Close())
+			eventually(t, p.HasUnread)
+			close(c.back)
+			var got []byte
+			eventually(t, func() bool {
+				buf := make([]byte, 10)
+				n, err := p.Read(buf)
+				got = append(got, buf[:n]...)
+				return err != nil && err != ErrAgain
+			})
+			require.Equal(t, "last", string(got))
+			require.False(t, p.HasUnread())
+			p.Close()
+		})
+	}
 }

@@ -62,7 +62,8 @@ func writeNow(raw syscall.RawConn, p []byte) (n int, err error) {
 	return n, nil
 }
 
-// arrived reports whether there is something to read in the socket of nc, if it has one. Somebody else may be reading meanwhile.
+// arrived reports whether there is something to read in the socket of nc, if it has one, its end too. Somebody else may be reading
+// meanwhile, and may hold what came before that.
 func arrived(nc net.Conn) (yes bool) {
 	if c, ok := nc.(*tls.Conn); ok {
 		nc = c.NetConn()
@@ -76,8 +77,8 @@ func arrived(nc net.Conn) (yes bool) {
 		return false
 	}
 	raw.Control(func(fd uintptr) {
-		n, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		yes = err == nil && n > 0
+		_, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		yes = err != unix.EAGAIN
 	})
 	return yes
 }
