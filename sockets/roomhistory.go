@@ -11,6 +11,10 @@ import (
 // that follow number after, and then all that come, none of them twice and none left out.
 // missed is how many there were that the history has no more. A member that joins again is
 // sent nothing.
+//
+// Numbers begin at 1 in each process. One that the room has not reached was another's, before a restart for
+// instance, and counts as 0. That a smaller one was, only the program can tell: examples/chat has its clients
+// send an epoch as well.
 func (r *LocalRoom) JoinAfter(conn *actor.PID, name string, after uint64) (missed uint64, err error) {
 	return r.join(conn, name, &after)
 }
@@ -55,8 +59,8 @@ func (r *LocalRoom) keep(f *frame.Frame) {
 // since calls yield with what the history has after number after. The lock must be held.
 func (r *LocalRoom) since(after uint64, yield func(uint64, *frame.Frame) bool) (missed uint64) {
 	last, n := r.stats.Sent, uint64(len(r.history))
-	if after >= last {
-		return 0
+	if after > last { // it is of another room
+		after = 0
 	}
 	if kept := min(n, last); last-after > kept {
 		missed = last - after - kept
