@@ -14,15 +14,14 @@ import (
 // polled is a TCP socket that epoll watches. Its descriptor is our own: the net.TCPConn it came from is closed, so that Go's poller,
 // which would look at every event as well, knows it no more.
 type polled struct {
-	poller *Poller // released at the end
-	epoll  *epoll
+	epoll  *epoll // its poller is released at the end
 	fd     int
 	slot   int32
-	sent   int64      // bytes
-	close  sync.Mutex // Abort must not find fd in other hands
-	closed bool
-	filled bool        // it was full once: it is watched for space
 	urgent atomic.Bool // TCP urgent data has come: the next short read may have met its mark
+	sent   int64       // bytes
+	close  sync.Mutex  // Abort must not find fd in other hands
+	closed bool
+	filled bool // it was full once: it is watched for space
 }
 
 // newPolled takes over tcp, or returns nil and leaves it as it was.
@@ -36,7 +35,7 @@ func (p *Poller) newPolled(tcp *net.TCPConn, m *dispatch.Mailbox) *polled {
 		p.release()
 		return nil
 	}
-	w := &polled{poller: p, epoll: e, fd: fd}
+	w := &polled{epoll: e, fd: fd}
 	if err := e.add(w, m); err != nil {
 		unix.Close(fd)
 		p.release()
@@ -156,7 +155,7 @@ func (w *polled) CloseWrite() { unix.Shutdown(w.fd, unix.SHUT_WR) }
 // Close closes the socket aside if the program has called SetLinger: that may block.
 func (w *polled) Close() {
 	w.epoll.remove(w)
-	w.poller.release()
+	w.epoll.poller.release()
 	w.close.Lock()
 	defer w.close.Unlock()
 	w.closed = true

@@ -88,7 +88,7 @@ func (p *Poller) acquire() (*epoll, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for group := len(p.epolls); group < p.dispatcher.Groups(); group++ {
-		e, err := newEpoll(p.dispatcher, group)
+		e, err := newEpoll(p, group)
 		if err != nil {
 			p.stopUnused()
 			return nil, err

@@ -17,10 +17,10 @@ const maxEvents = 128
 // epoll tells mailboxes that their sockets are ready. It is one epoll descriptor, which is itself pollable: its goroutine parks in
 // Go's own network poller, so no thread is lost in epoll_wait.
 type epoll struct {
-	dispatcher *dispatch.Dispatcher
-	group      int // of the dispatcher's: whose cores it wakes
-	epfd       int
-	file       *os.File
+	poller *Poller // whose it is
+	group  int     // of the dispatcher's: whose cores it wakes
+	epfd   int
+	file   *os.File
 
 	mu    lock.Shared
 	slots []slot
@@ -34,7 +34,7 @@ type slot struct {
 	generation int32
 }
 
-func newEpoll(d *dispatch.Dispatcher, group int) (*epoll, error) {
+func newEpoll(poller *Poller, group int) (*epoll, error) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -43,7 +43,7 @@ func newEpoll(d *dispatch.Dispatcher, group int) (*epoll, error) {
 		unix.Close(epfd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	p := &epoll{dispatcher: d, group: group, epfd: epfd, file: os.NewFile(uintptr(epfd), "epoll")}
+	p := &epoll{poller: poller, group: group, epfd: epfd, file: os.NewFile(uintptr(epfd), "epoll")}
 	raw, err := p.file.SyscallConn()
 	if err != nil {
 		p.file.Close()
@@ -65,7 +65,7 @@ func (p *epoll) run(raw syscall.RawConn) {
 				continue
 			}
 			ready = p.signal(events[:max(n, 0)], ready[:0])
-			p.dispatcher.EnqueueIn(p.group, ready)
+			p.poller.dispatcher.EnqueueIn(p.group, ready)
 			clear(ready)
 			if n < maxEvents {
 				return false

@@ -25,7 +25,7 @@ func (p *epoll) inUse() (n int) {
 
 func TestPollerTellsWhatIsReady(t *testing.T) {
 	d := dispatch.New()
-	p, err := newEpoll(d, 0)
+	p, err := newEpoll(NewPoller(d), 0)
 	require.NoError(t, err)
 	defer p.stop()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
@@ -70,7 +70,7 @@ func TestPollerTellsOfSpace(t *testing.T) {
 // An event that was meant for the socket which had the slot before is nobody's.
 func TestPollerReusesSlots(t *testing.T) {
 	d := dispatch.New()
-	p, err := newEpoll(d, 0)
+	p, err := newEpoll(NewPoller(d), 0)
 	require.NoError(t, err)
 	defer p.stop()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
@@ -100,7 +100,7 @@ func TestPollerReusesSlots(t *testing.T) {
 // A socket that cannot be watched takes no slot.
 func TestPollerRefuses(t *testing.T) {
 	d := dispatch.New()
-	p, err := newEpoll(d, 0)
+	p, err := newEpoll(NewPoller(d), 0)
 	require.NoError(t, err)
 	defer p.stop()
 	_, m := newCollector(d)

@@ -12,7 +12,7 @@ import (
 // epoll is Linux's; elsewhere every connection has a goroutine that reads.
 type epoll struct{}
 
-func newEpoll(*dispatch.Dispatcher, int) (*epoll, error) { return nil, errors.ErrUnsupported }
+func newEpoll(*Poller, int) (*epoll, error) { return nil, errors.ErrUnsupported }
 
 func (*epoll) stop() {}
 
