@@ -21,10 +21,9 @@ var ErrUnreceived = errors.New("the peer has ended, and nobody has received what
 // actor, here or on another node, answers a Touch by itself when it has worked through
 // what came before: so one is sent every half credit.
 type credit struct {
-	load                 // handed over and unanswered
-	recent load          // of that, since the last Touch
-	marks  []mark        // a Touch each that is on its way, oldest first
-	since  time.Duration // when the last credit came back, or the oldest mark was made after that
+	load                // handed over and unanswered
+	marks *mark         // a Touch each that is on its way, oldest first; few
+	since time.Duration // when the last credit came back, or the oldest mark was made after that
 }
 
 type load struct{ frames, bytes int }
@@ -33,6 +32,7 @@ type load struct{ frames, bytes int }
 type mark struct {
 	load
 	event any // goes up then, for a stage that waits for it; nil: none
+	next  *mark
 }
 
 var touch = &actor.Touch{}
@@ -48,12 +48,20 @@ func (l *load) add(frames, bytes int) {
 	l.bytes += bytes
 }
 
+// recent is what was handed over since the last Touch.
+func (c *credit) recent() load {
+	l := c.load
+	for m := c.marks; m != nil; m = m.next {
+		l.add(-m.frames, -m.bytes)
+	}
+	return l
+}
+
 // charge counts an item that was handed over.
 func (s *stream) charge(weight int) {
 	c, l := &s.credit, s.limits
 	c.add(1, weight)
-	c.recent.add(1, weight)
-	if c.recent.reaches((l.CreditFrames+1)/2, (l.CreditBytes+1)/2) {
+	if c.recent().reaches((l.CreditFrames+1)/2, (l.CreditBytes+1)/2) {
 		s.touch(nil)
 	}
 	if c.spent(l) {
@@ -66,23 +74,24 @@ func (s *stream) charge(weight int) {
 
 func (s *stream) touch(event any) {
 	c := &s.credit
-	if len(c.marks) == 0 {
+	if c.marks == nil {
 		c.since = s.rt.now()
 	}
-	c.marks = append(c.marks, mark{c.recent, event})
-	c.recent = load{}
+	last := &c.marks
+	for *last != nil {
+		last = &(*last).next
+	}
+	*last = &mark{load: c.recent(), event: event}
 	s.top.touch(s)
 }
 
 func (s *stream) touched() {
 	c := &s.credit
-	if len(c.marks) == 0 {
+	m := c.marks
+	if m == nil {
 		return
 	}
-	m := c.marks[0]
-	if c.marks = c.marks[1:]; len(c.marks) == 0 {
-		c.marks = nil
-	}
+	c.marks = m.next
 	c.add(-m.frames, -m.bytes)
 	c.since = s.rt.now()
 	if m.event != nil {
@@ -111,7 +120,7 @@ func (s *stream) checkCredit() {
 	switch {
 	case s.hearing == hearsNothing || !s.owes():
 		return
-	case c.frames > 0 && len(c.marks) == 0:
+	case c.frames > 0 && c.marks == nil:
 		s.touch(nil)
 	case s.limits.CreditTimeout > 0 && s.rt.now()-c.since >= s.limits.CreditTimeout && !s.atWork():
 		if s.top.impatient() {
@@ -179,15 +188,20 @@ func (s *stream) throttle(m *pipeline.Throttle) {
 // which it panicked, that is not answered, and nobody can tell. Touches that are answered
 // after all pay for later ones then, and never more than was handed over.
 func (s *stream) forgive() {
-	marks := s.credit.marks
-	s.credit.marks = nil
-	for _, m := range marks {
-		s.credit.add(-m.frames, -m.bytes)
+	c := &s.credit
+	marks := c.marks
+	c.load, c.marks = c.recent(), nil
+	s.answerMarks(marks)
+	s.resume()
+}
+
+// answerMarks sends the events up that wait for marks which nobody else will answer.
+func (s *stream) answerMarks(marks *mark) {
+	for m := marks; m != nil; m = m.next {
 		if m.event != nil {
 			s.pipeline.Up(m.event)
 		}
 	}
-	s.resume()
 }
 
 // settleHandler asks the handler whether it has worked through everything. A stage that asks

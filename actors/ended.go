@@ -20,7 +20,10 @@ type ended struct {
 }
 
 func (d *ended) awaitHandler() {
-	d.awaited = len(d.credit.marks) + 1
+	d.awaited = 1
+	for m := d.credit.marks; m != nil; m = m.next {
+		d.awaited++
+	}
 	if d.hearing == hearsNothing || !d.top.end(d.stream) {
 		d.vacate()
 		return

@@ -29,10 +29,10 @@ func (s *stream) feed(p []byte, buf **transport.ReadBuffer) {
 	switch {
 	case len(rest) == 0 || s.hangup() != nil:
 	case *buf != nil && len(rest) >= worthReading:
-		s.pauses.pending = pendingInput{rest, *buf}
+		s.rare.pauses.pending = pendingInput{rest, *buf}
 		*buf = nil
 	default:
-		s.pauses.pending = pendingInput{append([]byte(nil), rest...), nil}
+		s.rare.pauses.pending = pendingInput{append([]byte(nil), rest...), nil}
 	}
 }
 
@@ -61,8 +61,8 @@ func (p *pendingInput) free() { transport.PutReadBuffer(p.buf) }
 
 // takePending takes what was read and not decoded.
 func (s *stream) takePending() (p pendingInput) {
-	if s.pauses != nil {
-		p, s.pauses.pending = s.pauses.pending, pendingInput{}
+	if had := s.rarely().pauses; had != nil {
+		p, had.pending = had.pending, pendingInput{}
 	}
 	return p
 }

@@ -59,8 +59,9 @@ func (s *stream) pause() {
 
 // pauseFor notes why the socket is not read. The peer is not blamed for time in which that is not its doing.
 func (s *stream) pauseFor(why pauseReason) {
-	if s.pauses == nil {
-		s.pauses = new(pauses)
+	r := s.makeRare()
+	if r.pauses == nil {
+		r.pauses = new(pauses)
 	}
 	next := paused
 	if why&(noCredit|handlerPaused|stageFull) != 0 {
@@ -69,22 +70,23 @@ func (s *stream) pauseFor(why pauseReason) {
 	switch {
 	case next == s.reading:
 	case next == exempt:
-		s.pauses.began = s.rt.now()
+		r.pauses.began = s.rt.now()
 	case s.reading == exempt:
-		s.pauses.exempt += s.rt.now() - s.pauses.began
+		r.pauses.exempt += s.rt.now() - r.pauses.began
 	}
 	s.reading = next
 }
 
 // exemptFor is how long the socket was not read by now, for reasons that are not the peer's.
 func (s *stream) exemptFor(now time.Duration) time.Duration {
+	p := s.rarely().pauses
 	switch {
-	case s.pauses == nil:
+	case p == nil:
 		return 0
 	case s.reading == exempt:
-		return s.pauses.exempt + now - s.pauses.began
+		return p.exempt + now - p.began
 	}
-	return s.pauses.exempt
+	return p.exempt
 }
 
 // resume ends a pause whose reasons are over, and reads. What is read may bring another pause, whose reason

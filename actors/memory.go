@@ -11,21 +11,20 @@ const reportStep = 4 << 10
 // that waits for credit, and output that the peer does not take.
 func (s *stream) reportMemory() {
 	n := s.memory()
-	change := n - s.counted
+	change := n - s.rarely().counted
 	if change == 0 || n > 0 && max(change, -change) < reportStep {
 		return
 	}
 	m := &pipeline.Hold{Bytes: change}
 	if s.pipeline.Up(m); !m.Refused {
-		s.counted = n
+		s.makeRare().counted = n
 	}
 }
 
 func (s *stream) memory() (n int) {
-	if s.pauses != nil {
-		p := &s.pauses.pending
-		if n = cap(p.rest); p.buf != nil {
-			n = len(*p.buf)
+	if p := s.rarely().pauses; p != nil {
+		if n = cap(p.pending.rest); p.pending.buf != nil {
+			n = len(*p.pending.buf)
 		}
 	}
 	if s.out.blocked {

@@ -66,10 +66,11 @@ func (o *Offer) Withdraw() {
 type offers struct{ waiting []*Offer }
 
 func (s *stream) offer(o *Offer) {
-	if s.out.offers == nil {
-		s.out.offers = new(offers)
+	r := s.makeRare()
+	if r.offers == nil {
+		r.offers = new(offers)
 	}
-	s.out.offers.waiting = append(s.out.offers.waiting, o)
+	r.offers.waiting = append(r.offers.waiting, o)
 }
 
 // takeOffers sends down what there is space for, at the end of a burst. It reports whether
@@ -83,7 +84,7 @@ func (s *stream) takeOffers() (some bool) {
 		s.refuseOffers()
 		return false
 	}
-	q := s.out.offers
+	q := s.rare.offers
 	for i := 0; i < len(q.waiting); {
 		o := q.waiting[i]
 		if o.state.Load() != withdrawn {
@@ -105,7 +106,7 @@ func (s *stream) takeOffers() (some bool) {
 		q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
 	}
 	if len(q.waiting) == 0 {
-		s.out.offers = nil
+		s.rare.offers = nil
 	}
 	return some
 }
@@ -120,8 +121,8 @@ func (s *stream) take(o *Offer) {
 
 // refuseOffers: the connection has ended.
 func (s *stream) refuseOffers() {
-	if q := s.out.offers; q != nil {
-		s.out.offers = nil
+	if q := s.rarely().offers; q != nil {
+		s.rare.offers = nil
 		for _, o := range q.waiting {
 			o.Withdraw()
 		}

@@ -3,7 +3,6 @@ package actors
 import (
 	"net"
 
-	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors/transport"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
@@ -24,27 +23,15 @@ const (
 
 // output is what waits to be written. An idle connection has no buffer.
 type output struct {
-	buf          *[]byte      // nil: nothing waits
-	start        int          // what lies before was written
-	urgent       int          // bytes that were taken beyond the limit
-	offers       *offers      // nil: none wait
-	waiters      *flushWaiter // the latest; nil: none
-	behind       progress     // since when the socket has not taken all
-	blocked      bool         // the transport did not take all: Writable will be signalled
-	tellWritten  bool         // a stage knows that output waits: it is told Written
-	halfClosed   bool         // our half is closed
-	overflowed   bool         // more waits than may, and the pipeline is told: only what is urgent follows
-	pressured    bool         // Backpressure was told, Drained not yet
-	stallWatched bool         // a stallCheck is on its way
-	slowWatched  bool         // a slowCheck is on its way
-}
-
-// flushWaiter is who waits for the answer to a Flush.
-type flushWaiter struct {
-	flush   Flush       // makes the answer to an actor
-	to      *actor.PID  // that actor
-	done    func(error) // called in place of that; nil: an actor waits
-	earlier *flushWaiter
+	buf          *[]byte // nil: nothing waits
+	start        int     // what lies before was written
+	blocked      bool    // the transport did not take all: Writable will be signalled
+	tellWritten  bool    // a stage knows that output waits: it is told Written
+	halfClosed   bool    // our half is closed
+	overflowed   bool    // more waits than may, and the pipeline is told: only what is urgent follows
+	pressured    bool    // Backpressure was told, Drained not yet
+	stallWatched bool    // a stallCheck is on its way
+	slowWatched  bool    // a slowCheck is on its way
 }
 
 func (o *output) waiting() int {
@@ -80,7 +67,7 @@ func (o *output) free() {
 		return
 	}
 	transport.PutWriteBuffer(o.buf)
-	o.buf, o.start, o.urgent = nil, 0, 0
+	o.buf, o.start = nil, 0
 }
 
 // compact makes space at the front of a buffer that has been written in part, before
@@ -106,13 +93,14 @@ func (s *stream) write(m pipeline.Appender) {
 			return
 		}
 		if s.overLimit(m) && !s.tolerates(m) {
-			if !m.Urgent() || o.urgent+m.Size() > flushThreshold {
-				o.urgent = 0 // for the Close that this brings
+			r := s.makeRare()
+			if !m.Urgent() || r.urgent+m.Size() > flushThreshold {
+				r.urgent = 0 // for the Close that this brings
 				o.overflowed = true
 				s.pipeline.Up(&pipeline.Overflow{})
 				return
 			}
-			o.urgent += m.Size()
+			r.urgent += m.Size()
 		}
 	}
 	if !s.writeDirect(m) {
@@ -198,13 +186,15 @@ func (s *stream) flush() {
 
 func (s *stream) block() {
 	o := &s.out
+	r := s.makeRare()
 	if o.blocked = true; o.waiting() == 0 {
 		o.free()
+		r.urgent = 0
 	} else {
 		o.compact()
 	}
-	if o.behind.at == 0 {
-		o.behind = progress{max(s.rt.now(), 1), s.transport.Written()}
+	if r.behind.at == 0 {
+		r.behind = progress{max(s.rt.now(), 1), s.transport.Written()}
 	}
 	s.watchStall()
 }
@@ -212,7 +202,9 @@ func (s *stream) block() {
 func (s *stream) unblock() {
 	o := &s.out
 	o.free()
-	o.behind = progress{}
+	if s.rare != nil {
+		s.rare.behind, s.rare.urgent = progress{}, 0
+	}
 	if o.blocked || o.tellWritten {
 		o.blocked, o.tellWritten = false, false
 		s.pipeline.Up(&pipeline.Written{})
@@ -235,16 +227,4 @@ func (s *stream) unwritable() error {
 		return nil
 	}
 	return net.ErrClosed
-}
-
-// answerFlushes answers those who wait for a Flush.
-func (s *stream) answerFlushes(err error) {
-	for w := s.out.waiters; w != nil; w = w.earlier {
-		if w.done != nil {
-			w.done(err)
-		} else {
-			s.ctx.Send(w.to, w.flush.Flushed(err))
-		}
-	}
-	s.out.waiters = nil
 }

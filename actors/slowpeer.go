@@ -48,14 +48,14 @@ func (s *stream) tolerates(m pipeline.Appender) bool {
 // last time that it had, and has taken less than the limit in it.
 func (s *stream) slow() bool {
 	now := progress{s.rt.now(), s.transport.Written()}
-	then := s.out.behind
+	then := s.rarely().behind
 	switch {
 	case s.limits.SlowAfter <= 0, then.at > 0 && now.at-then.at < s.limits.SlowAfter:
 		return false
 	case then.at > 0 && now.written-then.written < int64(s.limits.Out):
 		return true
 	}
-	s.out.behind = now
+	s.makeRare().behind = now
 	return false
 }
 
@@ -71,7 +71,7 @@ func (s *stream) checkSlow() {
 		s.pipeline.Up(&pipeline.Overflow{})
 	default:
 		s.out.slowWatched = true
-		s.after(s.out.behind.at+s.limits.SlowAfter-s.rt.now(), &slowCheck{})
+		s.after(s.rare.behind.at+s.limits.SlowAfter-s.rt.now(), &slowCheck{})
 	}
 }
 

@@ -68,33 +68,13 @@ type endState struct {
 }
 
 // beginEnding returns the endState, which there is from then on.
-func (s *stream) beginEnding() *endState {
-	if s.ends == nil {
-		s.ends = new(endState)
-	}
-	return s.ends
-}
+func (s *stream) beginEnding() *endState { return &s.makeRare().ends }
 
 // hangup is how the pipeline has asked for the end, or nil.
-func (s *stream) hangup() *pipeline.Hangup {
-	if s.ends == nil {
-		return nil
-	}
-	return s.ends.hangup
-}
+func (s *stream) hangup() *pipeline.Hangup { return s.rarely().ends.hangup }
 
 // failed is why nothing is written any more, or nil.
-func (s *stream) writeError() error {
-	if s.ends == nil {
-		return nil
-	}
-	return s.ends.writeErr
-}
+func (s *stream) writeError() error { return s.rarely().ends.writeErr }
 
 // cause is why the connection ends, if the pipeline did not ask for it, or nil.
-func (s *stream) cause() error {
-	if s.ends == nil {
-		return nil
-	}
-	return s.ends.cause
-}
+func (s *stream) cause() error { return s.rarely().ends.cause }

@@ -36,11 +36,7 @@ func (w *wrongs) add(what string, is bool) {
 // impossible are the combinations that no turn of a stream leaves behind and that are there.
 func (s *stream) impossible() (wrong wrongs) {
 	why, out, hangup, failed := s.pauseReasons(), &s.out, s.hangup() != nil, s.writeError() != nil
-	timed := s.ends != nil && s.ends.timed
-	sum := s.credit.recent
-	for _, m := range s.credit.marks {
-		sum.add(m.frames, m.bytes)
-	}
+	timed := s.rarely().ends.timed
 	named, shared := s.top.(*sharedTop)
 	wrong.add("cut, and no end", s.cut)
 	wrong.add("a pipeline is missing", s.pipeline == nil)
@@ -53,7 +49,7 @@ func (s *stream) impossible() (wrong wrongs) {
 	wrong.add("read, and the handler has said Pause", s.reading == reads && why&handlerPaused != 0)
 	wrong.add("read, and a stage holds enough", s.reading == reads && why&stageFull != 0)
 	wrong.add("paused, and nobody hears", s.reading != reads && (hangup || s.hearing == hearsNothing))
-	wrong.add("input waits, and is not paused", s.reading == reads && s.pauses != nil && s.pauses.pending.rest != nil)
+	wrong.add("input waits, and is not paused", s.reading == reads && s.inputWaits())
 
 	wrong.add("failed, and our half is open", failed && !out.halfClosed)
 	wrong.add("failed, and output waits", failed && (out.blocked || out.waiting() > 0))
@@ -62,14 +58,14 @@ func (s *stream) impossible() (wrong wrongs) {
 	wrong.add("failed, and to hang up", failed && hangup) // that is an end at once
 	wrong.add("the end is timed and nothing ends", timed && !failed && !hangup)
 	wrong.add("both ends are there, and no end", s.peerEnd == endReached && out.halfClosed && !failed)
-	wrong.add("blocked since never", out.blocked && out.behind == (progress{}))
+	wrong.add("blocked since never", out.blocked && s.rarely().behind == (progress{}))
 
 	wrong.add("the flag of creditCheck", s.creditWatched != s.waitsFor(&creditCheck{}))
 	wrong.add("the flag of stallCheck", out.stallWatched != s.waitsFor(&stallCheck{}))
 	wrong.add("the flag of slowCheck", out.slowWatched != s.waitsFor(&slowCheck{}))
 
-	wrong.add("credit that nobody answers for", sum != s.credit.load)
-	wrong.add("credit is negative", s.credit.frames < 0 || s.credit.bytes < 0)
+	recent := s.credit.recent()
+	wrong.add("more is to be answered for than was handed over", recent.frames < 0 || recent.bytes < 0)
 	wrong.add("nobody is on top", s.top == top(noTop{}))
 	wrong.add("a shared handler's mailbox is ours", shared && s.handler != named.Mailbox())
 	return wrong
@@ -81,10 +77,16 @@ func (d *ended) impossible() (wrong wrongs) {
 	wrong.add("nobody is waited for", d.awaited <= 0)
 	wrong.add("a pipeline is left", d.pipeline != nil)
 	wrong.add("a turn's state is left", d.turnState != nil)
-	wrong.add("input is left", d.pauses != nil && d.pauses.pending.rest != nil)
+	wrong.add("input is left", d.inputWaits())
 	wrong.add("output is left", d.out.buf != nil)
-	wrong.add("somebody waits", d.out.waiters != nil || d.out.offers != nil || d.subscriptions != nil)
+	wrong.add("somebody waits", d.rarely().flushes != nil || d.rarely().offers != nil || d.rarely().subscriptions != nil)
 	return wrong
+}
+
+// inputWaits reports whether something was read that is not decoded.
+func (s *stream) inputWaits() bool {
+	p := s.rarely().pauses
+	return p != nil && p.pending.rest != nil
 }
 
 // waitsFor reports whether an event of the type of like is to come.

@@ -21,22 +21,22 @@ func TestImpossible(t *testing.T) {
 	p.send(masked(frame.Text("x")))
 	p.text("x")
 	for want, contradict := range map[string]func(s *stream){
-		"cut, and no end":                      func(s *stream) { s.cut = true },
-		"paused without a reason":              func(s *stream) { s.reading = paused },
-		"exempt for the peer":                  func(s *stream) { s.reading = exempt },
-		"read, and the handler has said Pause": func(s *stream) { s.onHold = true },
-		"read, and a stage holds enough":       func(s *stream) { s.throttled = true },
-		"input waits, and is not paused":       func(s *stream) { s.pauses = &pauses{pending: pendingInput{rest: []byte{1}}} },
-		"failed, and our half is open":         func(s *stream) { s.ends = &endState{writeErr: io.EOF} },
-		"failed, and output waits":             func(s *stream) { s.ends, s.out.blocked = &endState{writeErr: io.EOF}, true },
-		"our half is closed for no reason":     func(s *stream) { s.out.halfClosed = true },
-		"failed, and to hang up":               func(s *stream) { s.ends = &endState{writeErr: io.EOF, hangup: &pipeline.Hangup{}} },
-		"the end is timed and nothing ends":    func(s *stream) { s.ends = &endState{timed: true} },
-		"paused, and nobody hears":             func(s *stream) { s.reading, s.hearing = paused, hearsNothing },
-		"the flag of creditCheck":              func(s *stream) { s.creditWatched = !s.creditWatched },
-		"the flag of stallCheck":               func(s *stream) { s.out.stallWatched = true },
-		"the flag of slowCheck":                func(s *stream) { s.out.slowWatched = true },
-		"credit that nobody answers for":       func(s *stream) { s.credit.bytes += 1 },
+		"cut, and no end":                                 func(s *stream) { s.cut = true },
+		"paused without a reason":                         func(s *stream) { s.reading = paused },
+		"exempt for the peer":                             func(s *stream) { s.reading = exempt },
+		"read, and the handler has said Pause":            func(s *stream) { s.onHold = true },
+		"read, and a stage holds enough":                  func(s *stream) { s.throttled = true },
+		"input waits, and is not paused":                  func(s *stream) { s.rare = &rare{pauses: &pauses{pending: pendingInput{rest: []byte{1}}}} },
+		"failed, and our half is open":                    func(s *stream) { s.rare = &rare{ends: endState{writeErr: io.EOF}} },
+		"failed, and output waits":                        func(s *stream) { s.rare, s.out.blocked = &rare{ends: endState{writeErr: io.EOF}}, true },
+		"our half is closed for no reason":                func(s *stream) { s.out.halfClosed = true },
+		"failed, and to hang up":                          func(s *stream) { s.rare = &rare{ends: endState{writeErr: io.EOF, hangup: &pipeline.Hangup{}}} },
+		"the end is timed and nothing ends":               func(s *stream) { s.rare = &rare{ends: endState{timed: true}} },
+		"paused, and nobody hears":                        func(s *stream) { s.reading, s.hearing = paused, hearsNothing },
+		"the flag of creditCheck":                         func(s *stream) { s.creditWatched = !s.creditWatched },
+		"the flag of stallCheck":                          func(s *stream) { s.out.stallWatched = true },
+		"the flag of slowCheck":                           func(s *stream) { s.out.slowWatched = true },
+		"more is to be answered for than was handed over": func(s *stream) { s.credit.bytes = -1 },
 	} {
 		p.look(func(s *stream) {
 			require.Empty(t, s.impossible())

@@ -37,13 +37,9 @@ type stream struct {
 	credit  credit
 
 	lastRead time.Duration
-	pauses   *pauses // nil: the socket was always read
-	counted  int     // bytes that the pipeline was told of, see reportMemory
-
-	subscriptions *Subscription // of those who send here without being the handler; nil: none
 
 	out  output
-	ends *endState // nil: there is none
+	rare *rare // nil: there was never any of it
 
 	// Side by side, they are one word of an idle connection. The first three are in state.go.
 	hearing       hearing
@@ -120,7 +116,7 @@ func (s *stream) setLimits(m *SetLimits) {
 	if t, ok := s.top.(*receiverTop); ok {
 		t.limited(s.limits)
 	}
-	if s.credit.spent(s.limits) && len(s.credit.marks) == 0 {
+	if s.credit.spent(s.limits) && s.credit.marks == nil {
 		s.touch(nil)
 	}
 	s.watchCredit()

@@ -129,7 +129,7 @@ func (c *conn) subscribe(sub *Subscription) {
 		sub.end()
 		return
 	}
-	linked.Add(&s.subscriptions, sub, ofStream)
+	linked.Add(&s.makeRare().subscriptions, sub, ofStream)
 	sub.listed = true
 }
 
@@ -138,14 +138,14 @@ func (c *conn) unsubscribe(sub *Subscription) {
 	if !ok || !sub.listed {
 		return
 	}
-	linked.Remove(&s.subscriptions, sub, ofStream)
+	linked.Remove(&s.rare.subscriptions, sub, ofStream)
 	sub.listed = false
 }
 
 // endSubscriptions tells the subscribers of a connection that has ended.
 func (s *stream) endSubscriptions() {
-	for sub := s.subscriptions; sub != nil; sub = s.subscriptions {
-		linked.Remove(&s.subscriptions, sub, ofStream)
+	for sub := s.rarely().subscriptions; sub != nil; sub = s.rare.subscriptions {
+		linked.Remove(&s.rare.subscriptions, sub, ofStream)
 		sub.listed = false
 		sub.end()
 	}

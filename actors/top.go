@@ -126,10 +126,6 @@ func (s *stream) moveHandler(to *actor.PID) {
 	lost.detach(s)
 	s.share(to, lost.again)
 	s.top.deliver(s, lost.again.Again(false))
-	for _, m := range marks { // nobody else answers them
-		if m.event != nil {
-			s.pipeline.Up(m.event)
-		}
-	}
+	s.answerMarks(marks)
 	s.resume()
 }

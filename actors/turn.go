@@ -62,12 +62,12 @@ func (s *stream) receive(ctx actor.Context) {
 		s.setLimits(m)
 	case Flush:
 		if who := ctx.Sender(); who != nil {
-			s.out.waiters = &flushWaiter{flush: m, to: who, earlier: s.out.waiters}
+			s.awaitFlush(flushWaiter{flush: m, to: who})
 		}
 	case *Offer:
 		s.offer(m)
 	case *flushCall:
-		s.out.waiters = &flushWaiter{done: m.done, earlier: s.out.waiters}
+		s.awaitFlush(flushWaiter{done: m.done})
 	case *actor.Touch: // proto.actor has answered it
 	case *listenerPanicked, *actor.DeadLetterResponse, *actor.Terminated:
 		// of the exchange that it was
@@ -121,7 +121,7 @@ func (s *stream) burstEnded() {
 		s.flush()
 		s.concludeTurn()
 	}
-	for s.out.offers != nil && s.takeOffers() {
+	for s.rarely().offers != nil && s.takeOffers() {
 		s.flush()
 		if s.concludeTurn(); s.behaviour != behaviour(s) { // it has ended
 			return
@@ -140,7 +140,7 @@ func (s *stream) burstEnded() {
 // tellOutputLeft tells those who send only while there is space how much output waits.
 func (s *stream) tellOutputLeft() {
 	t, ok := s.top.(*receiverTop)
-	if !ok && s.subscriptions == nil {
+	if !ok && s.rarely().subscriptions == nil {
 		return
 	}
 	s.kept = pipeline.Kept{}
@@ -149,7 +149,7 @@ func (s *stream) tellOutputLeft() {
 	if ok {
 		t.outputLeft(left)
 	}
-	for sub := s.subscriptions; sub != nil; sub = sub.links.Next {
+	for sub := s.rarely().subscriptions; sub != nil; sub = sub.links.Next {
 		sub.outputLeft(left)
 	}
 }
