@@ -1,8 +1,8 @@
 package frame
 
 // Decoder turns bytes into frames, RFC 6455 5.2, and refuses what may not stand
-// where it stands. It allocates nothing but 125 bytes for a control frame that
-// arrives in pieces, so its memory never follows a declared length.
+// where it stands. It allocates nothing but 144 bytes once for headers and control
+// frames that arrive in pieces, so its memory never follows a declared length.
 //
 // A data frame is passed on as its bytes arrive: what the network chopped looks
 // like fragments. Its first piece carries the opcode and RSV bits, the others
@@ -18,13 +18,24 @@ type Decoder struct {
 
 	started   bool // a piece of the current frame was passed on
 	message   bool // inside a fragmented message
-	head      [MaxHeader]byte
-	got       uint8 // bytes of head that are there
-	pos       uint8 // where in the key the payload goes on
 	fragments int32
 	cur       Header
-	left      int64             // payload bytes of the current frame that are still to come; -1 after an error
-	control   *[maxControl]byte // of a control frame in pieces; nil until there is one
+	left      int64    // payload bytes of the current frame that are still to come; -1 after an error
+	chopped   *chopped // nil: nothing has come in pieces that is passed on whole
+}
+
+// chopped is where pieces are put together.
+type chopped struct {
+	head    [MaxHeader]byte
+	got     uint8 // bytes of head that are there
+	control [maxControl]byte
+}
+
+func (d *Decoder) putTogether() *chopped {
+	if d.chopped == nil {
+		d.chopped = new(chopped)
+	}
+	return d.chopped
 }
 
 // maxControl is the longest payload of a control frame, RFC 6455 5.5.
@@ -76,7 +87,9 @@ func (d *Decoder) Rest() int64 {
 }
 
 // InFrame reports whether the peer owes the rest of a frame.
-func (d *Decoder) InFrame() bool { return d.left > 0 || d.got > 0 || d.started }
+func (d *Decoder) InFrame() bool {
+	return d.left > 0 || d.chopped != nil && d.chopped.got > 0 || d.started
+}
 
 // InMessage reports whether the peer owes the rest of a frame or a message.
 func (d *Decoder) InMessage() bool { return d.InFrame() || d.message }
@@ -89,14 +102,12 @@ func (d *Decoder) controlFrame(n int, take []byte, f *Frame) (int, bool, *Error)
 	d.left -= int64(len(take))
 	n += len(take)
 	if whole := !d.started && d.left == 0; !whole {
-		if d.control == nil {
-			d.control = new([maxControl]byte)
-		}
-		copy(d.control[before:], take)
+		c := d.putTogether()
+		copy(c.control[before:], take)
 		if d.started = d.left > 0; d.started {
 			return n, false, nil
 		}
-		take = d.control[:d.cur.Length]
+		take = c.control[:d.cur.Length]
 	}
 	f.Header, f.Payload = d.cur, take
 	return n, true, nil
@@ -104,9 +115,7 @@ func (d *Decoder) controlFrame(n int, take []byte, f *Frame) (int, bool, *Error)
 
 func (d *Decoder) unmask(p []byte) (ascii bool) {
 	if d.cur.Masked {
-		var next int
-		next, ascii = mask(p, d.cur.Key, int(d.pos))
-		d.pos = uint8(next)
+		_, ascii = mask(p, d.cur.Key, int(d.cur.Length-d.left)&3)
 	}
 	return ascii
 }

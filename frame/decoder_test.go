@@ -263,7 +263,7 @@ func TestInMessage(t *testing.T) {
 }
 
 // RFC 6455 5.5: a control frame comes whole, however it was chopped, and twice
-// in a row out of the same 125 bytes.
+// in a row out of the same bytes.
 func TestControlFrameInPieces(t *testing.T) {
 	key := [4]byte{1, 2, 3, 4}
 	for _, size := range []int{0, 1, 4, 5, 125} {

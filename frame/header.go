@@ -8,23 +8,27 @@ import (
 // header reads one header; ok is false while bytes of it are missing.
 func (d *Decoder) header(p []byte) (n int, ok bool, err *Error) {
 	head := p
-	if d.got > 0 { // the beginning came earlier
-		n = copy(d.head[d.got:], p)
-		head = d.head[:int(d.got)+n]
+	got := 0
+	if c := d.chopped; c != nil && c.got > 0 { // the beginning came earlier
+		got = int(c.got)
+		n = copy(c.head[got:], p)
+		head = c.head[:got+n]
 	}
 	size, err := d.judge(head)
 	if err != nil {
 		return 0, false, err
 	}
 	if len(head) < size {
-		if d.got == 0 {
-			n = copy(d.head[:], p)
+		c := d.putTogether()
+		if got == 0 {
+			n = copy(c.head[:], p)
 		}
-		d.got = uint8(len(head))
+		c.got = uint8(len(head))
 		return n, false, nil
 	}
-	n = size - int(d.got)
-	d.got, d.pos = 0, 0
+	if n = size - got; got > 0 {
+		d.chopped.got = 0
+	}
 	d.startFrame(head[:size])
 	return n, true, nil
 }

@@ -39,10 +39,22 @@ func (o AutoPing) Stage() Stage {
 
 type pinger struct {
 	link
-	*AutoPing         // the recipe, until its times are changed
-	sent      *[]ping // unanswered, oldest first; nil: there was never one
-	count     uint32
-	asked     time.Duration // when the Ping that awaits life was sent, since 1970; 0: none
+	*AutoPing        // the recipe, until its times are changed
+	pings     *pings // nil: there was never one
+}
+
+// pings are those of a connection that has sent some.
+type pings struct {
+	unanswered []ping // oldest first
+	count      uint32
+	asked      time.Duration // when the Ping that awaits life was sent, since 1970; 0: none
+}
+
+func (p *pinger) ofPings() *pings {
+	if p.pings == nil {
+		p.pings = new(pings)
+	}
+	return p.pings
 }
 
 func (p *pinger) onUp(item any) {
@@ -77,7 +89,7 @@ func (p *pinger) onDown(item any) {
 			p.AutoPing = &own
 			set(&p.Interval, m.PingInterval)
 			set(&p.Timeout, m.PingTimeout)
-			p.asked = 0
+			p.askedNothing()
 			p.lookIn(p.Interval)
 		}
 	}
@@ -96,15 +108,15 @@ func (p *pinger) look() {
 		return
 	}
 	s := p.status()
-	if p.asked != 0 && since1970(s.LastRead) < p.asked {
-		if waited := since1970(s.Now) - p.asked; waited < p.Timeout {
+	if g := p.pings; g != nil && g.asked != 0 && since1970(s.LastRead) < g.asked {
+		if waited := since1970(s.Now) - g.asked; waited < p.Timeout {
 			p.lookIn(p.Timeout - waited)
 			return
 		}
 		p.down(frame.Failure(frame.InternalError, "no answer to ping"))
 		return
 	}
-	p.asked = 0
+	p.askedNothing()
 	if silent := s.Now.Sub(s.LastRead); silent < p.Interval {
 		p.lookIn(p.Interval - silent)
 		return
@@ -112,13 +124,20 @@ func (p *pinger) look() {
 	p.ask(s.Now)
 }
 
+func (p *pinger) askedNothing() {
+	if p.pings != nil {
+		p.pings.asked = 0
+	}
+}
+
 func (p *pinger) ask(now time.Time) {
 	var payload []byte
 	if p.Payload != nil {
 		payload = p.Payload()
 	} else {
-		p.count++
-		payload = binary.BigEndian.AppendUint32(nil, p.count)
+		g := p.ofPings()
+		g.count++
+		payload = binary.BigEndian.AppendUint32(nil, g.count)
 	}
 	if p.OneWay {
 		p.down(frame.Pong(payload))
@@ -128,7 +147,7 @@ func (p *pinger) ask(now time.Time) {
 	p.remember(payload, p.Quiet)
 	p.down(frame.Ping(payload))
 	if p.Timeout > 0 {
-		p.asked = since1970(now)
+		p.ofPings().asked = since1970(now)
 		p.lookIn(min(p.Interval, p.Timeout)) // a Pong may come soon
 	} else {
 		p.lookIn(p.Interval)
@@ -136,25 +155,23 @@ func (p *pinger) ask(now time.Time) {
 }
 
 func (p *pinger) remember(payload []byte, unasked bool) {
-	if p.sent == nil {
-		p.sent = new([]ping)
+	sent := &p.ofPings().unanswered
+	if s := *sent; len(s) >= max(cmp.Or(p.Memory, 16), 1) {
+		*sent = append(s[:0], s[1:]...)
 	}
-	if sent := *p.sent; len(sent) >= max(cmp.Or(p.Memory, 16), 1) {
-		*p.sent = append(sent[:0], sent[1:]...)
-	}
-	*p.sent = append(*p.sent, ping{bytes.Clone(payload), p.status().Now, unasked}) // a copy: the frame is its sender's
+	*sent = append(*sent, ping{bytes.Clone(payload), p.status().Now, unasked}) // a copy: the frame is its sender's
 }
 
 // match finds the Ping that f answers; older ones will not be answered any more
 // (RFC 6455 5.5.3).
 func (p *pinger) match(f *frame.Frame) {
-	if p.sent == nil {
+	if p.pings == nil {
 		return
 	}
-	sent := *p.sent
+	sent := p.pings.unanswered
 	for i := len(sent) - 1; i >= 0; i-- {
 		if s := sent[i]; bytes.Equal(s.payload, f.Payload) {
-			*p.sent = append(sent[:0], sent[i+1:]...)
+			p.pings.unanswered = append(sent[:0], sent[i+1:]...)
 			p.up(&RoundTripTime{Duration: p.status().Now.Sub(s.at), Payload: s.payload, Unasked: s.unasked})
 			return
 		}

@@ -29,14 +29,26 @@ func (o Limit) Stage() Stage {
 
 type limiter struct {
 	link
-	*Limit                // the recipe, until it is changed
+	*Limit         // the recipe, until it is changed
+	counts *counts // nil: neither a message in pieces has come nor a control frame
+}
+
+// counts are what is known of a message in pieces, and of control frames.
+type counts struct {
 	size    int64         // of the message, as far as it has come
 	rest    int64         // of its latest frame, still to come; 0 if that was inflated
-	began   time.Duration // the message's time did, if it came in pieces, by clock
-	control *bucket       // nil until the first control frame
-	open    bool          // inside a message
-	watched bool          // an overdue is on its way
-	again   uint8         // how often the message's time began anew
+	began   time.Duration // the message's time did, by clock
+	control bucket
+	open    bool  // inside a message
+	watched bool  // an overdue is on its way
+	again   uint8 // how often the message's time began anew
+}
+
+func (l *limiter) toCount() *counts {
+	if l.counts == nil {
+		l.counts = new(counts)
+	}
+	return l.counts
 }
 
 func (l *limiter) onUp(item any) {
@@ -52,7 +64,7 @@ func (l *limiter) onUp(item any) {
 		}
 	case *overdue:
 		if m == (*overdue)(l) {
-			l.watched = false
+			l.counts.watched = false
 			l.watch()
 			return
 		}
@@ -62,44 +74,57 @@ func (l *limiter) onUp(item any) {
 
 // count adds a piece of a message. A header that announces too much is enough.
 func (l *limiter) count(f *frame.Frame) bool {
-	if f.Opcode != frame.OpContinuation {
-		l.size, l.rest = 0, 0
+	if f.Fin && (l.counts == nil || !l.counts.open) { // a whole message
+		return l.within(int64(len(f.Payload)), 0)
 	}
-	if l.rest == 0 {
-		l.rest = f.Length // a new frame: its pieces all have its Length
+	p := l.toCount()
+	if f.Opcode != frame.OpContinuation {
+		p.size, p.rest = 0, 0
+	}
+	if p.rest == 0 {
+		p.rest = f.Length // a new frame: its pieces all have its Length
 	}
 	n := int64(len(f.Payload))
-	l.size += n
-	l.rest = max(0, l.rest-n)
-	if l.Message > 0 && l.rest > l.Message-l.size {
+	p.size += n
+	p.rest = max(0, p.rest-n)
+	if !l.within(p.size, p.rest) {
+		return false
+	}
+	if !p.open {
+		p.open, p.began, p.again = true, clock(l.status()), 0
+		l.watch()
+	}
+	p.open = !f.Fin
+	return true
+}
+
+// within reports whether a message may be as long as it is, and as what is still to come makes it.
+func (l *limiter) within(size, rest int64) bool {
+	if l.Message > 0 && rest > l.Message-size {
 		l.down(frame.Failure(frame.TooBig, "message over the limit"))
 		return false
 	}
-	if !f.Fin && !l.open {
-		l.open, l.began, l.again = true, clock(l.status()), 0
-		l.watch()
-	}
-	l.open = !f.Fin
 	return true
 }
 
 // watch ends the connection if the message is overdue, and makes sure that it
 // will be looked at again if not. One event serves any number of messages.
 func (l *limiter) watch() {
-	if !l.open || l.Time <= 0 || l.watched {
+	p := l.counts
+	if p == nil || !p.open || l.Time <= 0 || p.watched {
 		return
 	}
 	s := l.status()
-	left := l.Time - (clock(s) - l.began)
+	left := l.Time - (clock(s) - p.began)
 	if left <= 0 {
-		if l.again == maxAgain || s.LastRead.Before(s.Now) {
+		if p.again == maxAgain || s.LastRead.Before(s.Now) {
 			l.down(frame.Failure(frame.PolicyViolation, "message not finished in time"))
 			return
 		}
-		l.again++
-		l.began, left = clock(s), l.Time
+		p.again++
+		p.began, left = clock(s), l.Time
 	}
-	l.watched = true
+	p.watched = true
 	l.down(&After{Delay: max(left, l.Time/64), Event: (*overdue)(l), Replace: true}) // the clock may stand still: not again at once
 }
 
@@ -125,8 +150,8 @@ func (l *limiter) onDown(item any) {
 		set(&l.Message, m.Message)
 		set(&l.Time, m.MessageTime)
 		set(&l.ControlRate, m.ControlRate)
-		if m.MessageTime != 0 { // counts for the message that is under way, too
-			l.watched = false
+		if m.MessageTime != 0 && l.counts != nil { // counts for the message that is under way, too
+			l.counts.watched = false
 			l.watch()
 		}
 		if m.Stream { // from here up: Assemble is passed by on the way down
@@ -138,9 +163,6 @@ func (l *limiter) onDown(item any) {
 
 // affordable counts a control frame.
 func (l *limiter) affordable() bool {
-	if l.control == nil {
-		l.control = new(bucket)
-	}
 	s := l.status()
-	return l.control.take(l.ControlRate, s.Now, s.Unread)
+	return l.toCount().control.take(l.ControlRate, s.Now, s.Unread)
 }
