@@ -8,16 +8,19 @@ import (
 )
 
 // introduction is what is kept of an Upgraded as long as its connection lives, for a handler
-// that is restarted and has to be told again. It is a fraction of the request: 128 bytes where
-// there is no header but the handshake's, and nothing was agreed on, where the request with its
-// maps is a kilobyte.
+// that is restarted and has to be told again. It is a fraction of the request, which is a
+// kilobyte with its maps.
 type introduction struct {
 	connContext
 	uri, host, remote string
-	header            []string // names and values in turn, without the handshake's
-	tls               *tls.ConnectionState
-	agreed            *Upgraded // without the Request and the Response; nil: nothing was agreed on, and there is no Value
-	client            *asked    // nil: this is a server's
+	more              *introductionMore // nil: there is no header but the handshake's, nothing was agreed on, and there is no TLS
+}
+
+type introductionMore struct {
+	header []string // names and values in turn, without the handshake's
+	tls    *tls.ConnectionState
+	agreed *Upgraded // without the Request and the Response; nil: nothing was agreed on, and there is no Value
+	client *asked    // nil: this is a server's
 }
 
 // asked is where a client has asked, and what is kept of the answer.
@@ -28,22 +31,27 @@ type asked struct {
 
 func introduce(u *Upgraded, ctx connContext) *introduction {
 	r := u.Request
-	i := &introduction{connContext: ctx, uri: r.RequestURI, host: r.Host, remote: r.RemoteAddr, tls: r.TLS, header: withoutHandshake(r.Header)}
+	i := &introduction{connContext: ctx, uri: r.RequestURI, host: r.Host, remote: r.RemoteAddr}
+	more := introductionMore{tls: r.TLS, header: withoutHandshake(r.Header)}
 	if u.Subprotocol != "" || len(u.Extensions) > 0 || u.Compressed || u.Value != nil {
-		i.agreed = &Upgraded{Subprotocol: u.Subprotocol, Compressed: u.Compressed, Extensions: u.Extensions, Value: u.Value}
+		more.agreed = &Upgraded{Subprotocol: u.Subprotocol, Compressed: u.Compressed, Extensions: u.Extensions, Value: u.Value}
 	}
 	if u.Response != nil {
-		i.client = &asked{r.URL, withoutHandshake(u.Response.Header)}
+		more.client = &asked{r.URL, withoutHandshake(u.Response.Header)}
+	}
+	if more.tls != nil || more.header != nil || more.agreed != nil || more.client != nil {
+		kept := more
+		i.more = &kept
 	}
 	return i
 }
 
-// returned says how often the connection had returned before.
+// returned says how often the connection had returned before: it is a client's.
 func (i *introduction) returned(times int) {
-	if i.agreed == nil {
-		i.agreed = new(Upgraded)
+	if i.more.agreed == nil {
+		i.more.agreed = new(Upgraded)
 	}
-	i.agreed.Returns = times
+	i.more.agreed.Returns = times
 }
 
 // withoutHandshake is the names and values of h in turn, but for those of the handshake.
@@ -69,12 +77,16 @@ func headerOf(list []string) http.Header {
 
 // Again makes introduction an actors.Again.
 func (i *introduction) Again(known bool) any {
-	r := &http.Request{
-		Method: http.MethodGet, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: headerOf(i.header),
-		RequestURI: i.uri, Host: i.host, RemoteAddr: i.remote, TLS: i.tls, Body: http.NoBody,
+	var more introductionMore
+	if i.more != nil {
+		more = *i.more
 	}
-	if i.client != nil {
-		r.URL = i.client.url
+	r := &http.Request{
+		Method: http.MethodGet, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: headerOf(more.header),
+		RequestURI: i.uri, Host: i.host, RemoteAddr: i.remote, TLS: more.tls, Body: http.NoBody,
+	}
+	if more.client != nil {
+		r.URL = more.client.url
 	} else {
 		r.URL, _ = url.ParseRequestURI(i.uri)
 	}
@@ -82,14 +94,14 @@ func (i *introduction) Again(known bool) any {
 		r.URL = new(url.URL)
 	}
 	u := new(Upgraded)
-	if i.agreed != nil {
-		*u = *i.agreed
+	if more.agreed != nil {
+		*u = *more.agreed
 	}
 	u.Request, u.Again = r.WithContext(&i.connContext), known
-	if i.client != nil {
+	if more.client != nil {
 		u.Response = &http.Response{
 			StatusCode: http.StatusSwitchingProtocols, Status: "101 Switching Protocols", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-			Header: headerOf(i.client.header), Body: http.NoBody, Request: u.Request,
+			Header: headerOf(more.client.header), Body: http.NoBody, Request: u.Request,
 		}
 	}
 	return u

@@ -154,7 +154,7 @@ func (u *UpgradeClient) plan(system *actor.ActorSystem, a *shaken) (*actors.Plan
 		return nil, err
 	}
 	o, r := u.Options.recipe(), a.response.Request
-	ctx := connContext{valuesOf(r.Context()), new(life)}
+	ctx := newConnContext(r.Context(), new(life))
 	*r = *r.WithContext(&ctx) // it is ours: what Response.Request is as well
 	hello := &Upgraded{
 		Request:     r,

@@ -2,6 +2,9 @@ package sockets
 
 import (
 	"context"
+	"net"
+	"net/http"
+	"net/netip"
 	"reflect"
 	"sync/atomic"
 	"time"
@@ -51,33 +54,76 @@ func (l *life) context() *lasting {
 // and ends with the connection.
 type connContext struct {
 	values context.Context // without its end, which was ServeHTTP's
+	local  netip.AddrPort  // of http.LocalAddrContextKey, if that is not among the values
 	life   *life
 }
 
-// cancelling is the type of what context.WithCancel returns, and parent the index of its field
-// that holds the context it was made of; negative: package context has changed.
-var cancelling, parent = func() (reflect.Type, int) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	t := reflect.TypeOf(ctx)
-	if f, ok := t.Elem().FieldByName("Context"); ok && len(f.Index) == 1 {
-		return t, f.Index[0]
-	}
-	return t, -1
-}()
+// cancelling and valued are the types of what context.WithCancel and WithValue return, and the
+// indices their fields' that hold the context they were made of, and the key.
+var (
+	cancelling, cancellingParent, _ = made(func(ctx context.Context) context.Context {
+		ctx, cancel := context.WithCancel(ctx)
+		cancel()
+		return ctx
+	})
+	valued, valuedParent, valuedKey = made(func(ctx context.Context) context.Context {
+		return context.WithValue(ctx, connInfoKey{}, nil)
+	})
+	localAddrKey = reflect.ValueOf(http.LocalAddrContextKey).Pointer()
+)
 
-// valuesOf is ctx without its end, for its values. net/http puts two contexts with an end
-// of their own, and no values, around those of a connection: 260 bytes, which would be
-// kept as long as the connection lives (make idle). What is below other middleware's
-// values stays as it is.
-func valuesOf(ctx context.Context) context.Context {
-	if c, ok := ctx.(*connectContext); ok { // as it is in a Server's handler
-		ctx = c.Context
+// made looks into what package context makes. A negative index says that it has changed.
+func made(of func(context.Context) context.Context) (t reflect.Type, parent, key int) {
+	t, parent, key = reflect.TypeOf(of(context.Background())), -1, -1
+	if f, ok := t.Elem().FieldByName("Context"); ok && len(f.Index) == 1 {
+		parent = f.Index[0]
 	}
-	for parent >= 0 && reflect.TypeOf(ctx) == cancelling { // if not, only the memory is lost
+	if f, ok := t.Elem().FieldByName("key"); ok && len(f.Index) == 1 {
+		key = f.Index[0]
+	}
+	return t, parent, key
+}
+
+// newConnContext is ctx without its end, for its values, and with that of life. net/http puts
+// contexts around those of a connection that would be kept as long as it lives (make idle): two
+// with an end of their own, and no values, which are 260 bytes, and one with the local address,
+// which is 128 with it and 32 without. What is below other middleware's values stays as it is.
+func newConnContext(ctx context.Context, life *life) connContext {
+	c := connContext{life: life}
+	if in, ok := ctx.(*connectContext); ok { // as it is in a Server's handler
+		ctx = in.Context
+	}
+	for { // what is not known stays: only the memory is lost
+		var parent int
+		switch t := reflect.TypeOf(ctx); {
+		case t == cancelling && cancellingParent >= 0:
+			parent = cancellingParent
+		case t == valued && valuedParent >= 0 && c.takesLocal(ctx):
+			parent = valuedParent
+		default:
+			c.values = context.WithoutCancel(ctx)
+			return c
+		}
 		ctx = reflect.ValueOf(ctx).Elem().Field(parent).Interface().(context.Context)
 	}
-	return context.WithoutCancel(ctx)
+}
+
+// takesLocal takes the address of this end out of ctx, which has one value, if it is that.
+func (c *connContext) takesLocal(ctx context.Context) bool {
+	if valuedKey < 0 {
+		return false
+	}
+	key := reflect.ValueOf(ctx).Elem().Field(valuedKey).Elem()
+	if key.Kind() != reflect.Pointer || key.Pointer() != localAddrKey {
+		return false
+	}
+	if c.local.IsValid() { // this one is further outside
+		return true
+	}
+	if a, ok := ctx.Value(http.LocalAddrContextKey).(*net.TCPAddr); ok && a != nil {
+		c.local = a.AddrPort()
+	}
+	return c.local.IsValid()
 }
 
 // Deadline makes connContext a context.Context.
@@ -97,6 +143,9 @@ func (c *connContext) Err() error {
 // Value makes connContext a context.Context. What package context looks for to link a
 // child, or its cause, is the connection's.
 func (c *connContext) Value(key any) any {
+	if key == http.LocalAddrContextKey && c.local.IsValid() {
+		return net.TCPAddrFromAddrPort(c.local)
+	}
 	if v := c.values.Value(key); v != nil {
 		return v
 	}

@@ -16,7 +16,7 @@ func (u *upgrade) announce(protocol string) {
 		connContext
 	}{
 		Upgraded{Subprotocol: protocol, Compressed: u.agreed.Deflate != nil, Extensions: u.agreed.List, Value: u.terms.Value},
-		connContext{valuesOf(u.request.Context()), u.life},
+		newConnContext(u.request.Context(), u.life),
 	}
 	hello.Request = u.request.WithContext(&hello.connContext)
 	u.plan.Hello = &hello.Upgraded
