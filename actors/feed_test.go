@@ -17,7 +17,7 @@ import (
 // sees another's bytes, and nothing that was kept changes.
 func TestMessagesThatKeepReadBuffers(t *testing.T) {
 	const clients, messages, size = 8, 30, 64 << 10
-	for name, s := range map[string]stack{"poller": {}, "poller,TLS": {tls: true}, "portable": {portable: true}} {
+	for name, s := range map[string]stack{"poller": {}, "poller,TLS": {tls: true}, "portable": {portable: true}, "portable,TLS": {portable: true, tls: true}} {
 		t.Run(name, func(t *testing.T) {
 			s.T = t
 			s.system = actor.NewActorSystem(actor.WithLoggerFactory(sockets.Quiet))

@@ -73,7 +73,7 @@ func (s *stream) beginEnding() *endState { return &s.makeRare().ends }
 // hangup is how the pipeline has asked for the end, or nil.
 func (s *stream) hangup() *pipeline.Hangup { return s.rarely().ends.hangup }
 
-// failed is why nothing is written any more, or nil.
+// writeError is why nothing is written any more, or nil.
 func (s *stream) writeError() error { return s.rarely().ends.writeErr }
 
 // cause is why the connection ends, if the pipeline did not ask for it, or nil.

@@ -17,7 +17,7 @@ import (
 var ErrStopped = errors.New("connection actor was stopped")
 
 // stream is the behaviour of a connection that drives a pipeline. Its files are the way of a
-// message: turn.go says what a turn is for, input.go reads, feed.go decodes, top.go and credit.go hand over,
+// message: turn.go says what a turn is for, input.go reads, feed.go decodes, handover.go and credit.go hand over,
 // output.go writes, ending.go ends, and driver.go is what the pipeline sees of it.
 type stream struct {
 	*conn
