@@ -164,7 +164,7 @@ func starve(t *testing.T, limits Limits, message string) (between, workers int) 
 	cores := runtime.GOMAXPROCS(1)
 	defer runtime.GOMAXPROCS(cores)
 	w := newWorld(t, onPoller)
-	w.rt = newRuntime(w.system) // the other's dispatcher was made for more cores
+	w.rt = newRuntime(w.system)    // the other's dispatcher was made for more cores
 	defer w.rt.dispatcher.Keep()() // a worker that comes is still there at the end
 	w.before = w.census()
 	var flooded atomic.Int64
