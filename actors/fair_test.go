@@ -145,12 +145,12 @@ func TestFloodDelaysNoOtherConnection(t *testing.T) {
 		"without":     {Limits{}, strings.Repeat("x", size), a * readsATurn * readBuffer / size},
 	} {
 		t.Run(name, func(t *testing.T) {
-			most, workers := starve(t, test.limits, test.message)
-			for range 2 { // the kernel has held a worker up, which was taken for one that is stuck: that test says nothing
+			most, workers := 0, 0
+			for range 3 { // once, unless the kernel has held a worker up, which was taken for one that is stuck: that says nothing
+				t.Run("", func(t *testing.T) { most, workers = starve(t, test.limits, test.message) })
 				if most <= test.bound || workers == 1 {
 					break
 				}
-				most, workers = starve(t, test.limits, test.message)
 			}
 			require.LessOrEqual(t, most, test.bound, "with %d workers", workers)
 		})
