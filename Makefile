@@ -143,7 +143,7 @@ ifeq ($(ROWS),cores)
 else ifeq ($(ROWS),rooms)
 	@(cd sockets/rooms && $(BENCH) Room .) 2>&1 | $(RECORD) rooms
 else ifeq ($(ROWS),remote)
-	@(cd sockets/remote; $(BENCH) Echo -count 3 . ; $(BENCH) Split -benchtime 5s . ; $(BENCH) Idle -benchtime 1x .) 2>&1 | $(RECORD) remote
+	@(cd sockets/remote; $(BENCH) 'Echo|GRPC' -count 3 . ; $(BENCH) Split -benchtime 5s . ; $(BENCH) Idle -benchtime 1x .) 2>&1 | $(RECORD) remote
 else
 	cd examples/tools/bench && go run . $(if $(ROWS),-rows '$(ROWS)')
 endif

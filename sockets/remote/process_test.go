@@ -34,7 +34,12 @@ import (
 const childEnv = "SPINDRIFT_REMOTE_CHILD"
 
 func TestMain(m *testing.M) {
-	if role := os.Getenv(childEnv); role != "" {
+	switch role := os.Getenv(childEnv); role {
+	case "":
+	case bareRole:
+		fmt.Println("child:", echoBare())
+		os.Exit(1)
+	default:
 		child(role)
 		os.Exit(0)
 	}
