@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -31,19 +32,37 @@ type Greeter interface {
 var ErrRefused = errors.New("upgrade was refused")
 
 // Hijack is how an HTTP/1 connection is taken out of net/http's hands: the Greeting of
-// the plan is all that the peer is told. It is what a Plan without a Greeter does.
+// the plan is all that the peer is told. It is what a Plan without a Greeter does. What it
+// calls may be middleware's: a panic of that is an error.
 func Hijack(w http.ResponseWriter) (nc net.Conn, first []byte, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			nc, first, err = nil, nil, &hijackPanic{reason, debug.Stack()}
+		}
+	}()
 	nc, rw, err := http.NewResponseController(w).Hijack()
-	if errors.Is(err, http.ErrNotSupported) {
+	switch {
+	case errors.Is(err, http.ErrNotSupported):
 		return nil, nil, hidden(w)
-	}
-	if err != nil {
+	case err != nil:
 		return nil, nil, err
+	case nc == nil:
+		return nil, nil, fmt.Errorf("Hijack of %T has returned no connection", w)
 	}
 	nc.SetDeadline(time.Time{})
-	first, _ = rw.Reader.Peek(rw.Reader.Buffered())
+	if rw != nil && rw.Reader != nil { // there is nothing ahead otherwise
+		first, _ = rw.Reader.Peek(rw.Reader.Buffered())
+	}
 	return nc, first, nil
 }
+
+// hijackPanic is an error of Hijack, whose peer is told neither reason nor stack.
+type hijackPanic struct {
+	reason any
+	stack  []byte
+}
+
+func (*hijackPanic) Error() string { return "Hijack has panicked" }
 
 // hidden says which ResponseWriter it is that cannot be hijacked: usually that of a middleware.
 func hidden(w http.ResponseWriter) error {

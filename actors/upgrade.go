@@ -2,6 +2,7 @@ package actors
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"net/http"
 
@@ -43,6 +44,9 @@ func (ex *Exchange) greet(plan *Plan) (opening, bool) {
 		o.nc, o.first, err = Hijack(ex.Writer)
 	}
 	if err != nil {
+		if p := (*hijackPanic)(nil); errors.As(err, &p) {
+			o.origin.say("hijack panicked", "reason", p.reason, "stack", string(p.stack))
+		}
 		group.arrived()
 		plan.abort(err, o.origin)
 		if err != ErrRefused {
@@ -134,7 +138,7 @@ func (rt *Runtime) upgradeInTurn(ex *Exchange) {
 			rt.firstTurn(nil, o, true)
 		}
 	})
-	if reason := <-over; reason != nil { // net/http's to recover: of the program's code, in a Hijack for instance
+	if reason := <-over; reason != nil { // net/http's to recover
 		panic(reason)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -134,4 +135,85 @@ func TestRequestThatIsOver(t *testing.T) {
 	rec := httptest.NewRecorder()
 	s.ask(rec, r.WithContext(over))
 	assert.Equal(t, http.StatusServiceUnavailable, rec.Code)
+}
+
+// hijacking is a ResponseWriter whose Hijack is a middleware's.
+type hijacking struct {
+	http.ResponseWriter
+	http.Hijacker
+}
+
+type hijack func() (net.Conn, *bufio.ReadWriter, error)
+
+func (h hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) { return h() }
+
+// A middleware's Hijack that panics, or returns nothing, is answered with 500. It costs no place below a cap, and
+// Shutdown does not wait for what has not come of it.
+func TestHijackOfMiddleware(t *testing.T) {
+	var within http.ResponseWriter // of the request under way
+	for name, test := range map[string]struct {
+		hijacker http.Hijacker
+		body     string // of the 500; "": it is upgraded
+	}{
+		"nil":            {nil, "Hijack has panicked"},
+		"panics":         {hijack(func() (net.Conn, *bufio.ReadWriter, error) { panic("secret") }), "Hijack has panicked"},
+		"nil connection": {hijack(func() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, nil }), "Hijack of *sockets.hijacking has returned no connection"},
+		"nil buffers": {hijack(func() (net.Conn, *bufio.ReadWriter, error) {
+			nc, _, err := within.(http.Hijacker).Hijack()
+			return nc, nil, err
+		}), ""},
+		"a zero's buffer": {hijack(func() (net.Conn, *bufio.ReadWriter, error) {
+			nc, _, err := within.(http.Hijacker).Hijack()
+			return nc, &bufio.ReadWriter{}, err
+		}), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, bare)
+			logged := new(lines)
+			accept := func(rw http.ResponseWriter, r *http.Request) {
+				c, err := Accept(rw, r, nil)
+				if err != nil {
+					assert.EqualError(t, err, "connection cannot be upgraded: "+test.body)
+					return
+				}
+				c.Close(frame.Normal, "")
+			}
+			routes := map[string]http.Handler{
+				"accept":  http.HandlerFunc(accept),
+				"session": Session(func(context.Context, *Conn) error { return nil }),
+			}
+			for name, route := range routes {
+				s := &Server{System: w.system, MaxConns: 4, Server: quiet(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+					if r.URL.Path == "/chat" && r.Header.Get("Odd") != "" {
+						within = rw
+						rw = &hijacking{rw, test.hijacker}
+					}
+					route.ServeHTTP(rw, r)
+				}))}
+				logged.to(s)
+				addr := w.run(s)
+				for range 4 {
+					p := w.dial(addr)
+					p.send(handshake(addr, "Odd: yes"))
+					if test.body == "" {
+						p.bytes(switched())
+						p.bytes(plain(frame.Close(frame.Normal, "")))
+					} else {
+						a := p.answer("GET")
+						assert.Equal(t, 500, a.StatusCode, name)
+						assert.Equal(t, "connection cannot be upgraded: "+test.body+"\n", a.body)
+					}
+					p.Close()
+					require.True(t, until(func() bool { return s.Connections() == 0 }))
+				}
+				p := w.upgrade(addr)
+				p.bytes(plain(frame.Close(frame.Normal, "")))
+				p.Close()
+				ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
+				defer cancel()
+				require.NoError(t, s.Shutdown(ctx), name)
+			}
+			assert.Equal(t, name == "panics", strings.Contains(logged.String(), "secret"))
+		})
+	}
 }
