@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -81,8 +82,12 @@ func (d *Dialer) like(c *http.Client) error {
 	if d.Proxy = t.Proxy; d.Proxy == nil {
 		d.Proxy = NoProxy
 	}
-	if t.TLSClientConfig != nil {
-		d.TLS = t.TLSClientConfig
+	t = t.Clone() // the first request that it sends, which may be under way, changes its TLSClientConfig
+	if config := t.TLSClientConfig; config != nil {
+		config.NextProtos = nil // which that has set, or would be ours to set
+		if !reflect.ValueOf(config).Elem().IsZero() {
+			d.TLS = config
+		}
 	}
 	switch header := t.ProxyConnectHeader; {
 	case t.GetProxyConnectHeader != nil:

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spindrift-go/spindrift/frame"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -78,6 +79,42 @@ func TestDialRequestOfNetHTTP(t *testing.T) {
 	})
 	_, err := DialRequest(nil, nil, nil)
 	assert.ErrorContains(t, err, "no URL")
+}
+
+// A Transport makes a TLS configuration of its own for its first request, and changes that which it has: neither
+// takes the place of the options', nor is read while it is changed.
+func TestDialRequestBesideRequests(t *testing.T) {
+	w := newWorld(t, setting{tls: true})
+	addr := w.session(nil, func(ctx context.Context, c *Conn) error { return nil })
+	for name, client := range map[string]*http.Client{
+		"TLS of the options":   {Transport: &http.Transport{ForceAttemptHTTP2: true}},
+		"TLS of the Transport": {Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: clientTLS()}},
+	} {
+		o := &DialOptions{System: w.system}
+		if client.Transport.(*http.Transport).TLSClientConfig == nil {
+			o.Dialer.TLS = clientTLS()
+		}
+		dial := func() {
+			r, err := http.NewRequestWithContext(w.within(), "GET", "https://"+addr+"/", nil)
+			require.NoError(t, err)
+			c, err := DialRequest(r, client, o)
+			if assert.NoError(t, err, name) {
+				assert.NoError(t, c.Close(frame.Normal, ""))
+			}
+		}
+		first := make(chan struct{})
+		go func() {
+			defer close(first)
+			if r, err := client.Get("https://" + addr); err == nil {
+				r.Body.Close()
+			}
+		}()
+		dial()
+		<-first
+		dial()
+		assert.Contains(t, client.Transport.(*http.Transport).TLSClientConfig.NextProtos, "h2", "it is not changed")
+		client.CloseIdleConnections()
+	}
 }
 
 // What an http.Transport tells its proxies is told to them here.
