@@ -49,8 +49,9 @@ func (c *Closed) String() string {
 }
 
 // Failure is nil if the connection has ended as one should, with a Close of 1000, 1001 or
-// without a code and nothing that went wrong. It is Err if there is one, and for any other
-// code, also one that the peer has chosen, an error that tells code and reason in a line.
+// without a code, or of 1012 by this side (a restart, MaxAge), and nothing that went wrong. It
+// is Err if there is one, and for any other code, also one that the peer has chosen, an error
+// that tells code and reason in a line.
 func (c *Closed) Failure() error {
 	switch {
 	case c.Err != nil:
@@ -58,6 +59,8 @@ func (c *Closed) Failure() error {
 	case c.Code == frame.Abnormal:
 		return errors.New("connection ended without a Close")
 	case c.Code == frame.Normal, c.Code == frame.GoingAway, c.Code == frame.NoStatus:
+		return nil
+	case c.Code == frame.ServiceRestart && c.By == Local:
 		return nil
 	}
 	return fmt.Errorf("connection was closed with %v %q", c.Code, c.Reason)

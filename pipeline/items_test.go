@@ -13,6 +13,7 @@ func TestClosedFailure(t *testing.T) {
 		{Code: frame.Normal, Clean: true},
 		{Code: frame.GoingAway, Reason: "bye", Clean: true},
 		{Code: frame.NoStatus, Clean: true},
+		{Code: frame.ServiceRestart, Clean: true, By: Local},
 	} {
 		assert.NoError(t, c.Failure(), c)
 	}
@@ -21,6 +22,7 @@ func TestClosedFailure(t *testing.T) {
 		"connection ended without a Close": {Code: frame.Abnormal},
 		`connection was closed with 1011 "oops\nforged"`: {Code: frame.InternalError, Reason: "oops\nforged", Clean: true, By: Peer},
 		`connection was closed with 4401 ""`:             {Code: 4401, Clean: true, By: Peer},
+		`connection was closed with 1012 ""`:             {Code: frame.ServiceRestart, Clean: true, By: Peer},
 		"1009 too big":                                   {Code: frame.TooBig, Err: frame.Failure(frame.TooBig, "too big")},
 	} {
 		assert.EqualError(t, c.Failure(), want)

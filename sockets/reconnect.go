@@ -139,7 +139,8 @@ func (r *Reconnect) final(d *Disconnected) (final bool) {
 // IsFinal is what a client takes for good, unless Reconnect.Final says otherwise: what would
 // only be said again.
 //
-//   - an end that this side has asked for, or a frame handler that has stopped;
+//   - an end that this side has asked for, but for 1012, which MaxAge gives; or a frame
+//     handler that has stopped;
 //   - the peer's Close of 1000 (it has what it wanted), 1003, 1008 and 1010;
 //   - an answer of 4xx to the handshake but 404, 408, 421, 425 and 429, which a deployment or
 //     a load balancer may give for a while; 407 of a proxy.
@@ -166,7 +167,7 @@ func endsForGood(c *Closed) bool {
 	case errors.Is(c.Err, ErrHandlerStopped), errors.Is(c.Err, ErrStopped):
 		return true
 	case c.By == Local:
-		return c.Err == nil
+		return c.Err == nil && c.Code != frame.ServiceRestart
 	case c.By == Peer:
 		switch c.Code {
 		case frame.Normal, frame.UnsupportedData, frame.PolicyViolation, frame.MissingExtension:

@@ -195,20 +195,21 @@ func TestIsFinal(t *testing.T) {
 		d    Disconnected
 		want bool
 	}{
-		"refused":           {Disconnected{Err: &net.OpError{Op: "dial", Err: io.EOF}}, false},
-		"proxy's 407":       {Disconnected{Err: &dialError{"dial", "", &ProxyError{Status: 407}}}, true},
-		"proxy's 502":       {Disconnected{Err: &dialError{"dial", "", &ProxyError{Status: 502}}}, false},
-		"400":               {Disconnected{Err: &dialError{"dial", "", &HandshakeError{Status: 400}}}, true},
-		"429":               {Disconnected{Err: &dialError{"dial", "", &HandshakeError{Status: 429}}}, false},
-		"101 that is wrong": {Disconnected{Err: &dialError{"dial", "", &HandshakeError{Status: 101}}}, false},
-		"reset":             {Disconnected{Closed: &Closed{Code: frame.Abnormal, By: Nobody, Err: io.ErrUnexpectedEOF}}, false},
-		"no account":        {Disconnected{Closed: pipeline.Crashed(errNoAccount)}, false},
-		"ours":              {Disconnected{Closed: &Closed{Code: frame.Normal, By: Local, Clean: true}}, true},
-		"ours, in error":    {Disconnected{Closed: &Closed{Code: frame.InternalError, By: Local, Err: frame.Failure(frame.InternalError, "no answer to ping")}}, false},
-		"cut":               {Disconnected{Closed: &Closed{Code: frame.Abnormal, By: Local, Err: ErrCut}}, false},
-		"stopped":           {Disconnected{Closed: &Closed{Code: frame.GoingAway, By: Local, Err: ErrStopped}}, true},
-		"no handler":        {Disconnected{Closed: &Closed{Code: frame.InternalError, By: Local, Err: ErrHandlerStopped}}, true},
-		"handler panicked":  {Disconnected{Closed: &Closed{Code: frame.InternalError, By: Local, Err: ErrHandlerPanicked}}, false},
+		"refused":             {Disconnected{Err: &net.OpError{Op: "dial", Err: io.EOF}}, false},
+		"proxy's 407":         {Disconnected{Err: &dialError{"dial", "", &ProxyError{Status: 407}}}, true},
+		"proxy's 502":         {Disconnected{Err: &dialError{"dial", "", &ProxyError{Status: 502}}}, false},
+		"400":                 {Disconnected{Err: &dialError{"dial", "", &HandshakeError{Status: 400}}}, true},
+		"429":                 {Disconnected{Err: &dialError{"dial", "", &HandshakeError{Status: 429}}}, false},
+		"101 that is wrong":   {Disconnected{Err: &dialError{"dial", "", &HandshakeError{Status: 101}}}, false},
+		"reset":               {Disconnected{Closed: &Closed{Code: frame.Abnormal, By: Nobody, Err: io.ErrUnexpectedEOF}}, false},
+		"no account":          {Disconnected{Closed: pipeline.Crashed(errNoAccount)}, false},
+		"ours":                {Disconnected{Closed: &Closed{Code: frame.Normal, By: Local, Clean: true}}, true},
+		"ours, for it is old": {Disconnected{Closed: &Closed{Code: frame.ServiceRestart, By: Local, Clean: true}}, false},
+		"ours, in error":      {Disconnected{Closed: &Closed{Code: frame.InternalError, By: Local, Err: frame.Failure(frame.InternalError, "no answer to ping")}}, false},
+		"cut":                 {Disconnected{Closed: &Closed{Code: frame.Abnormal, By: Local, Err: ErrCut}}, false},
+		"stopped":             {Disconnected{Closed: &Closed{Code: frame.GoingAway, By: Local, Err: ErrStopped}}, true},
+		"no handler":          {Disconnected{Closed: &Closed{Code: frame.InternalError, By: Local, Err: ErrHandlerStopped}}, true},
+		"handler panicked":    {Disconnected{Closed: &Closed{Code: frame.InternalError, By: Local, Err: ErrHandlerPanicked}}, false},
 	} {
 		assert.Equal(t, test.want, IsFinal(&test.d), name)
 	}
