@@ -101,13 +101,15 @@ func (e *exchange) set(t *testing.T, words []string) {
 // accepted says whether the exchange ends in an upgrade.
 func (e *exchange) accepted() bool { return strings.HasPrefix(e.status, "101") }
 
-// to is the request for the server at addr.
-func (e *exchange) to(w *world, addr string) string {
+// to is the exchange with the server at addr.
+func (e exchange) to(w *world, addr string) *exchange {
 	scheme := "http"
 	if w.tls {
 		scheme = "https"
 	}
-	return strings.NewReplacer("HOST", addr, "SCHEME", scheme).Replace(e.request)
+	fill := strings.NewReplacer("HOST", addr, "SCHEME", scheme)
+	e.request, e.body = fill.Replace(e.request), fill.Replace(e.body)
+	return &e
 }
 
 // TestHandshake sends every request whole, byte by byte and with another one
@@ -124,10 +126,10 @@ func TestHandshake(t *testing.T) {
 				w.in(host.name+"/"+e.name, func(w *world) {
 					h := w.handler(echo)
 					addr := host.start(w, &UpgradeServer{FrameHandler: h.pid, Options: &e.options})
-					request := e.to(w, addr)
+					e := e.to(w, addr)
 					for _, write := range []func(p *peer){
-						func(p *peer) { p.send(request) },
-						func(p *peer) { p.trickle(request) },
+						func(p *peer) { p.send(e.request) },
+						func(p *peer) { p.trickle(e.request) },
 					} {
 						p := w.dial(addr)
 						write(p)
@@ -145,7 +147,7 @@ func TestHandshake(t *testing.T) {
 					}
 					if !e.accepted() { // what is pipelined behind it is not parsed
 						p := w.dial(addr)
-						p.send(request, handshake(addr), masked(frame.Text("hello")))
+						p.send(e.request, handshake(addr), masked(frame.Text("hello")))
 						e.judge(p)
 						p.eof()
 					}

@@ -133,7 +133,7 @@ func (u *upgrade) judge() (key string, o *recipe, err error) {
 		return "", nil, refuse(http.StatusMisdirectedRequest, "host is not served here")
 	}
 	if !o.InsecureAnyOrigin && !OriginAllowed(u.request, o.AllowedOrigins) {
-		return "", nil, refuse(http.StatusForbidden, "origin is not allowed, see Options.AllowedOrigins")
+		return "", nil, refuse(http.StatusForbidden, fmt.Sprintf("origin %.100q is not allowed, see Options.AllowedOrigins", strings.Join(u.request.Header["Origin"], ", ")))
 	}
 	return key, o, nil
 }
