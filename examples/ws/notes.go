@@ -26,7 +26,7 @@ func (t *conversation) opened(subprotocol string, answer *http.Response) {
 // lost tells of a connection that is tried again.
 func (t *conversation) lost(d *sockets.Disconnected) {
 	if !d.Final {
-		t.note(yellow, "%s; again in %s", plain(d), short(d.RetryIn))
+		t.note(yellow, "%s", plain(d))
 	}
 }
 
