@@ -14,18 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestREADME checks that the Go code of the README and of the pages in docs is that of compiled
+// TestREADME checks that the Go code of all pages, the READMEs of packages among them, is that of compiled
 // examples: each block is what stands between two marks in one of them, and each marked piece is on a page.
 func TestREADME(t *testing.T) {
-	pages, err := filepath.Glob("../docs/*.md")
-	require.NoError(t, err)
 	pieces := marked(t)
 	shown := map[string]bool{}
-	for _, name := range append(pages, "../README.md") {
-		page, err := os.ReadFile(name)
-		require.NoError(t, err)
-		for _, b := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(page, -1) {
-			block := strings.TrimSpace(string(b[1]))
+	for name, page := range markdown(t) {
+		for _, b := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(page, -1) {
+			block := strings.TrimSpace(b[1])
 			require.Contains(t, pieces, block, "%s: this block is in no example", name)
 			shown[block] = true
 		}
@@ -73,12 +69,14 @@ func TestREADMECountsModules(t *testing.T) {
 	require.Contains(t, string(readme), fmt.Sprintf("fetches %d modules more", more))
 }
 
-// marked collects the pieces of the examples that a page shows.
+// marked collects the pieces of the examples, those of packages among them, that a page shows.
 func marked(t *testing.T) (pieces []string) {
 	mark := regexp.MustCompile(`(?s)// start README (\w+)\n(.*?)// end README (\w+)\n`)
 	files, err := filepath.Glob("*/*.go")
 	require.NoError(t, err)
-	for _, name := range files {
+	more, err := filepath.Glob("../sockets/*/example*_test.go")
+	require.NoError(t, err)
+	for _, name := range append(files, more...) {
 		source, err := os.ReadFile(name)
 		require.NoError(t, err)
 		for _, m := range mark.FindAllSubmatch(source, -1) {

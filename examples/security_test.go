@@ -33,10 +33,10 @@ func TestSECURITY(t *testing.T) {
 	assert.Greater(t, rows, 30)
 }
 
-// testNames are the tests and examples of all modules here.
+// testNames are the tests, benchmarks and examples of all modules here.
 func testNames(t *testing.T) map[string]bool {
 	names := map[string]bool{}
-	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Z]\w*|Example\w*)\((?:\w+ \*testing\.[TF])?\)`)
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)[A-Z]\w*|Example\w*)\((?:\w+ \*testing\.[TFB])?\)`)
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err

@@ -13,23 +13,34 @@ import (
 	"github.com/spindrift-go/spindrift/sockets/rooms"
 )
 
+// start README lobby
+
+// lobby makes this process a node, which finds all others by the routes to any one, and opens the room that they have
+// in common. What is sent to it reaches the members on all of them.
+func lobby(name string, routes ...string) (*rooms.Node, *rooms.Room, error) {
+	node, err := rooms.Open(nil, rooms.Config{Name: name, Presence: true, Routes: routes})
+	if err != nil {
+		return nil, nil, err
+	}
+	room, err := node.Room("lobby", nil)
+	return node, room, err
+}
+
+// end README lobby
+
 // A member of a room is told what is said on any node. Here both nodes are in one process.
 func ExampleOpen() {
-	first, err := rooms.Open(nil, rooms.Config{Name: "first", Presence: true})
+	first, here, err := lobby("first")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer first.Close()
-	second, err := rooms.Open(nil, rooms.Config{Name: "second", Presence: true, Routes: []string{first.Addr().String()}})
+	second, there, err := lobby("second", first.Addr().String())
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer second.Close()
 
-	here, err := first.Room("lobby", nil)
-	if err != nil {
-		log.Fatal(err)
-	}
 	joined := make(chan error)
 	server := httptest.NewServer(sockets.Session(func(ctx context.Context, c *sockets.Conn) error {
 		joined <- here.Join(c.PID(), "ann")
@@ -47,10 +58,6 @@ func ExampleOpen() {
 		log.Fatal(err)
 	}
 
-	there, err := second.Room("lobby", nil)
-	if err != nil {
-		log.Fatal(err)
-	}
 	for there.Len() == 0 { // until the nodes know each other
 		runtime.Gosched()
 	}
