@@ -82,7 +82,7 @@ func (s *stream) touch(event any) {
 		last = &(*last).next
 	}
 	*last = &mark{load: c.recent(), event: event}
-	s.top.touch(s)
+	s.top.touch(s, event != nil)
 }
 
 func (s *stream) touched() {
@@ -212,7 +212,7 @@ func (s *stream) settleHandler(m *pipeline.Settle) {
 		s.touch(m.Event)
 	case s.hearsLastWord(m):
 		s.touch(&pipeline.Settled{})
-	case s.credit.frames == 0:
+	case s.credit.frames == 0 && s.top.impatient(): // a Receiver may be at work on what it has taken
 		s.pipeline.Up(&pipeline.Settled{})
 	default:
 		s.touch(&pipeline.Settled{})

@@ -40,7 +40,7 @@ func (d *ended) receive(ctx actor.Context) {
 			d.vacate()
 		}
 	case *handlers.Survived: // one of those may be lost
-		d.top.touch(d.stream)
+		d.top.touch(d.stream, true)
 	case *handlers.Lost, *handlers.Moved, *actor.DeadLetterResponse:
 		d.vacate()
 	default:

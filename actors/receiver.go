@@ -42,9 +42,10 @@ func (s *stream) hearsLastWord(m *pipeline.Settle) bool {
 	return ok
 }
 
-// Mark asks a Receiver to call WorkedThrough when what was delivered before it has been
-// worked through: that is the connection's credit.
-type Mark struct{}
+// Mark asks a Receiver to call WorkedThrough when what was delivered before it is no longer
+// ahead of the program: that is the connection's credit. One that Settles asks when all of that
+// has been worked through. Marks are told in order.
+type Mark struct{ Settles bool }
 
 // receiverTop is a Receiver on top.
 type receiverTop struct {
@@ -77,9 +78,10 @@ func (t *receiverTop) limited(m *Limits) {
 }
 
 func (t *receiverTop) deliver(s *stream, item any) { s.items = append(s.items, item) }
-func (t *receiverTop) touch(s *stream)             { s.items = append(s.items, Mark{}) }
 func (t *receiverTop) impatient() bool             { return false }
 func (t *receiverTop) detach(*stream)              {}
+
+func (t *receiverTop) touch(s *stream, settles bool) { s.items = append(s.items, Mark{settles}) }
 
 func (t *receiverTop) handOver(s *stream) {
 	if len(s.items) > 0 {
@@ -90,7 +92,7 @@ func (t *receiverTop) handOver(s *stream) {
 }
 
 func (t *receiverTop) end(s *stream) (awaited bool) {
-	t.touch(s)
+	t.touch(s, true)
 	t.handOver(s)
 	return true
 }

@@ -12,8 +12,9 @@ import (
 type top interface {
 	// deliver hands an item over, behind those before it.
 	deliver(s *stream, item any)
-	// touch has touched called when what was delivered before has been worked through.
-	touch(s *stream)
+	// touch has touched called when what was delivered before has been worked through; unless it
+	// settles, a Receiver that has taken it is enough.
+	touch(s *stream, settles bool)
 	// handOver lets what was delivered in this turn be seen, if deliver did not.
 	handOver(s *stream)
 	// impatient reports whether one that takes nothing for too long ends the connection.
@@ -48,7 +49,7 @@ func (s *stream) attach(p *Plan) {
 type noTop struct{}
 
 func (noTop) deliver(*stream, any) {}
-func (noTop) touch(*stream)        {}
+func (noTop) touch(*stream, bool)  {}
 func (noTop) handOver(*stream)     {}
 func (noTop) impatient() bool      { return false }
 func (noTop) end(*stream) bool     { return false }
@@ -58,7 +59,7 @@ func (noTop) detach(*stream)       {}
 type spawnedTop struct{ pid *actor.PID }
 
 func (t spawnedTop) deliver(s *stream, item any) { s.give(t.pid, item) }
-func (t spawnedTop) touch(s *stream)             { s.give(t.pid, touch) }
+func (t spawnedTop) touch(s *stream, _ bool)     { s.give(t.pid, touch) }
 func (t spawnedTop) handOver(s *stream)          { s.post(t.pid) }
 func (t spawnedTop) impatient() bool             { return true }
 func (t spawnedTop) detach(*stream)              {}
@@ -82,13 +83,13 @@ func (s *stream) share(pid *actor.PID, again Again) {
 }
 
 func (t *sharedTop) deliver(s *stream, item any) { s.give(t.PID(), item) }
-func (t *sharedTop) touch(s *stream)             { s.give(t.PID(), touch) }
+func (t *sharedTop) touch(s *stream, _ bool)     { s.give(t.PID(), touch) }
 func (t *sharedTop) handOver(s *stream)          { s.post(t.PID()) }
 func (t *sharedTop) impatient() bool             { return true }
 func (t *sharedTop) detach(*stream)              { t.Leave() }
 
 func (t *sharedTop) end(s *stream) (awaited bool) {
-	t.touch(s)
+	t.touch(s, true)
 	t.handOver(s)
 	return true
 }

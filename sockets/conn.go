@@ -54,7 +54,8 @@ type Conn struct {
 // received is a message, or a piece of one, that waits to be received. The last one of all is nil.
 type received struct {
 	frame *frame.Frame
-	marks int // how often the connection is told that it got this far
+	marks int32 // how often the connection is told when it is received
+	work  int32 // and when it has been worked through
 }
 
 // CloseError says how a connection has ended. Every call on a [Conn] that came too late
@@ -213,7 +214,7 @@ func (c *Conn) drop() {
 		if r.frame != nil {
 			r.frame.Release()
 		}
-		c.handle.WorkedThrough(r.marks)
+		c.handle.WorkedThrough(int(r.marks + r.work))
 	}
 	c.queue, c.first, c.unread = nil, [1]received{}, 0
 	if c.phase.over() && c.intake < abandoned { // the last piece is what tells of the end

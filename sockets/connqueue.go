@@ -42,7 +42,7 @@ func (c *Conn) poll(late error) (*frame.Frame, error) {
 		r := c.take()
 		c.mu.Unlock()
 		if r.frame == nil {
-			c.handle.WorkedThrough(r.marks)
+			c.handle.WorkedThrough(int(r.marks + r.work))
 			<-c.Done() // in the same turn: Closed tells as well
 			return nil, c.closeError()
 		}
@@ -117,7 +117,11 @@ func (c *Conn) take() received {
 	c.queue[0], c.first[0] = received{}, received{}
 	if r.frame != nil {
 		c.unread -= len(r.frame.Payload)
-		c.work = append(c.work, r.marks)
+		if !c.keeping {
+			c.handle.WorkedThrough(int(r.marks)) // what is at work is not ahead any more: a Pong behind it is read
+			r.marks = 0
+		}
+		c.work = append(c.work, int(r.marks+r.work))
 		c.taken++
 	}
 	if c.queue = c.queue[1:]; len(c.queue) > 0 || c.phase.over() {

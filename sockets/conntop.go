@@ -56,18 +56,7 @@ func (t *connTop) Deliver(items []any) {
 			}
 			c.queue = append(c.queue, received{})
 		case actors.Mark:
-			switch n, m := len(c.queue), len(c.work); {
-			case c.phase.over() && c.session: // see leave
-				c.held++
-			case c.intake != queueing:
-				c.handle.WorkedThrough(1)
-			case n > 0:
-				c.queue[n-1].marks++
-			case m > 0:
-				c.work[m-1]++
-			default:
-				c.handle.WorkedThrough(1)
-			}
+			c.mark(m)
 		}
 	}
 	if len(c.queue) > 0 {
@@ -75,6 +64,26 @@ func (t *connTop) Deliver(items []any) {
 	}
 	if c.terms.WhenUnread == Fail {
 		c.checkFull(c.handle.Limits())
+	}
+}
+
+// mark puts m behind what there is, or answers it. The lock must be held.
+func (c *Conn) mark(m actors.Mark) {
+	switch queued, inWork := len(c.queue), len(c.work); {
+	case c.phase.over() && c.session: // see leave
+		c.held++
+	case c.intake != queueing:
+		c.handle.WorkedThrough(1)
+	case queued > 0:
+		if last := &c.queue[queued-1]; m.Settles || last.work > 0 {
+			last.work++
+		} else {
+			last.marks++
+		}
+	case inWork > 0 && (m.Settles || c.keeping || c.work[inWork-1] > 0):
+		c.work[inWork-1]++
+	default:
+		c.handle.WorkedThrough(1)
 	}
 }
 
