@@ -11,6 +11,7 @@ PROCESSES = ^Test(Processes|NodesAre|GatewayIs|GatewayRestarts|WorkerIs|WorkerRe
 # The steps of make check, the quick ones first.
 CHECKS = tidy lint modules thorough fuzz cross vulnerabilities
 
+ACTIONLINT = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GREMLINS = github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 APIDIFF = golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
@@ -63,10 +64,13 @@ tidy: ## gofmt, and go.mod of every module
 	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not formatted:" $$bad; exit 1; }
 	@set -e; for module in . $(MODULES); do (cd $$module && go mod tidy -diff); done
 
-lint: ## staticcheck in every module
+lint: ## staticcheck in every module, and actionlint of the workflows
 	@echo "== staticcheck"
 	@go run $(STATICCHECK) -version >/dev/null 2>&1 || { echo "skipped: $(STATICCHECK) cannot be fetched from here"; exit 0; }; \
 	  set -e; for module in . $(MODULES); do echo $$module; (cd $$module && go run $(STATICCHECK) ./...); done
+	@echo "== actionlint"
+	@go run $(ACTIONLINT) -version >/dev/null 2>&1 || { echo "skipped: $(ACTIONLINT) cannot be fetched from here"; exit 0; }; \
+	  go run $(ACTIONLINT) .github/workflows/*.yml
 
 modules: ## vet and test the modules of their own
 	@set -e; for module in $(MODULES); do echo "== $$module: vet and test"; (cd $$module && go vet ./... && go test -timeout 5m ./...); done
