@@ -30,7 +30,7 @@ type portable struct {
 	readOn   bool        // it is to read on
 	reading  bool        // it is about to read, or does
 	in       []byte      // what it has read and the actor has not taken
-	borrowed *ReadBuffer // that in lies in, if the connection is a Lender's; nil: nothing waits
+	borrowed *ReadBuffer // that in lies in, if the connection is a ServedConn's; nil: nothing waits
 	more     bool        // its last read was a full one: the socket may have more
 	readErr  error
 
@@ -54,9 +54,9 @@ func newPortable(nc net.Conn, m *dispatch.Mailbox) *portable {
 		}
 	}
 	p.mayRead.L = &p.mu
-	if l, ok := nc.(Lender); ok {
+	if l, ok := nc.(ServedConn); ok {
 		p.maxWrite = maxLentWrite
-		l.Lend((*lenderReader)(p))
+		l.SetReader((*servedReader)(p))
 	} else {
 		go p.reader()
 	}

@@ -44,16 +44,16 @@ func (p *portable) Written() int64 {
 }
 
 // InterruptWrite ends the write by a deadline. TLS does not forgive one, so it is set on the connection below; TLS over anything else
-// writes small pieces and counts those, and so does a Lender.
+// writes small pieces and counts those, and so does a ServedConn.
 func (p *portable) InterruptWrite() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_, secure := p.nc.(*tls.Conn)
-	_, lender := p.nc.(Lender)
+	_, served := p.nc.(ServedConn)
 	switch {
 	case p.below != nil:
 		p.below.interruptWrite()
-	case secure, lender:
+	case secure, served:
 		return false
 	case p.interrupted: // the deadline of the last time has not been met yet
 	default:

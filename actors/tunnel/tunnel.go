@@ -128,8 +128,8 @@ func (t *Tunnel) answer() {
 	http.NewResponseController(t.w).Flush() // if that fails, so does the first read
 }
 
-// Lend makes Tunnel a transport.Lender.
-func (t *Tunnel) Lend(r transport.Reader) { t.reader = r }
+// SetReader makes Tunnel a transport.ServedConn.
+func (t *Tunnel) SetReader(r transport.Reader) { t.reader = r }
 
 // Read reads what the peer sends. Its context, and so the end of the request, is net/http's.
 func (t *Tunnel) Read(p []byte) (int, error) { return t.Body.Read(p) }

@@ -81,16 +81,16 @@ func (s *stream) deadline(of string, at time.Time) error {
 	return nil
 }
 
-// lent is a reader that collects.
-type lent struct {
+// reading is a reader that collects.
+type reading struct {
 	t    *Tunnel
 	got  []byte
 	ends bool // it wants no more once that has come
 }
 
-func (l *lent) Next() bool { return !l.ends }
+func (l *reading) Next() bool { return !l.ends }
 
-func (l *lent) Arrived(err error) {
+func (l *reading) Arrived(err error) {
 	var p [10]byte
 	if err == nil {
 		var n int
@@ -132,7 +132,7 @@ func isOver(over chan struct{}) bool {
 // The header goes out first, without middleware's and without the server's deadlines; then writes, each as a whole.
 func TestOrder(t *testing.T) {
 	inBubble(t, http.NoBody, func(t *testing.T, s *stream, u *Tunnel) {
-		u.Lend(&lent{t: u})
+		u.SetReader(&reading{t: u})
 		over := serve(u)
 		for _, p := range []string{"a", "b"} {
 			go func() {
@@ -159,8 +159,8 @@ func TestOrder(t *testing.T) {
 // nobody writes any more.
 func TestHalves(t *testing.T) {
 	inBubble(t, io.NopCloser(strings.NewReader("all that it sends")), func(t *testing.T, s *stream, u *Tunnel) {
-		reader := &lent{t: u}
-		u.Lend(reader)
+		reader := &reading{t: u}
+		u.SetReader(reader)
 		u.Open()
 		over, again := serve(u), serve(u)
 		time.Sleep(time.Hour)
@@ -185,8 +185,8 @@ func TestHalves(t *testing.T) {
 func TestCloseWakesItsReader(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *stream, u *Tunnel) {
 		u.Body, _ = io.Pipe()
-		reader := &lent{t: u}
-		u.Lend(reader)
+		reader := &reading{t: u}
+		u.SetReader(reader)
 		u.Open()
 		over := make(chan struct{})
 		go func() {
@@ -210,7 +210,7 @@ func TestCloseWaitsForAWrite(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, http.NoBody, func(t *testing.T, s *stream, u *Tunnel) {
 				s.stuck = stuck
-				u.Lend(&lent{t: u})
+				u.SetReader(&reading{t: u})
 				u.Open()
 				over := serve(u)
 				var failed error

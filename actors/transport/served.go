@@ -2,29 +2,29 @@ package transport
 
 import "net"
 
-// Lender is a net.Conn that brings the goroutine which reads it: net/http's of an HTTP/2 stream. Nobody can look whether it has
+// ServedConn is a net.Conn that brings the goroutine which waits for what comes: net/http's of an HTTP/2 stream. Nobody can look whether it has
 // something to read, or space for what is written, and a write cannot be interrupted and go on.
-type Lender interface {
+type ServedConn interface {
 	net.Conn
-	// Lend is called once, with what that goroutine serves.
-	Lend(Reader)
+	// SetReader is called once. From then on that goroutine serves the Reader.
+	SetReader(Reader)
 }
 
-// Reader is what the goroutine of a Lender serves: after each Next that is true it waits until something can be read, and calls
+// Reader is what the goroutine of a ServedConn serves: after each Next that is true it waits until something can be read, and calls
 // Arrived. It has a buffer only while there is something in it.
 type Reader interface {
 	// Next waits until more is wanted. It is false when there is no more to read, or after Close.
 	Next() bool
-	// Arrived reads, unless waiting has failed. It is called too early where nobody can wait: then it waits.
+	// Arrived reads, unless waiting has failed. A goroutine that cannot wait without reading calls it at once, and waits in it.
 	Arrived(err error)
 }
 
-// lenderReader is the portable transport over a Lender, as that one's Reader.
-type lenderReader portable
+// servedReader is the portable transport over a ServedConn, as that one's Reader.
+type servedReader portable
 
-func (l *lenderReader) Next() bool { return (*portable)(l).begin() }
+func (l *servedReader) Next() bool { return (*portable)(l).begin() }
 
-func (l *lenderReader) Arrived(err error) {
+func (l *servedReader) Arrived(err error) {
 	n := 0
 	var buf *ReadBuffer
 	if err == nil {
