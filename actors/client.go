@@ -35,7 +35,7 @@ type Connect struct {
 	Timeout time.Duration                    // of a request and its answer; 0: none
 	MaxBody int64                            // bytes of a response that are kept for its receiver
 	Jar     http.CookieJar                   // of requests; nil: none
-	Upgrade func(message any) ClientUpgrader // what a message asks for that is no *http.Request; nil: nothing
+	Upgrade func(message any) ClientUpgrader // what a message asks for that is no *http.Request; nil: there are no others
 }
 
 // client is the behaviour of a connection that speaks HTTP as a client.

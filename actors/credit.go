@@ -19,16 +19,17 @@ var ErrUnreceived = errors.New("the peer has ended, and nobody has received what
 
 // credit counts what the handler was given and has not worked through. Any proto.actor
 // actor, here or on another node, answers a Touch by itself when it has worked through
-// what came before: so one is sent every half credit.
+// what came before: so one is sent every half credit. A Receiver is given a Mark in its place, and
+// calls WorkedThrough. Either is a mark here.
 type credit struct {
 	load                // handed over and unanswered
-	marks *mark         // a Touch each that is on its way, oldest first; few
+	marks *mark         // on their way, oldest first; few
 	since time.Duration // when the last credit came back, or the oldest mark was made after that
 }
 
 type load struct{ frames, bytes int }
 
-// mark is what the answer to a Touch pays back.
+// mark is a point in what was handed over, and what the answer pays back.
 type mark struct {
 	load
 	event any // goes up then, for a stage that waits for it; nil: none
@@ -48,7 +49,7 @@ func (l *load) add(frames, bytes int) {
 	l.bytes += bytes
 }
 
-// recent is what was handed over since the last Touch.
+// recent is what was handed over since the last mark.
 func (c *credit) recent() load {
 	l := c.load
 	for m := c.marks; m != nil; m = m.next {
@@ -62,7 +63,7 @@ func (s *stream) charge(weight int) {
 	c, l := &s.credit, s.limits
 	c.add(1, weight)
 	if c.recent().reaches((l.CreditFrames+1)/2, (l.CreditBytes+1)/2) {
-		s.touch(nil)
+		s.setMark(nil)
 	}
 	if c.spent(l) {
 		s.input.Pause = true
@@ -72,7 +73,8 @@ func (s *stream) charge(weight int) {
 	}
 }
 
-func (s *stream) touch(event any) {
+// setMark has the handler tell when it is through with what it has. Then event goes up, if there is one.
+func (s *stream) setMark(event any) {
 	c := &s.credit
 	if c.marks == nil {
 		c.since = s.rt.now()
@@ -82,10 +84,11 @@ func (s *stream) touch(event any) {
 		last = &(*last).next
 	}
 	*last = &mark{load: c.recent(), event: event}
-	s.top.touch(s, event != nil)
+	s.top.mark(s, event != nil)
 }
 
-func (s *stream) touched() {
+// markPassed is called when the oldest mark is answered.
+func (s *stream) markPassed() {
 	c := &s.credit
 	m := c.marks
 	if m == nil {
@@ -106,13 +109,13 @@ type creditCheck struct{}
 // watchCredit has the handler looked after as long as it owes something: twice in the time
 // that it has.
 func (s *stream) watchCredit() {
-	if s.owes() && !s.creditWatched && s.limits.CreditTimeout > 0 && (s.top.impatient() || s.endKnown()) {
+	if s.owes() && !s.creditWatched && s.limits.CreditTimeout > 0 && (s.top.isActor() || s.endKnown()) {
 		s.creditWatched = true
 		s.after(s.limits.CreditTimeout/2, &creditCheck{})
 	}
 }
 
-// checkCredit asks a handler that has too little for a Touch, and ends the connection of
+// checkCredit asks a handler that has too little for a mark, and ends the connection of
 // one that has not answered any for too long.
 func (s *stream) checkCredit() {
 	c := &s.credit
@@ -121,9 +124,9 @@ func (s *stream) checkCredit() {
 	case s.hearing == hearsNothing || !s.owes():
 		return
 	case c.frames > 0 && c.marks == nil:
-		s.touch(nil)
+		s.setMark(nil)
 	case s.limits.CreditTimeout > 0 && s.rt.now()-c.since >= s.limits.CreditTimeout && !s.atWork():
-		if s.top.impatient() {
+		if s.top.isActor() {
 			s.pipeline.Up(&pipeline.HandlerGone{Err: ErrNoCredit})
 		} else {
 			s.abort(unreceived(s.writeError()))
@@ -184,7 +187,7 @@ func (s *stream) throttle(m *pipeline.Throttle) {
 	} // else the turn's end goes on reading
 }
 
-// forgive pays back what the handler was touched for when it has panicked and lives on: if it was a Touch at
+// forgive pays back all marks when the handler has panicked and lives on: if it was a Touch at
 // which it panicked, that is not answered, and nobody can tell. Touches that are answered
 // after all pay for later ones then, and never more than was handed over.
 func (s *stream) forgive() {
@@ -204,17 +207,17 @@ func (s *stream) answerMarks(marks *mark) {
 	}
 }
 
-// settleHandler asks the handler whether it has worked through everything. A stage that asks
+// settle answers a stage's Settle when the handler has worked through everything. A stage that asks
 // with an event of its own may do so for what costs no credit.
-func (s *stream) settleHandler(m *pipeline.Settle) {
+func (s *stream) settle(m *pipeline.Settle) {
 	switch {
 	case m.Event != nil:
-		s.touch(m.Event)
+		s.setMark(m.Event)
 	case s.hearsLastWord(m):
-		s.touch(&pipeline.Settled{})
-	case s.credit.frames == 0 && s.top.impatient(): // a Receiver may be at work on what it has taken
+		s.setMark(&pipeline.Settled{})
+	case s.credit.frames == 0 && s.top.isActor(): // a Receiver may be at work on what it has taken
 		s.pipeline.Up(&pipeline.Settled{})
 	default:
-		s.touch(&pipeline.Settled{})
+		s.setMark(&pipeline.Settled{})
 	}
 }

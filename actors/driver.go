@@ -47,7 +47,7 @@ func (s *stream) Emit(item any) {
 	case *pipeline.After:
 		s.schedule(m)
 	case *pipeline.Settle:
-		s.settleHandler(m)
+		s.settle(m)
 	case *pipeline.Hangup:
 		s.hangUp(m)
 	case *pipeline.Kept: // the stages have answered
@@ -78,7 +78,7 @@ func (s *stream) report(m *pipeline.Status) {
 	if s.reading != reads || s.late {
 		m.LastRead = m.Now
 	}
-	m.Unread = s.exemptFor(now)
+	m.Unread = s.pausedByUsFor(now)
 	m.Waiting = s.outstanding()
 	m.Blocked = s.out.blocked && m.Waiting >= pongSpace
 	s.out.tellWritten = s.out.tellWritten || m.Waiting > 0

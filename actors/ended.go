@@ -16,7 +16,7 @@ import (
 // taken: nothing else bounds what waits in the handler's mailbox.
 type ended struct {
 	*stream
-	awaited int // answers to a Touch
+	awaited int // marks that are not passed yet, that behind Closed among them
 }
 
 func (d *ended) awaitHandler() {
@@ -40,7 +40,7 @@ func (d *ended) receive(ctx actor.Context) {
 			d.vacate()
 		}
 	case *handlers.Survived: // one of those may be lost
-		d.top.touch(d.stream, true)
+		d.top.mark(d.stream, true)
 	case *handlers.Lost, *handlers.Moved, *actor.DeadLetterResponse:
 		d.vacate()
 	default:

@@ -25,7 +25,7 @@ import (
 // hangUp begins the end that the pipeline has asked for.
 func (s *stream) hangUp(m *pipeline.Hangup) {
 	if m.Cut {
-		s.cut = true
+		s.endDue = true
 	}
 	if s.hangup() == nil {
 		s.beginEnding().hangup = m
@@ -49,12 +49,12 @@ func (s *stream) checkLinger() {
 		s.linger()
 		return
 	}
-	s.cut = true
+	s.endDue = true
 }
 
 // abort marks the end of a connection that no longer works.
 func (s *stream) abort(err error) {
-	s.cut = true
+	s.endDue = true
 	if s.cause() == nil {
 		s.beginEnding().cause = err
 	}
@@ -64,17 +64,17 @@ func (s *stream) abort(err error) {
 // reading, and ends the connection if its end is due.
 func (s *stream) concludeTurn() {
 	s.endDelivery()
-	if s.hangup() != nil && !s.cut {
+	if s.hangup() != nil && !s.endDue {
 		s.closeInSteps()
 	}
 	if s.reading != reads {
 		s.resume()
 	}
-	if s.writeError() != nil && !s.cut {
+	if s.writeError() != nil && !s.endDue {
 		s.readTheRest()
 	}
 	s.reportMemory()
-	if s.cut {
+	if s.endDue {
 		s.finish(s.cause())
 		return
 	}
@@ -103,7 +103,7 @@ func (s *stream) closeInSteps() {
 		s.endWithoutHalfClose()
 	}
 	if s.peerEnd == endReached {
-		s.cut = true
+		s.endDue = true
 	}
 }
 
@@ -130,14 +130,14 @@ func (s *stream) checkSilence() {
 		s.after(left, &silenceCheck{})
 		return
 	}
-	s.cut = true
+	s.endDue = true
 }
 
 // endWithoutHalfClose: the peer learns of our end when the connection is closed. There is
 // nothing to read for if its Close has come.
 func (s *stream) endWithoutHalfClose() {
 	if s.hangup().Heard {
-		s.cut = true
+		s.endDue = true
 	} else {
 		s.after(readOn, &lingerCheck{})
 	}
@@ -150,7 +150,7 @@ func (s *stream) readTheRest() {
 		s.read()
 	}
 	switch {
-	case s.cut:
+	case s.endDue:
 		return
 	case s.hangup() != nil: // it may have been read only now
 		s.abort(s.writeError())

@@ -14,8 +14,8 @@ import (
 type Exchange struct {
 	answering.Answer                           // its Mistakes are set by Serve
 	Listener         *actor.PID                // who is asked, by an *http.Request message
-	Upgrade          func(answer any) Upgrader // what an answer of the Listener's that is no *http.Response asks for; nil: nothing
-	Upgrader         Upgrader                  // if nobody has to be asked: decides at once; nil: the Listener is asked
+	Upgrade          func(answer any) Upgrader // who decides if the Listener answers with something else than an *http.Response; nil: that is a mistake
+	Upgrader         Upgrader                  // who decides at once, in place of the Listener; nil: the Listener is asked
 	Stays            bool                      // the goroutine that calls Serve goes on to use the connection
 	Timeout          time.Duration             // for the answer; then it is 503; 0: none
 	Log              *errorlog.Log             // of mistakes of the program; nil: slog.Default

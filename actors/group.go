@@ -20,7 +20,7 @@ type Group struct {
 	leaving  *pipeline.Leave // what those who join late are told at once
 	cutting  bool            // or that they are cut
 	wasCut   int             // of those that have left since, how many had to be cut
-	working  int             // have left, and their handlers have Closed before them
+	working  int             // have left, and their handlers have not worked through Closed yet
 	empty    chan struct{}   // closed when the last has left, if somebody waits for that
 }
 
@@ -142,13 +142,6 @@ func (g *Group) All() []Member {
 		all = append(all, Member{s.ctx.Self(), s.origin.valueOf()})
 	}
 	return all
-}
-
-func (o *origin) valueOf() any {
-	if o == nil || o.value == nil {
-		return nil
-	}
-	return *o.value
 }
 
 // ValueOf returns the Plan.Value of the connection whose actor pid is, once that has told

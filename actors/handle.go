@@ -97,6 +97,3 @@ func (h *Handle) Space() <-chan struct{} {
 // Flush has done called when all that was posted before has been written to the socket, or
 // the connection has ended.
 func (h *Handle) Flush(done func(error)) { h.Post(&flushCall{done}) }
-
-// flushCall is a Flush that does not come from an actor.
-type flushCall struct{ done func(error) }

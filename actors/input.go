@@ -47,8 +47,8 @@ func (s *stream) pauseReasons() (why pauseReason) {
 // pauses are the times in which the socket of a connection was not read.
 type pauses struct {
 	pending pendingInput
-	began   time.Duration // when the present one began, while reading is exempt
-	exempt  time.Duration // how long the earlier exempt ones lasted, in all
+	began   time.Duration // when the present one began, if it is by us
+	byUs    time.Duration // how long the earlier ones by us lasted, in all
 }
 
 // pause stops reading, until the turn's end at least.
@@ -57,36 +57,37 @@ func (s *stream) pause() {
 	s.pauseFor(s.pauseReasons())
 }
 
-// pauseFor notes why the socket is not read. The peer is not blamed for time in which that is not its doing.
+// pauseFor notes why the socket is not read, and ends the time of a pause by us if another reason is left, or none. The
+// peer is not blamed for time in which that is not its doing.
 func (s *stream) pauseFor(why pauseReason) {
 	r := s.makeRare()
 	if r.pauses == nil {
 		r.pauses = new(pauses)
 	}
-	next := paused
+	next := pausedByPeer
 	if why&(noCredit|handlerPaused|stageFull) != 0 {
-		next = exempt
+		next = pausedByUs
 	}
 	switch {
 	case next == s.reading:
-	case next == exempt:
+	case next == pausedByUs:
 		r.pauses.began = s.rt.now()
-	case s.reading == exempt:
-		r.pauses.exempt += s.rt.now() - r.pauses.began
+	case s.reading == pausedByUs:
+		r.pauses.byUs += s.rt.now() - r.pauses.began
 	}
 	s.reading = next
 }
 
-// exemptFor is how long the socket was not read by now, for reasons that are not the peer's.
-func (s *stream) exemptFor(now time.Duration) time.Duration {
+// pausedByUsFor is how long the socket was not read by now, for reasons that are not the peer's, in all.
+func (s *stream) pausedByUsFor(now time.Duration) time.Duration {
 	p := s.rarely().pauses
 	switch {
 	case p == nil:
 		return 0
-	case s.reading == exempt:
-		return p.exempt + now - p.began
+	case s.reading == pausedByUs:
+		return p.byUs + now - p.began
 	}
-	return p.exempt
+	return p.byUs
 }
 
 // resume ends a pause whose reasons are over, and reads. What is read may bring another pause, whose reason
@@ -115,7 +116,7 @@ func (s *stream) read() {
 	var buf, none *transport.ReadBuffer
 	defer func() { transport.PutReadBuffer(buf) }() // also if a stage panics
 	defer s.noticeAnswers()
-	for i := 0; s.reading == reads && !s.cut; i++ {
+	for i := 0; s.reading == reads && !s.endDue; i++ {
 		if i == readsATurn { // let others have theirs
 			s.mailbox.Signal(transport.Readable)
 			s.mailbox.Yield()
@@ -177,7 +178,7 @@ func (s *stream) readEnded(err error) {
 	case err != io.EOF:
 		s.abort(err)
 	case s.hangup() != nil:
-		s.cut = s.out.waiting() == 0 && !s.out.blocked
+		s.endDue = s.out.waiting() == 0 && !s.out.blocked
 	case s.writeError() != nil:
 		s.abort(s.writeError())
 	default:

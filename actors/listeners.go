@@ -178,16 +178,3 @@ func (l *listener) look(at time.Duration) {
 		q.look(now)
 	}
 }
-
-// look gives the exchange up if the client has left, or the listener has had its time.
-func (q *question) look(now time.Duration) {
-	switch {
-	case q.Left():
-		if q.claim() {
-			q.reset = true
-			q.decided.Done()
-		}
-	case q.Timeout > 0 && now-q.began >= q.Timeout:
-		q.answer(answering.Plain(http.StatusServiceUnavailable, "no answer in time"))
-	}
-}

@@ -37,3 +37,10 @@ func (o *origin) say(what string, args ...any) {
 func (o *origin) panicked(what string, reason any, args ...any) {
 	o.say(what, append(args, "reason", reason, "stack", string(debug.Stack()))...)
 }
+
+func (o *origin) valueOf() any {
+	if o == nil || o.value == nil {
+		return nil
+	}
+	return *o.value
+}

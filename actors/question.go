@@ -2,7 +2,6 @@ package actors
 
 import (
 	"crypto/tls"
-	"fmt"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -66,72 +65,6 @@ func (rt *Runtime) ask(ex *Exchange) {
 	}
 }
 
-// end has nobody find q any more, unless an actor has taken its place.
-func (q *question) end() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.over = true
-	if q.successor == nil {
-		q.rt.system.ProcessRegistry.Remove(q.pid)
-		for _, w := range q.watchers {
-			q.terminated(w)
-		}
-	}
-}
-
-func (q *question) terminated(watcher *actor.PID) {
-	to, _ := q.rt.system.ProcessRegistry.Get(watcher)
-	to.SendSystemMessage(watcher, &actor.Terminated{Who: q.pid})
-}
-
-// PostUserMessage makes question an actor.Mailbox.
-func (q *question) PostUserMessage(message any) {
-	_, m, sender := actor.UnwrapEnvelope(message)
-	switch m := m.(type) {
-	case *http.Response:
-		if m == nil {
-			q.wrong(message)
-		} else if !q.answer(m) {
-			answering.Discard(m)
-		}
-	case *actor.DeadLetterResponse:
-		q.answer(answering.Plain(http.StatusServiceUnavailable, noListener))
-	case *actor.PoisonPill:
-		q.shutDown(message)
-	case *listenerPanicked:
-		q.panicked(m)
-	case *actor.Touch:
-		if !q.passOn(message) && sender != nil {
-			q.rt.root.Send(sender, &actor.Touched{Who: q.pid})
-		}
-	case *actor.Touched:
-		if q.isTouched() {
-			q.answer(answering.Plain(http.StatusInternalServerError, listenerFailed))
-		}
-	default:
-		if q.Upgrade != nil {
-			if u := q.Upgrade(m); u != nil && q.become(u) {
-				return
-			}
-		}
-		q.wrong(message)
-	}
-}
-
-// wrong refuses what is no answer to a request. Only the listener knows whom to answer,
-// so it is the listener's mistake.
-func (q *question) wrong(message any) {
-	if q.passOn(message) {
-		return
-	}
-	_, m, _ := actor.UnwrapEnvelope(message)
-	if q.answer(answering.Plain(http.StatusInternalServerError, "invalid answer")) {
-		q.origin().say("listener's answer is neither an *http.Response nor an *UpgradeServer", "type", fmt.Sprintf("%T", m))
-		return
-	}
-	q.rt.system.DeadLetter.SendUserMessage(q.pid, message)
-}
-
 // claim decides who decides the exchange: the first who asks.
 func (q *question) claim() bool { return q.claimed.CompareAndSwap(false, true) }
 
@@ -176,12 +109,6 @@ func (q *question) passOn(message any) bool {
 	return true
 }
 
-func (q *question) shutDown(message any) {
-	if !q.answer(answering.Plain(http.StatusServiceUnavailable, "shutting down")) {
-		q.passOn(message)
-	}
-}
-
 // panicked answers the request at which the listener has panicked. If nobody knows
 // which that was, then those that it had begun and will not answer: a Touch comes back
 // when it has worked through all that it was sent before the panic.
@@ -203,41 +130,36 @@ func (q *question) isTouched() bool {
 	return q.touched
 }
 
-// PostSystemMessage makes question an actor.Mailbox.
-func (q *question) PostSystemMessage(message any) {
-	if _, ok := message.(*actor.Stop); ok && q.answer(answering.Plain(http.StatusServiceUnavailable, "shutting down")) {
-		return
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	switch m := message.(type) {
-	case *actor.Watch:
-		if q.over && q.successor == nil {
-			q.terminated(m.Watcher)
-			return
+// look gives the exchange up if the client has left, or the listener has had its time.
+func (q *question) look(now time.Duration) {
+	switch {
+	case q.Left():
+		if q.claim() {
+			q.reset = true
+			q.decided.Done()
 		}
-		q.watchers = append(q.watchers, m.Watcher)
-	case *actor.Unwatch:
-		for i, w := range q.watchers {
-			if w.Equal(m.Watcher) {
-				q.watchers = append(q.watchers[:i:i], q.watchers[i+1:]...)
-				break
-			}
-		}
-	}
-	if q.successor != nil {
-		q.successor.mailbox.PostSystemMessage(message)
+	case q.Timeout > 0 && now-q.began >= q.Timeout:
+		q.answer(answering.Plain(http.StatusServiceUnavailable, "no answer in time"))
 	}
 }
 
-// RegisterHandlers makes question an actor.Mailbox.
-func (q *question) RegisterHandlers(actor.MessageInvoker, actor.Dispatcher) {}
+// end has nobody find q any more, unless an actor has taken its place.
+func (q *question) end() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.over = true
+	if q.successor == nil {
+		q.rt.system.ProcessRegistry.Remove(q.pid)
+		for _, w := range q.watchers {
+			q.terminated(w)
+		}
+	}
+}
 
-// Start makes question an actor.Mailbox.
-func (q *question) Start() {}
-
-// UserMessageCount makes question an actor.Mailbox.
-func (q *question) UserMessageCount() int { return 0 }
+func (q *question) terminated(watcher *actor.PID) {
+	to, _ := q.rt.system.ProcessRegistry.Get(watcher)
+	to.SendSystemMessage(watcher, &actor.Terminated{Who: q.pid})
+}
 
 const (
 	noListener     = "no listener"

@@ -1,7 +1,5 @@
 package actors
 
-import "github.com/asynkron/protoactor-go/actor"
-
 // rare is what few connections have: an idle one does without (make idle). It is made when the first of it is needed,
 // and stays.
 type rare struct {
@@ -32,33 +30,4 @@ func (s *stream) makeRare() *rare {
 		s.rare = new(rare)
 	}
 	return s.rare
-}
-
-// flushWaiter is who waits for the answer to a Flush.
-type flushWaiter struct {
-	flush   Flush       // makes the answer to an actor
-	to      *actor.PID  // that actor
-	done    func(error) // called in place of that; nil: an actor waits
-	earlier *flushWaiter
-}
-
-func (s *stream) awaitFlush(w flushWaiter) {
-	r := s.makeRare()
-	w.earlier = r.flushes
-	r.flushes = &w
-}
-
-// answerFlushes answers those who wait for a Flush.
-func (s *stream) answerFlushes(err error) {
-	if s.rare == nil {
-		return
-	}
-	for w := s.rare.flushes; w != nil; w = w.earlier {
-		if w.done != nil {
-			w.done(err)
-		} else {
-			s.ctx.Send(w.to, w.flush.Flushed(err))
-		}
-	}
-	s.rare.flushes = nil
 }

@@ -78,10 +78,10 @@ func (t *receiverTop) limited(m *Limits) {
 }
 
 func (t *receiverTop) deliver(s *stream, item any) { s.items = append(s.items, item) }
-func (t *receiverTop) impatient() bool             { return false }
+func (t *receiverTop) isActor() bool               { return false }
 func (t *receiverTop) detach(*stream)              {}
 
-func (t *receiverTop) touch(s *stream, settles bool) { s.items = append(s.items, Mark{settles}) }
+func (t *receiverTop) mark(s *stream, settles bool) { s.items = append(s.items, Mark{settles}) }
 
 func (t *receiverTop) handOver(s *stream) {
 	if len(s.items) > 0 {
@@ -92,7 +92,7 @@ func (t *receiverTop) handOver(s *stream) {
 }
 
 func (t *receiverTop) end(s *stream) (awaited bool) {
-	t.touch(s, true)
+	t.mark(s, true)
 	t.handOver(s)
 	return true
 }

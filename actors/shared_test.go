@@ -35,7 +35,7 @@ func TestRestartOfAHubStallsNobody(t *testing.T) {
 	}))
 	w.Cleanup(func() { w.system.Root.StopFuture(hub.pid).Wait() })
 	plan := w.plan(hub)
-	plan.Again = &greeting{}
+	plan.HelloAgain = &greeting{}
 	for range members {
 		w.link(plan)
 	}
@@ -80,7 +80,7 @@ func TestHandlerThatIsGoneIsNotToldAgain(t *testing.T) {
 		h := w.handler()
 		h.mortal = true
 		plan := w.plan(h)
-		plan.Again = &greeting{}
+		plan.HelloAgain = &greeting{}
 		p, f := w.startFake(plan)
 		h.greeted()
 		p.tell(&handlers.Restarted{})
@@ -98,7 +98,7 @@ func TestHandlerThatIsGoneIsNotToldAgain(t *testing.T) {
 // greeting is what a connection says of itself again.
 type greeting struct{}
 
-func (g *greeting) Again(bool) any { return g }
+func (g *greeting) HelloAgain(bool) any { return g }
 
 // What the panic of an actor costs: one that is no handler's, one of a connection's own
 // handler, and one of a handler that has ten or five thousand.

@@ -13,13 +13,13 @@ import "github.com/spindrift-go/spindrift/pipeline"
 //	heardClosed  Closed, as it is handed over             nothing: that was the last
 //	hearsNothing its stop, its panic, or a lost node      nothing, not even Closed
 //
-// Whether the socket is read. A turn leaves it paused or exempt only with a pauseReason for that:
+// Whether the socket is read. A turn leaves it paused only with a pauseReason for that:
 //
-//	reading  while                                        time in it is held against the peer
-//	reads    nothing has stopped it                       yes
-//	paused   the peer takes too little of its output      yes
-//	exempt   the handler has enough, or has said Pause,   no
-//	         or a stage holds enough for it
+//	reading       while                                        time in it is held against the peer
+//	reads         nothing has stopped it                       yes
+//	pausedByPeer  it takes too little of its output            yes
+//	pausedByUs    the handler has enough, or has said Pause,   no
+//	              or a stage holds enough for it
 //
 // What is known of the peer's end, which never goes back:
 //
@@ -28,12 +28,12 @@ import "github.com/spindrift-go/spindrift/pipeline"
 //	endAhead    the poller, which has seen it             is read: the end comes behind what is there
 //	endReached  a read that has returned it, or failed    is not read any more
 //
-// How far an end has come is in endState and cut. It goes from top to bottom, and may skip some:
+// How far an end has come is in endState and endDue. It goes from top to bottom, and may skip some:
 //
 //	nothing        the connection lives
 //	writeErr       a write has failed: our half is closed, the peer's is read to its end
 //	hangup         the pipeline has asked for the end: what waits is written, then our half is closed
-//	cut            the end comes with the turn's: finish, and the behaviour is ended
+//	endDue         the end comes with the turn's: finish, and the behaviour is ended
 
 type hearing uint8
 
@@ -47,8 +47,8 @@ type reading uint8
 
 const (
 	reads reading = iota
-	paused
-	exempt
+	pausedByPeer
+	pausedByUs
 )
 
 type peerEnd uint8

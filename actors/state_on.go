@@ -38,14 +38,14 @@ func (s *stream) impossible() (wrong wrongs) {
 	why, out, hangup, failed := s.pauseReasons(), &s.out, s.hangup() != nil, s.writeError() != nil
 	timed := s.rarely().ends.timed
 	named, shared := s.top.(*sharedTop)
-	wrong.add("cut, and no end", s.cut)
+	wrong.add("the end is due, and the turn is over", s.endDue)
 	wrong.add("a pipeline is missing", s.pipeline == nil)
 	wrong.add("a behaviour of another", s.behaviour != behaviour(s))
 
 	// A goroutine that writes for us may have taken the rest by now: then Writable is on its way.
-	wrong.add("paused without a reason", s.reading == paused && !out.blocked)
-	wrong.add("paused for the peer, and it is not that", s.reading == paused && why&^peerSlow != 0)
-	wrong.add("exempt for the peer", s.reading == exempt && why&^peerSlow == 0)
+	wrong.add("paused by the peer without a reason", s.reading == pausedByPeer && !out.blocked)
+	wrong.add("paused by the peer, and it is not that", s.reading == pausedByPeer && why&^peerSlow != 0)
+	wrong.add("paused by us for the peer", s.reading == pausedByUs && why&^peerSlow == 0)
 	wrong.add("read, and the handler has said Pause", s.reading == reads && why&handlerPaused != 0)
 	wrong.add("read, and a stage holds enough", s.reading == reads && why&stageFull != 0)
 	wrong.add("paused, and nobody hears", s.reading != reads && (hangup || s.hearing == hearsNothing))

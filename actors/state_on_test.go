@@ -21,9 +21,9 @@ func TestImpossible(t *testing.T) {
 	p.send(masked(frame.Text("x")))
 	p.text("x")
 	for want, contradict := range map[string]func(s *stream){
-		"cut, and no end":                                 func(s *stream) { s.cut = true },
-		"paused without a reason":                         func(s *stream) { s.reading = paused },
-		"exempt for the peer":                             func(s *stream) { s.reading = exempt },
+		"the end is due, and the turn is over":            func(s *stream) { s.endDue = true },
+		"paused by the peer without a reason":             func(s *stream) { s.reading = pausedByPeer },
+		"paused by us for the peer":                       func(s *stream) { s.reading = pausedByUs },
 		"read, and the handler has said Pause":            func(s *stream) { s.onHold = true },
 		"read, and a stage holds enough":                  func(s *stream) { s.throttled = true },
 		"input waits, and is not paused":                  func(s *stream) { s.rare = &rare{pauses: &pauses{pending: pendingInput{rest: []byte{1}}}} },
@@ -32,7 +32,7 @@ func TestImpossible(t *testing.T) {
 		"our half is closed for no reason":                func(s *stream) { s.out.halfClosed = true },
 		"failed, and to hang up":                          func(s *stream) { s.rare = &rare{ends: endState{writeErr: io.EOF, hangup: &pipeline.Hangup{}}} },
 		"the end is timed and nothing ends":               func(s *stream) { s.rare = &rare{ends: endState{timed: true}} },
-		"paused, and nobody hears":                        func(s *stream) { s.reading, s.hearing = paused, hearsNothing },
+		"paused, and nobody hears":                        func(s *stream) { s.reading, s.hearing = pausedByPeer, hearsNothing },
 		"the flag of creditCheck":                         func(s *stream) { s.creditWatched = !s.creditWatched },
 		"the flag of stallCheck":                          func(s *stream) { s.out.stallWatched = true },
 		"the flag of slowCheck":                           func(s *stream) { s.out.slowWatched = true },

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/actors/dispatch"
 	"github.com/spindrift-go/spindrift/actors/transport"
 	"github.com/spindrift-go/spindrift/internal/linked"
@@ -49,7 +48,7 @@ type stream struct {
 	onHold        bool  // the handler has asked that the socket is not read
 	throttled     bool  // a stage has: it holds more for the handler than it should
 	creditWatched bool  // a creditCheck is on its way
-	cut           bool  // the end is due when the turn is over
+	endDue        bool  // the end comes when the turn is over
 }
 
 // become makes c the driver of p over t, whose first bytes were read already,
@@ -82,48 +81,6 @@ func (c *conn) become(p *Plan, t transport.Transport, first []byte) {
 	}
 	s.flush() // the answer to a handshake is awaited
 	s.concludeTurn()
-}
-
-// changedBy applies what a message of the program changes, if it is one that changes something.
-func (s *stream) changedBy(message any, sender *actor.PID) bool {
-	if s.changer == nil {
-		return false
-	}
-	change, next := s.changer.Change(message)
-	if next == nil {
-		return false
-	}
-	switch c := change.(type) {
-	case *SetTop:
-		s.setTop(c.Top)
-	case *SetLimits:
-		s.setLimits(c)
-	case *Answer:
-		if sender != nil {
-			s.tell(sender, c.Message)
-		}
-	}
-	s.changer = next
-	return true
-}
-
-// setLimits applies limits that have changed. What was handed over may be more than they
-// allow and yet too little for a Touch so far.
-func (s *stream) setLimits(m *SetLimits) {
-	own := *s.limits
-	m.Limits(&own)
-	s.limits = &own
-	if t, ok := s.top.(*receiverTop); ok {
-		t.limited(s.limits)
-	}
-	if s.credit.spent(s.limits) && s.credit.marks == nil {
-		s.touch(nil)
-	}
-	s.watchCredit()
-	s.resume()
-	if m.Options != nil {
-		s.pipeline.Down(m.Options)
-	}
 }
 
 // sameType reports whether b may be what a stage has made of a.

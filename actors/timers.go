@@ -49,12 +49,6 @@ func (s *stream) schedule(m *pipeline.After) {
 	}
 }
 
-// setTop replaces the top of the pipeline, and withdraws the events that the old one has asked for.
-func (s *stream) setTop(top pipeline.Part) {
-	s.timers.list = slices.DeleteFunc(s.timers.list, func(w timer) bool { return w.top })
-	s.pipeline.SetTop(top)
-}
-
 // fireTimers reads what has arrived, for a timer may be about that, and then sends the events that
 // are due where they belong.
 func (s *stream) fireTimers() {

@@ -12,23 +12,24 @@ import (
 type top interface {
 	// deliver hands an item over, behind those before it.
 	deliver(s *stream, item any)
-	// touch has touched called when what was delivered before has been worked through; unless it
+	// mark has markPassed called when what was delivered before has been worked through; unless it
 	// settles, a Receiver that has taken it is enough.
-	touch(s *stream, settles bool)
+	mark(s *stream, settles bool)
 	// handOver lets what was delivered in this turn be seen, if deliver did not.
 	handOver(s *stream)
-	// impatient reports whether one that takes nothing for too long ends the connection.
-	impatient() bool
+	// isActor reports whether it is one: what it is marked for it has worked through when the mark is passed, and it
+	// has Limits.CreditTimeout for that. A Receiver may take its time while the peer lives.
+	isActor() bool
 	// end is called when Closed was delivered. It reports whether the top will be heard of
-	// once more, by touched or loseHandler, when it has worked through that.
+	// once more, by markPassed or loseHandler, when it has worked through that.
 	end(s *stream) (awaited bool)
 	// detach is called when that is over, or is not waited for: the top knows s no more.
 	detach(s *stream)
 }
 
-// Again is a Hello that can be told once more, to a handler that was restarted and has
+// HelloAgain is a Hello that can be told once more, to a handler that was restarted and has
 // forgotten it, or to one that takes another's place.
-type Again interface{ Again(known bool) any }
+type HelloAgain interface{ HelloAgain(known bool) any }
 
 // attach finds out who is on top.
 func (s *stream) attach(p *Plan) {
@@ -41,7 +42,7 @@ func (s *stream) attach(p *Plan) {
 		pid := s.rt.handlers.Spawn(s.ctx.Self(), p.Spawn)
 		s.top, s.handler = spawnedTop{pid}, s.rt.handlers.Mailbox(pid)
 	default:
-		s.share(p.Handler, p.Again)
+		s.share(p.Handler, p.HelloAgain)
 	}
 }
 
@@ -49,9 +50,9 @@ func (s *stream) attach(p *Plan) {
 type noTop struct{}
 
 func (noTop) deliver(*stream, any) {}
-func (noTop) touch(*stream, bool)  {}
+func (noTop) mark(*stream, bool)   {}
 func (noTop) handOver(*stream)     {}
-func (noTop) impatient() bool      { return false }
+func (noTop) isActor() bool        { return false }
 func (noTop) end(*stream) bool     { return false }
 func (noTop) detach(*stream)       {}
 
@@ -59,9 +60,9 @@ func (noTop) detach(*stream)       {}
 type spawnedTop struct{ pid *actor.PID }
 
 func (t spawnedTop) deliver(s *stream, item any) { s.give(t.pid, item) }
-func (t spawnedTop) touch(s *stream, _ bool)     { s.give(t.pid, touch) }
+func (t spawnedTop) mark(s *stream, _ bool)      { s.give(t.pid, touch) }
 func (t spawnedTop) handOver(s *stream)          { s.post(t.pid) }
-func (t spawnedTop) impatient() bool             { return true }
+func (t spawnedTop) isActor() bool               { return true }
 func (t spawnedTop) detach(*stream)              {}
 
 func (t spawnedTop) end(s *stream) (awaited bool) {
@@ -72,24 +73,24 @@ func (t spawnedTop) end(s *stream) (awaited bool) {
 // sharedTop is a handler that may be that of other connections, too.
 type sharedTop struct {
 	handlers.Member
-	again Again // nil: nothing is told to a handler that was restarted
+	again HelloAgain // nil: nothing is told to a handler that was restarted
 }
 
 // share puts the handler pid on top.
-func (s *stream) share(pid *actor.PID, again Again) {
+func (s *stream) share(pid *actor.PID, again HelloAgain) {
 	t := &sharedTop{again: again}
 	s.rt.handlers.Join(&t.Member, &s.mailbox, pid)
 	s.top, s.handler = t, t.Mailbox()
 }
 
 func (t *sharedTop) deliver(s *stream, item any) { s.give(t.PID(), item) }
-func (t *sharedTop) touch(s *stream, _ bool)     { s.give(t.PID(), touch) }
+func (t *sharedTop) mark(s *stream, _ bool)      { s.give(t.PID(), touch) }
 func (t *sharedTop) handOver(s *stream)          { s.post(t.PID()) }
-func (t *sharedTop) impatient() bool             { return true }
+func (t *sharedTop) isActor() bool               { return true }
 func (t *sharedTop) detach(*stream)              { t.Leave() }
 
 func (t *sharedTop) end(s *stream) (awaited bool) {
-	t.touch(s, true)
+	t.mark(s, true)
 	t.handOver(s)
 	return true
 }
@@ -110,7 +111,7 @@ func (s *stream) announceAgain() {
 		return
 	}
 	if t, ok := s.top.(*sharedTop); ok && t.again != nil && s.hearing == hearsAll {
-		t.deliver(s, t.again.Again(true))
+		t.deliver(s, t.again.HelloAgain(true))
 	}
 }
 
@@ -126,7 +127,7 @@ func (s *stream) moveHandler(to *actor.PID) {
 	s.onHold = false
 	lost.detach(s)
 	s.share(to, lost.again)
-	s.top.deliver(s, lost.again.Again(false))
+	s.top.deliver(s, lost.again.HelloAgain(false))
 	s.answerMarks(marks)
 	s.resume()
 }

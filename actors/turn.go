@@ -45,7 +45,7 @@ func (s *stream) receive(ctx actor.Context) {
 	s.beginTurn()
 	switch m := ctx.Message().(type) {
 	case *actor.Touched, *workedThrough:
-		s.touched()
+		s.markPassed()
 	case *handlers.Lost:
 		s.loseHandler(m.Err)
 	case *handlers.Moved:

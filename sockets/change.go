@@ -56,7 +56,7 @@ type setStream struct{}
 func (r *recipe) Change(message any) (change any, next actors.Changer) {
 	switch m := message.(type) {
 	case *GetOptions:
-		return &actors.Answer{Message: r.inForce()}, r
+		return &actors.Reply{Message: r.inForce()}, r
 	case *optionsAsked:
 		m.answer <- r.inForce()
 		return nil, r
@@ -90,7 +90,7 @@ func (c *changer) Change(message any) (change any, next actors.Changer) {
 			return &actors.SetTop{Top: c.top(m.Stages)}, c
 		}
 	case *GetOptions:
-		return &actors.Answer{Message: c.options().inForce()}, c
+		return &actors.Reply{Message: c.options().inForce()}, c
 	case *optionsAsked:
 		m.answer <- c.options().inForce()
 		return nil, c

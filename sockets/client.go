@@ -176,7 +176,7 @@ func (u *UpgradeClient) plan(system *actor.ActorSystem, a *shaken) (*actors.Plan
 		Life:     ctx.life,
 	}
 	if handler != nil {
-		p.Again = introduce(hello, ctx)
+		p.HelloAgain = introduce(hello, ctx)
 	}
 	a.observations.plan(p)
 	return p, nil

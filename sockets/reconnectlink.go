@@ -94,7 +94,7 @@ func (a *attempt) dial(ctx context.Context, system *actor.ActorSystem, address s
 	}
 	a.began = time.Now()
 	plan.Hello.(*Upgraded).Returns = a.returns
-	if again, ok := plan.Again.(*introduction); ok {
+	if again, ok := plan.HelloAgain.(*introduction); ok {
 		again.returned(a.returns)
 	}
 	plan.Life = attemptLife{plan.Life, a}

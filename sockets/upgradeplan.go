@@ -21,7 +21,7 @@ func (u *upgrade) announce(protocol string) {
 	hello.Request = u.request.WithContext(&hello.connContext)
 	u.plan.Hello = &hello.Upgraded
 	if u.handler != nil {
-		u.plan.Again = introduce(&hello.Upgraded, hello.connContext)
+		u.plan.HelloAgain = introduce(&hello.Upgraded, hello.connContext)
 	}
 }
 

@@ -75,8 +75,8 @@ func headerOf(list []string) http.Header {
 	return h
 }
 
-// Again makes introduction an actors.Again.
-func (i *introduction) Again(known bool) any {
+// HelloAgain makes introduction an actors.HelloAgain.
+func (i *introduction) HelloAgain(known bool) any {
 	var more introductionMore
 	if i.more != nil {
 		more = *i.more
