@@ -55,6 +55,7 @@ func (s *Server) actorMode() {
 // ask serves one request of actor mode.
 func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
 	rt := actors.RuntimeOf(s.System)
+	r, refusal := s.takeBody(w, r)
 	ex := &actors.Exchange{
 		Answer:   answering.Answer{Request: r, Writer: w, Stall: or(s.AnswerStall, defaultAnswerStall)},
 		Listener: s.Listener,
@@ -66,7 +67,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
 		ex.Conn, own = p.conn, p.listener
 	}
 	ex.Upgrade = func(answer any) actors.Upgrader { return s.upgrade(answer, own) }
-	if refusal := s.takeBody(w, r); refusal != nil {
+	if refusal != nil {
 		rt.Answer(ex, refusal)
 		return
 	}

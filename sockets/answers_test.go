@@ -380,6 +380,22 @@ func TestBodyBounds(t *testing.T) {
 	})
 }
 
+// A listener that answers without reading the body is as quick as a handler of net/http's, which waits for no body that
+// it has not asked for, or that is too long to be read for nothing.
+func TestAnswerWithoutTheBody(t *testing.T) {
+	clearAndTLS(t, func(w *world) {
+		addr := w.listening(&Server{MaxBody: -1, BodyTimeout: time.Hour}, respond(func(*http.Request) any { return &http.Response{StatusCode: 403} }))
+		for _, lines := range []string{"Expect: 100-continue\r\nContent-Length: 5", "Content-Length: 500000"} {
+			p := w.dial(addr)
+			p.send("POST / HTTP/1.1\r\nHost: a\r\n" + lines + "\r\n\r\n")
+			a := p.answer("POST")
+			assert.Equal(w, 403, a.StatusCode)
+			assert.True(w, a.Close)
+			p.eof()
+		}
+	})
+}
+
 // The time of a body ends with the body: what the listener then takes is its own.
 func TestBodyTimeEndsWithTheBody(t *testing.T) {
 	clearAndTLS(t, func(w *world) {

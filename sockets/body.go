@@ -20,11 +20,12 @@ const (
 
 // takeBody reads the body of r in net/http's goroutine, so that a listener never waits
 // for a client; or, where it may not, bounds the time that reading it takes. It returns
-// the answer if there is no more to do. A handshake has no body: what looks like one is
-// the upgrade's to refuse.
-func (s *Server) takeBody(w http.ResponseWriter, r *http.Request) *http.Response {
+// the request that the listener gets, net/http's own being as it came: that answers by what
+// is left of its Body, at once if the client waits for a 100. Or it returns the answer if there is no more
+// to do. A handshake has no body: what looks like one is the upgrade's to refuse.
+func (s *Server) takeBody(w http.ResponseWriter, r *http.Request) (*http.Request, *http.Response) {
 	if r.Body == nil || r.Body == http.NoBody {
-		return nil
+		return r, nil
 	}
 	timeout := or(s.BodyTimeout, defaultBodyTimeout)
 	if s.BodyTimeout == 0 && s.ReadTimeout > 0 {
@@ -39,23 +40,27 @@ func (s *Server) takeBody(w http.ResponseWriter, r *http.Request) *http.Response
 		limit = defaultMaxBody
 	}
 	if limit < 0 || IsUpgrade(r) {
-		r.Body = bound
-		return nil
+		return withBody(r, bound), nil
 	}
 	if r.ContentLength > limit {
-		return refuse(http.StatusRequestEntityTooLarge, "body is too large").response(r)
+		return r, refuse(http.StatusRequestEntityTooLarge, "body is too large").response(r)
 	}
 	body, err := io.ReadAll(io.LimitReader(bound, limit+1))
 	switch {
 	case int64(len(body)) > limit:
-		return refuse(http.StatusRequestEntityTooLarge, "body is too large").response(r)
+		return r, refuse(http.StatusRequestEntityTooLarge, "body is too large").response(r)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return refuse(http.StatusRequestTimeout, "body has not come in time").response(r)
+		return r, refuse(http.StatusRequestTimeout, "body has not come in time").response(r)
 	case err != nil:
-		return refuse(http.StatusBadRequest, "body cannot be read").response(r)
+		return r, refuse(http.StatusBadRequest, "body cannot be read").response(r)
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return nil
+	return withBody(r, io.NopCloser(bytes.NewReader(body))), nil
+}
+
+func withBody(r *http.Request, body io.ReadCloser) *http.Request {
+	own := *r
+	own.Body = body
+	return &own
 }
 
 // timedBody takes the deadline of a body away when all of it is there: net/http goes on
