@@ -96,8 +96,9 @@ const poisoned = "\xDB\x0D\x5A\xF0\xC3\x96\x69\x3C"
 
 func poison(p []byte) {
 	p = p[:cap(p)]
-	for i := range p {
-		p[i] = poisoned[i%len(poisoned)]
+	// In copies that double: the race detector looks at a copy once, and at a loop once a byte.
+	for n := copy(p, poisoned); n < len(p); n *= 2 {
+		copy(p[n:], p[:n])
 	}
 }
 
