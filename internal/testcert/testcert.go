@@ -37,11 +37,13 @@ var Certificate = sync.OnceValue(func() tls.Certificate {
 })
 
 // Server is the configuration of a server that has the certificate.
-func Server() *tls.Config { return &tls.Config{Certificates: []tls.Certificate{Certificate()}} }
+func Server() *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{Certificate()}, CurvePreferences: curves}
+}
 
 // Client is the configuration of a client that trusts it.
 func Client() *tls.Config {
 	roots := x509.NewCertPool()
 	roots.AddCert(Certificate().Leaf)
-	return &tls.Config{RootCAs: roots, ServerName: "localhost"}
+	return &tls.Config{RootCAs: roots, ServerName: "localhost", CurvePreferences: curves}
 }
