@@ -3,6 +3,7 @@
 package frame
 
 import (
+	"bytes"
 	"fmt"
 	"runtime"
 	"strings"
@@ -108,12 +109,8 @@ func isPoisoned(p []byte) bool {
 		return false
 	}
 	start := strings.IndexByte(poisoned, p[0])
-	for i := range p {
-		if start < 0 || p[i] != poisoned[(start+i)%len(poisoned)] {
-			return false
-		}
-	}
-	return true
+	return start >= 0 && string(p[:len(poisoned)]) == poisoned[start:]+poisoned[:start] &&
+		bytes.Equal(p[len(poisoned):], p[:len(p)-len(poisoned)]) // each byte is the one before by as many
 }
 
 // poison overwrites what New made: any other memory is the program's own.
