@@ -35,14 +35,15 @@ func TestExamples(t *testing.T) {
 	files, err := filepath.Glob("../sockets/*.go")
 	require.NoError(t, err)
 	examples, types := map[string]bool{}, map[string]bool{}
+	example := regexp.MustCompile(`^Example([A-Z]\w*?)(_.*)?$`)
 	for _, name := range files {
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
 		require.NoError(t, err)
 		test := strings.HasSuffix(name, "_test.go")
 		for _, d := range f.Decls {
 			switch d := d.(type) {
 			case *ast.FuncDecl:
-				if m := regexp.MustCompile(`^Example([A-Z]\w*?)(_.*)?$`).FindStringSubmatch(d.Name.Name); test && m != nil {
+				if m := example.FindStringSubmatch(d.Name.Name); test && m != nil {
 					examples[m[1]] = true
 				}
 			case *ast.GenDecl:

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -86,8 +87,18 @@ func (s source) imports() (paths []string) {
 // root is the module, seen from here.
 const root = ".."
 
-func sources(t *testing.T) (all []source) {
-	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+func sources(t *testing.T) []source {
+	all, err := parsed()
+	require.NoError(t, err)
+	for room := range rooms {
+		require.True(t, slices.ContainsFunc(all, func(s source) bool { return s.room == room }), "no sources in %s", room)
+	}
+	return all
+}
+
+// parsed are the files of the module that are no tests, parsed once.
+var parsed = sync.OnceValues(func() (all []source, err error) {
+	err = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -102,7 +113,7 @@ func sources(t *testing.T) (all []source) {
 			return nil
 		}
 		fset := token.NewFileSet()
-		f, err := parser.ParseFile(fset, name, nil, 0)
+		f, err := parser.ParseFile(fset, name, nil, parser.SkipObjectResolution)
 		if err != nil {
 			return err
 		}
@@ -110,12 +121,8 @@ func sources(t *testing.T) (all []source) {
 		all = append(all, source{name, room, f, fset})
 		return nil
 	})
-	require.NoError(t, err)
-	for room := range rooms {
-		require.True(t, slices.ContainsFunc(all, func(s source) bool { return s.room == room }), "no sources in %s", room)
-	}
-	return all
-}
+	return all, err
+})
 
 func TestArrowsPointOneWay(t *testing.T) {
 	for _, s := range sources(t) {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -35,6 +36,13 @@ func TestSECURITY(t *testing.T) {
 
 // testNames are the tests, benchmarks and examples of all modules here.
 func testNames(t *testing.T) map[string]bool {
+	names, err := declaredTests()
+	require.NoError(t, err)
+	return names
+}
+
+// declaredTests looks for them once.
+var declaredTests = sync.OnceValues(func() (map[string]bool, error) {
 	names := map[string]bool{}
 	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)[A-Z]\w*|Example\w*)\((?:\w+ \*testing\.[TFB])?\)`)
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -53,6 +61,5 @@ func testNames(t *testing.T) map[string]bool {
 		}
 		return err
 	})
-	require.NoError(t, err)
-	return names
-}
+	return names, err
+})
