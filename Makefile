@@ -30,10 +30,11 @@ chat: ## start the chat, to open in two browsers: make chat ADDR=:9000
 	@echo "building: the first time it fetches modules and compiles them, later it is a second"
 	@go run ./examples/chat -addr $(ADDR)
 
-# Tests that wait more than they work run beside each other: sockets in two halves, what HALF names
-# and all else, and the other packages.
-HALF = ^Test[A-L]
-PARTS = test-sockets test-sockets-too test-others
+# Tests that wait more than they work run beside each other: sockets in three parts, what FIRST and SECOND
+# name and all else, and the other packages.
+FIRST = ^Test[A-E]
+SECOND = ^Test[F-Q]
+PARTS = test-sockets test-sockets-second test-sockets-third test-others
 DEBUG = -race -tags spindriftdebug
 # The detector waits a second at the end of each program, for goroutines that it has left; a test has counted that there are none.
 RACE = GORACE=atexit_sleep_ms=0 go test $(DEBUG) -short -vet=off -timeout 5m
@@ -41,15 +42,20 @@ RACE = GORACE=atexit_sleep_ms=0 go test $(DEBUG) -short -vet=off -timeout 5m
 test: ## vet, and test with the race detector, the examples too: the first thing to run
 	@echo "== vet"
 	@go vet $(DEBUG) ./...
-	@echo "== test, with the race detector: a line for each package, and two for sockets"
-	@go test $(DEBUG) -vet=off -run '^$$' ./sockets >/dev/null # compiled once
+	@echo "== test, with the race detector: a line for each package, and three for sockets"
 	@$(MAKE) --no-print-directory -k -j $(words $(PARTS)) $(PARTS)
 
-test-sockets:
-	@$(RACE) -run '$(HALF)' ./sockets
+test-sockets-once: # compiles what its parts run
+	@go test $(DEBUG) -vet=off -c -o /dev/null ./sockets
 
-test-sockets-too:
-	@$(RACE) -skip '$(HALF)' ./sockets
+test-sockets: test-sockets-once
+	@$(RACE) -run '$(FIRST)' ./sockets
+
+test-sockets-second: test-sockets-once
+	@$(RACE) -run '$(SECOND)' ./sockets
+
+test-sockets-third: test-sockets-once
+	@$(RACE) -skip '$(FIRST)|$(SECOND)' ./sockets
 
 test-others:
 	@$(RACE) $$(go list ./internal/... ./frame/... ./pipeline/... ./actors/... ./sockets/... ./autobahn/... ./examples/... | grep -v 'spindrift/sockets$$')
@@ -191,4 +197,4 @@ cluster-test: ## handlers and rooms on three nodes that are killed, rolled, froz
 interop: ## our server and client against other implementations: make interop PEERS=node CASES=text,tls
 	@cd examples/tools/interop && ./install.sh && go run . $(if $(PEERS),-peers '$(PEERS)') $(if $(CASES),-cases '$(CASES)')
 
-.PHONY: help run chat apidiff release mutate test $(PARTS) check checks $(CHECKS) autobahn bench idle figures times soak interop autobahn-remote cluster cluster-test
+.PHONY: help run chat apidiff release mutate test test-sockets-once $(PARTS) check checks $(CHECKS) autobahn bench idle figures times soak interop autobahn-remote cluster cluster-test
