@@ -357,6 +357,9 @@ func TestFaults(t *testing.T) {
 // judge looks at a conversation that was cut short.
 func (c conversation) judge(t require.TestingT, seen string, got pipeline.Closed) {
 	common := 0
+	if strings.HasPrefix(c.want, seen) {
+		common = len(seen) // or byte by byte
+	}
 	for common < min(len(seen), len(c.want)) && seen[common] == c.want[common] {
 		common++
 	}

@@ -16,7 +16,11 @@ import (
 // Messages of 64 KiB keep the read buffers that they came in. Whatever a handler does with them, no client
 // sees another's bytes, and nothing that was kept changes.
 func TestMessagesThatKeepReadBuffers(t *testing.T) {
-	const clients, messages, size = 8, 30, 64 << 10
+	const clients, size = 8, 64 << 10
+	messages := byte(30)
+	if testing.Short() {
+		messages = 12
+	}
 	for name, s := range map[string]stack{"poller": {}, "poller,TLS": {tls: true}, "portable": {portable: true}, "portable,TLS": {portable: true, tls: true}} {
 		t.Run(name, func(t *testing.T) {
 			s.T = t
@@ -51,7 +55,7 @@ func TestMessagesThatKeepReadBuffers(t *testing.T) {
 				p := s.open("/also")
 				all.Go(func() {
 					answer := make([]byte, 10+size)
-					for n := range byte(messages) {
+					for n := range messages {
 						p.write(masked(frame.Binary(of(client, n))))
 						if _, err := io.ReadFull(p.in, answer); !assert.NoError(t, err) {
 							return
@@ -63,7 +67,7 @@ func TestMessagesThatKeepReadBuffers(t *testing.T) {
 			all.Wait()
 			mu.Lock()
 			defer mu.Unlock()
-			assert.Len(t, kept, clients*messages/3)
+			assert.Len(t, kept, clients*int(messages)/3)
 			for _, f := range kept {
 				assert.True(t, bytes.Equal(of(f.Payload[0], f.Payload[1]), f.Payload), fmt.Sprint(f.Payload[:2]))
 			}

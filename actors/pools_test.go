@@ -107,12 +107,12 @@ var lives = []func(s *stack){
 	},
 	func(s *stack) { // reset in the middle of a frame
 		p := s.open("/echo")
-		p.write(masked(frame.Text(large))[:40<<10])
+		p.write(maskedLarge[:40<<10])
 		p.reset()
 	},
 	func(s *stack) { // half-closed in the middle of a frame
 		p := s.open("/echo")
-		p.write(masked(frame.Text(large))[:40<<10])
+		p.write(maskedLarge[:40<<10])
 		p.tcp.CloseWrite()
 		io.Copy(io.Discard, p.in)
 	},
@@ -125,7 +125,7 @@ var lives = []func(s *stack){
 		p := s.open("/echo")
 		for range 20 {
 			p.SetDeadline(time.Now().Add(time.Second / 4))
-			if _, err := io.WriteString(p, masked(frame.Text(large))); err != nil {
+			if _, err := io.WriteString(p, maskedLarge); err != nil {
 				break
 			}
 		}
@@ -157,6 +157,8 @@ var large = func() string {
 	}
 	return b.String()
 }()
+
+var maskedLarge = masked(frame.Text(large))
 
 // stack is a server, and who is to talk to it.
 type stack struct {

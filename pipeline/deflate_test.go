@@ -60,10 +60,9 @@ func (r *deflateRig) got(t testing.TB) *frame.Frame {
 	message := frame.Frame{Header: r.up[0].(*frame.Frame).Header}
 	for i, item := range r.up {
 		f, ok := item.(*frame.Frame)
-		require.True(t, ok, "%T", item)
-		require.Equal(t, i > 0, f.Opcode == frame.OpContinuation)
-		require.Equal(t, i == len(r.up)-1, f.Fin)
-		require.Zero(t, f.RSV)
+		if !ok || f.RSV != 0 || (i > 0) != (f.Opcode == frame.OpContinuation) || (i == len(r.up)-1) != f.Fin { // of thousands
+			t.Fatalf("piece %d of %d is %T %v", i, len(r.up), item, item)
+		}
 		message.Payload = append(message.Payload, f.Payload...)
 	}
 	message.Fin = true

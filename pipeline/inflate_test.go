@@ -330,6 +330,7 @@ func TestInflateBomb(t *testing.T) {
 // The ratio does not depend on how the message was cut.
 func TestInflateRatio(t *testing.T) {
 	sizes := []int{1, 7, 100, 5000, 1 << 20}
+	text := prose(1, 3<<19)
 	for _, tt := range []struct {
 		name  string
 		p     []byte
@@ -339,8 +340,8 @@ func TestInflateRatio(t *testing.T) {
 		{"zeros, not many", make([]byte, ratioFrom), 0, false},
 		{"zeros", make([]byte, ratioFrom+1), 0, true},
 		{"zeros, high limit", make([]byte, 2<<20), 1100, false},
-		{"prose", prose(1, 3<<19), 0, false},
-		{"prose, low limit", prose(1, 3<<19), 2, true},
+		{"prose", text, 0, false},
+		{"prose, low limit", text, 2, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			message := messageOf(t, tt.p)

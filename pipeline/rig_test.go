@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"bytes"
+	"crypto/subtle"
 	"errors"
 	"io"
 	"slices"
@@ -228,6 +230,9 @@ func (r *rig) conclude() {
 	}
 }
 
+// rubbish is what an Input becomes when it was read.
+var rubbish = bytes.Repeat([]byte{0xAA}, 4<<10)
+
 // read feeds bytes from the peer. They are borrowed: afterwards they are gone.
 func (r *rig) read(p []byte) {
 	r.lastRead = r.now
@@ -237,8 +242,8 @@ func (r *rig) read(p []byte) {
 	if !r.lost && len(in.Data) > 0 {
 		r.t.Fatalf("%d bytes left in an Input without Pause", len(in.Data))
 	}
-	for i := range p {
-		p[i] = 0xAA
+	for len(p) > 0 {
+		p = p[copy(p, rubbish):]
 	}
 }
 
@@ -324,8 +329,6 @@ func parse(p []byte, masked bool) (*frame.Frame, int, error) {
 		return nil, 0, errIncomplete
 	}
 	f.Payload = make([]byte, length)
-	for i := range f.Payload {
-		f.Payload[i] = p[n+i] ^ key[i%4]
-	}
+	subtle.XORBytes(f.Payload, p[n:n+int(length)], bytes.Repeat(key[:], len(f.Payload)/4+1))
 	return f, n + int(length), nil
 }

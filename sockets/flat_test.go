@@ -15,7 +15,7 @@ import (
 
 // flat is how much memory may be in use besides, while one message goes through of which nobody
 // holds more than a piece.
-const flat = 24 << 20
+const flat = 12 << 20
 
 // watermark is how much memory was in use at most, looked at each time that so much has gone by.
 type watermark struct {
@@ -35,12 +35,12 @@ func newWatermark(size int64) *watermark {
 func (m *watermark) look(at int64) {
 	if at >= m.next {
 		m.next = at + m.every
-		m.most = max(m.most, heap()) // without garbage: how much of that there is depends on the tests before
+		m.most = max(m.most, heapDownTo(m.least+flat-1)) // without garbage: how much of that there is depends on the tests before
 	}
 }
 
 // One message of a gigabyte is sent by a Conn in flat memory, and one received: by a Reader, or
-// a Writer. Over TLS it is 300 MB, and with -short 40 MB.
+// a Writer. Over TLS it is 300 MB, and with -short 20 MB.
 func TestConnInFlatMemory(t *testing.T) {
 	streaming := func(w *world) *Options {
 		return &Options{Stream: true, MaxMessage: -1, MaxFrame: -1, MessageTime: -1, MaxFragments: -1, Portable: w.portable}
@@ -50,7 +50,7 @@ func TestConnInFlatMemory(t *testing.T) {
 		size := int64(1 << 30)
 		switch {
 		case racing || testing.Short():
-			size = 40 << 20
+			size = 20 << 20
 		case s.portable:
 			size = 300 << 20
 		}

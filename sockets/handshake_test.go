@@ -113,11 +113,15 @@ func (e exchange) to(w *world, addr string) *exchange {
 }
 
 // TestHandshake sends every request whole, byte by byte and with another one
-// behind it, in every setting and under every host.
+// behind it, in every setting and under every host; with -short the refused ones not over TLS.
 func TestHandshake(t *testing.T) {
 	all := exchanges(t)
 	require.Greater(t, len(all), 40)
-	sampled(t, func(w *world) {
+	in := settings
+	if testing.Short() {
+		in = []setting{bare, settings[3]}
+	}
+	inEach(t, in, func(w *world) {
 		for _, host := range hosts {
 			for _, e := range all {
 				if w.portable && !e.accepted() {

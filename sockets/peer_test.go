@@ -72,7 +72,9 @@ func (p *peer) bytes(want string) {
 	got := make([]byte, len(want))
 	n, err := io.ReadFull(p.in, got)
 	require.NoError(p, err, "after % x", got[:n])
-	require.Equal(p, fmt.Sprintf("% x", want), fmt.Sprintf("% x", got))
+	if want != string(got) {
+		require.Equal(p, fmt.Sprintf("% x", want), fmt.Sprintf("% x", got))
+	}
 }
 
 // eof requires that nothing comes but the end.

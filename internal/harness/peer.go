@@ -115,6 +115,9 @@ func ReadFrame(r io.Reader) (*frame.Frame, error) {
 		}
 	}
 	var payload bytes.Buffer
+	if f.Length > 0 {
+		payload.Grow(int(min(f.Length, 1<<20)) + bytes.MinRead) // it does not grow in steps
+	}
 	if _, err := io.CopyN(&payload, r, f.Length); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package sockettest
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/sockets"
 	"github.com/stretchr/testify/assert"
 )
 
@@ -73,20 +75,21 @@ func TestProbeMisuseInEachState(t *testing.T) {
 			if testing.Short() && !slices.Contains([]string{"open", "closed", "stalled"}, state) {
 				continue
 			}
-			for use, do := range uses {
-				t.Run(way+", "+state+", "+use, func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) {
+			t.Run(way+", "+state, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					system := sockets.NewSystem() // to make one takes longer than a use
+					for use, do := range uses {
 						for _, failure := range failures(t, func(t testing.TB) {
-							p := Connect(t, echo(), "/", options...)
+							p := Serve(t, &sockets.Server{System: system, Server: http.Server{Handler: echo()}}).Connect("/", options...)
 							p.Patience = time.Minute
 							begin(p)
 							do(p)
 						}) {
-							assert.True(t, strings.HasPrefix(failure, "sockettest: "), failure)
+							assert.True(t, strings.HasPrefix(failure, "sockettest: "), "%s: %s", use, failure)
 						}
-					})
+					}
 				})
-			}
+			})
 		}
 	}
 }

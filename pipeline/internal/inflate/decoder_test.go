@@ -44,6 +44,9 @@ func deflate(t testing.TB, p []byte, level int) []byte {
 	return b.Bytes()
 }
 
+// rubbish is what a piece becomes when it was used.
+var rubbish = bytes.Repeat([]byte{0xaa}, 1<<20)
+
 // inflate decodes one stream that comes in pieces of size bytes. It returns what was
 // made, how many bytes were used, and how it ended: io.ErrUnexpectedEOF if it did not.
 func inflate(d *Decoder, in []byte, size int) (made []byte, used int64, err error) {
@@ -69,9 +72,7 @@ func inflate(d *Decoder, in []byte, size int) (made []byte, used int64, err erro
 		if len(piece) > 0 {
 			panic("dry with input left")
 		}
-		for i := range piece {
-			piece[i] = 0xaa
-		}
+		copy(piece, rubbish)
 		d.Park()
 	}
 	return made, d.Used(), io.ErrUnexpectedEOF
