@@ -391,7 +391,7 @@ func TestAnswerWithoutTheBody(t *testing.T) {
 			a := p.answer("POST")
 			assert.Equal(w, 403, a.StatusCode)
 			assert.True(w, a.Close)
-			p.eof()
+			p.Close() // for which net/http waits, as for the body
 		}
 	})
 }
