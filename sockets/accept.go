@@ -1,92 +1,25 @@
 package sockets
 
-import (
-	"errors"
-	"log"
-	"net"
-	"sync"
-	"syscall"
-	"time"
-)
+import "net/http"
 
-// retryListener is a listener that waits while the system has no descriptor or memory
-// for another connection. It says so once, where net/http would at every try, and
-// not again for a while: under load, connections that end make space for one.
-type retryListener struct {
-	net.Listener
-	log    *log.Logger // nil: the standard one
-	closed chan struct{}
-	once   sync.Once
-
-	mu   sync.Mutex
-	said time.Time // that it waits
-}
-
-// repeatAfter is the least time between two lines that say that a listener waits.
-const repeatAfter = time.Minute
-
-func (s *Server) retrying(l net.Listener) net.Listener {
-	return &retryListener{Listener: l, log: s.ErrorLog, closed: make(chan struct{})}
-}
-
-// Accept returns connections as the listener below makes them.
-func (p *retryListener) Accept() (net.Conn, error) {
-	const first, longest = 5 * time.Millisecond, time.Second
-	said := false
-	for pause := first; ; pause = min(2*pause, longest) {
-		nc, err := p.Listener.Accept()
-		if !exhausted(err) {
-			if err == nil && said {
-				p.say("sockets: accepting connections again")
-			}
-			return nc, err
-		}
-		if pause == first && p.mayLog() {
-			said = true
-			p.say("sockets: no connection can be accepted for now: " + err.Error())
-		}
-		t := time.NewTimer(pause)
-		select {
-		case <-t.C:
-		case <-p.closed:
-			t.Stop()
-			return nil, net.ErrClosed
-		}
+// Accept turns the connection of r into a WebSocket and returns it. If it returns an error,
+// why it did not, r has been answered already. o may be nil: the defaults. Headers that were
+// set in w go out with the answer.
+//
+// The connection is a Server's, and part of its Shutdown and its caps, if it came in by one.
+// It lives on when the handler returns: close it, usually by defer. A handler that waits in
+// ServeHTTP costs 18 KB, of which net/http's own goroutine and buffers are 15; [Session] costs 6.
+//
+// Over HTTP/2 the handler needs a Server, or [ExtendedConnect] around it: the stream must not end
+// before the connection does.
+func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Conn, error) {
+	c := newConn()
+	s := &serving{upgrade: upgrade{terms: &UpgradeServer{Options: o, Value: c}, receiver: c.top(), byAccept: true}}
+	if _, err := serve(nil, w, r, s); err != nil {
+		return nil, err
 	}
-}
-
-// Close ends a pause as well. That the listener is closed already, by another Serve of the same, is no error.
-func (p *retryListener) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	if err := p.Listener.Close(); !errors.Is(err, net.ErrClosed) {
-		return err
+	if r.ProtoMajor >= 2 {
+		go streamOf(w, r).stay() // the handler's goroutine is the program's until it returns
 	}
-	return nil
-}
-
-func (p *retryListener) mayLog() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.said.IsZero() && time.Since(p.said) < repeatAfter {
-		return false
-	}
-	p.said = time.Now()
-	return true
-}
-
-func (p *retryListener) say(line string) {
-	if p.log != nil {
-		p.log.Print(line)
-	} else {
-		log.Print(line)
-	}
-}
-
-func exhausted(err error) bool {
-	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+	return c.whenOpen()
 }

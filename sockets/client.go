@@ -75,8 +75,8 @@ func (u *UpgradeClient) reach(system *actor.ActorSystem) (*actor.PID, error) {
 	return reach(system, u.FrameHandler, u.Options.recipe(), nil)
 }
 
-// shaken is a connection whose server has agreed to an upgrade.
-type shaken struct {
+// dialled is a connection whose server has agreed to an upgrade.
+type dialled struct {
 	conn net.Conn
 	rest []byte // what was read behind the answer
 	*agreement
@@ -84,10 +84,10 @@ type shaken struct {
 }
 
 // drop gives up a connection that nobody wants any more.
-func (s *shaken) drop() { s.refuse(context.Canceled) }
+func (s *dialled) drop() { s.refuse(context.Canceled) }
 
 // refuse gives up a connection, and tells its observers why.
-func (s *shaken) refuse(why error) {
+func (s *dialled) refuse(why error) {
 	httpclient.Cut(s.conn)
 	s.observations.refused(why, nil)
 }
@@ -95,7 +95,7 @@ func (s *shaken) refuse(why error) {
 // planned opens a connection to address, upgrades it and plans what it becomes. The node of its handler
 // is looked for first, so that a server is not asked for nothing, and again in the end: by then another
 // link may lead there.
-func (u *UpgradeClient) planned(ctx context.Context, system *actor.ActorSystem, address string) (*shaken, *actors.Plan, error) {
+func (u *UpgradeClient) planned(ctx context.Context, system *actor.ActorSystem, address string) (*dialled, *actors.Plan, error) {
 	if _, err := u.reach(system); err != nil {
 		return nil, nil, err
 	}
@@ -112,7 +112,7 @@ func (u *UpgradeClient) planned(ctx context.Context, system *actor.ActorSystem, 
 }
 
 // shakeAt opens a connection to the server of base and upgrades it.
-func (u *UpgradeClient) shakeAt(ctx context.Context, base *url.URL) (*shaken, error) {
+func (u *UpgradeClient) shakeAt(ctx context.Context, base *url.URL) (*dialled, error) {
 	request, err := u.request(base, u.Dialer.Jar)
 	if err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ func (u *UpgradeClient) shakeAt(ctx context.Context, base *url.URL) (*shaken, er
 }
 
 // over upgrades nc.
-func (u *UpgradeClient) over(ctx context.Context, nc net.Conn, request *http.Request) (*shaken, error) {
+func (u *UpgradeClient) over(ctx context.Context, nc net.Conn, request *http.Request) (*dialled, error) {
 	client := httpclient.New(nc)
 	client.Refusal = u.refusal
 	response, err := client.Ask(ctx, request)
@@ -144,11 +144,11 @@ func (u *UpgradeClient) over(ctx context.Context, nc net.Conn, request *http.Req
 	if err != nil {
 		return nil, err
 	}
-	return &shaken{conn: nc, rest: client.Rest(), agreement: a}, nil
+	return &dialled{conn: nc, rest: client.Rest(), agreement: a}, nil
 }
 
 // plan is what a connection becomes that has agreed.
-func (u *UpgradeClient) plan(system *actor.ActorSystem, a *shaken) (*actors.Plan, error) {
+func (u *UpgradeClient) plan(system *actor.ActorSystem, a *dialled) (*actors.Plan, error) {
 	handler, err := u.reach(system)
 	if err != nil {
 		return nil, err
@@ -215,7 +215,7 @@ func (u clientUpgrade) Agree(r *http.Response) (*actors.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return u.plan(u.system, &shaken{agreement: a, observations: u.observations})
+	return u.plan(u.system, &dialled{agreement: a, observations: u.observations})
 }
 
 // Refused is called where nothing came of it.

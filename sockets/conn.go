@@ -220,6 +220,6 @@ func (c *Conn) drop() {
 	if c.phase.over() && c.intake < abandoned { // the last piece is what tells of the end
 		c.queue = append(c.queue, received{})
 	}
-	c.release(len(c.work))
+	c.doneWith(len(c.work))
 	c.signal()
 }

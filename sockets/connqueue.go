@@ -37,7 +37,7 @@ func (c *Conn) pop(ctx context.Context) (*frame.Frame, error) {
 // connection has ended.
 func (c *Conn) poll(late error) (*frame.Frame, error) {
 	c.mu.Lock()
-	c.finished()
+	c.doneWithAll()
 	if len(c.queue) > 0 {
 		r := c.take()
 		c.mu.Unlock()
@@ -70,16 +70,16 @@ func (c *Conn) wait(ctx context.Context) error {
 	}
 }
 
-// finished: who comes for more has worked through what was received before, and what it
-// answers has been sent. The lock must be held.
-func (c *Conn) finished() {
+// doneWithAll says that all that was received has been worked through: who comes for more is done
+// with it, and what it answers has been sent. The lock must be held.
+func (c *Conn) doneWithAll() {
 	if !c.keeping {
-		c.release(len(c.work))
+		c.doneWith(len(c.work))
 	}
 }
 
-// release says that the n oldest pieces in work have been worked through. The lock must be held.
-func (c *Conn) release(n int) {
+// doneWith says that the n oldest pieces in work have been worked through. The lock must be held.
+func (c *Conn) doneWith(n int) {
 	n = min(n, len(c.work))
 	for _, marks := range c.work[:n] {
 		c.handle.WorkedThrough(marks)
@@ -91,24 +91,24 @@ func (c *Conn) release(n int) {
 func (c *Conn) keep(yes bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.finished()
+	c.doneWithAll()
 	if c.keeping = yes; !yes {
-		c.finished()
+		c.doneWithAll()
 	}
 }
 
-// received is how many pieces were.
-func (c *Conn) received() int {
+// countTaken is how many pieces were received.
+func (c *Conn) countTaken() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.taken
 }
 
-// workedThrough says that the n oldest pieces have been.
+// workedThrough is doneWith for who has said keep.
 func (c *Conn) workedThrough(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.release(n)
+	c.doneWith(n)
 }
 
 // take removes the oldest piece of input. The lock must be held.

@@ -38,7 +38,7 @@ func (c *Conn) reader(ctx context.Context, netConn bool) (*messageReader, error)
 		if err != nil {
 			return nil, err
 		}
-		r = c.begin(f)
+		r = c.beginReading(f)
 	}
 	if len(r.collected) > 0 {
 		r.piece = &frame.Frame{Payload: r.collected}
@@ -80,8 +80,8 @@ func (c *Conn) left(ctx context.Context, netConn bool) (*messageReader, error) {
 	return nil, nil
 }
 
-// begin begins to read the message whose first piece is f, which may be all of it.
-func (c *Conn) begin(f *frame.Frame) *messageReader {
+// beginReading begins to read the message whose first piece is f, which may be all of it.
+func (c *Conn) beginReading(f *frame.Frame) *messageReader {
 	c.mu.Lock()
 	c.reading = true
 	c.mu.Unlock()
@@ -95,8 +95,8 @@ func (c *Conn) suspend(r *messageReader) {
 	c.suspended, c.reading = r, false
 }
 
-// finish ends the reading of a message in pieces.
-func (c *Conn) finish() {
+// endReading ends the reading of a message in pieces.
+func (c *Conn) endReading() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.reading = false
@@ -156,13 +156,13 @@ func (r *messageReader) skip() error {
 func (r *messageReader) advance() error {
 	r.discard()
 	if r.fin {
-		r.c.finish()
+		r.c.endReading()
 		r.err = io.EOF
 		return nil
 	}
 	err := r.next(r.ctx)
 	if errors.As(err, new(*CloseError)) { // which is what the next call returns too
-		r.c.finish()
+		r.c.endReading()
 	}
 	return err
 }

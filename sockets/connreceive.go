@@ -24,7 +24,7 @@ func (c *Conn) Receive(ctx context.Context) (*frame.Frame, error) {
 		if err != nil || f.Fin {
 			return f, err
 		}
-		r = c.begin(f)
+		r = c.beginReading(f)
 	}
 	return r.join(ctx)
 }
@@ -44,7 +44,7 @@ func (r *messageReader) join(ctx context.Context) (*frame.Frame, error) {
 			return nil, err
 		}
 	}
-	r.c.finish()
+	r.c.endReading()
 	f := frame.Binary(r.collected)
 	f.Opcode = r.op
 	return f, nil

@@ -39,3 +39,13 @@ const (
 	dropping
 	abandoned
 )
+
+// whenOpen waits for the turn in which the connection begins, which may be its last.
+func (c *Conn) whenOpen() (*Conn, error) {
+	<-c.opened
+	c.opened = nil // 96 bytes
+	if c.upgraded == nil {
+		return nil, c.closeError()
+	}
+	return c, nil
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"runtime/debug"
 	"sync"
 
 	"github.com/spindrift-go/spindrift/frame"
@@ -89,10 +88,10 @@ func (c *Conn) replyInParallel(ctx context.Context, end context.CancelCauseFunc,
 			err = c.waited(ctx)
 			continue
 		}
-		before := c.received()
+		before := c.countTaken()
 		var m *frame.Frame
 		if m, err = c.Receive(ctx); err == nil {
-			r := &replying{pieces: c.received() - before, done: make(chan struct{}), err: errGoexit}
+			r := &replying{pieces: c.countTaken() - before, done: make(chan struct{}), err: errGoexit}
 			inOrder <- r
 			working.Go(func() {
 				defer close(r.done)
@@ -130,19 +129,6 @@ func (c *Conn) sendReplies(ctx context.Context, end context.CancelCauseFunc, inO
 	}
 	return failed
 }
-
-// guarded calls f, whose panic is an error.
-func guarded(f func() error) (err error) {
-	err = errGoexit
-	defer func() {
-		if reason := recover(); reason != nil {
-			err = &panicked{reason, debug.Stack()}
-		}
-	}()
-	return f()
-}
-
-var errGoexit = errors.New("runtime.Goexit was called")
 
 // Serve receives and sends independently of each other: in is called with each message, one at
 // a time, and what out yields is sent, as fast as the peer takes it. The conversation is over

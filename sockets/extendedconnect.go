@@ -185,7 +185,7 @@ func (u *upgrade) checkStream() *Refusal {
 	switch s := u.stream; {
 	case s == nil:
 		return refuse(http.StatusBadRequest, "handshake over HTTP/2 has no stream")
-	case s.outside && u.leaves:
+	case s.outside && u.byAccept:
 		logOf(u.request).Error("Accept over HTTP/2 needs a sockets.Server, or sockets.ExtendedConnect around the handler", "path", u.request.URL.Path)
 		return refuse(http.StatusNotImplemented, "CONNECT to websocket is not served here")
 	case s.outside:

@@ -129,7 +129,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		system = systemFor(r)
 	}
 	front, back := newCarriers(p.ping)
-	in := &serving{upgrade: upgrade{receiver: front, request: r, final: true}}
+	in := &serving{upgrade: upgrade{receiver: front, request: r, complete: true}}
 	in.findStream(w, r)
 	in.terms = &UpgradeServer{Options: p.clientOptions(&in.upgrade)}
 	if _, _, err := in.judge(); err != nil { // the backend is not troubled
@@ -161,7 +161,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // ask has the backend upgrade what Rewrite makes of r.
-func (p *Proxy) ask(r *http.Request, out *UpgradeClient) (*shaken, error) {
+func (p *Proxy) ask(r *http.Request, out *UpgradeClient) (*dialled, error) {
 	asked := r.Clone(r.Context())
 	asked.Header = forwarded(r.Header)
 	if p.Rewrite != nil {
@@ -181,9 +181,9 @@ func (p *Proxy) ask(r *http.Request, out *UpgradeClient) (*shaken, error) {
 	if asked.Host != "" {
 		out.Header["Host"] = []string{asked.Host}
 	}
-	return within(asked.Context(), p.Dialer.timeout(), func(ctx context.Context) (*shaken, error) {
-		return out.observed(&base, func() (*shaken, error) { return out.shakeAt(ctx, &base) })
-	}, (*shaken).drop)
+	return within(asked.Context(), p.Dialer.timeout(), func(ctx context.Context) (*dialled, error) {
+		return out.observed(&base, func() (*dialled, error) { return out.shakeAt(ctx, &base) })
+	}, (*dialled).drop)
 }
 
 // hopByHop are the names of header that concern one connection, RFC 9110 7.6.1, besides those

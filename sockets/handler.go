@@ -106,7 +106,7 @@ func serve(system *actor.ActorSystem, w http.ResponseWriter, r *http.Request, s 
 	s.system = system
 	stays := s.findStream(w, r)
 	s.exchange.Request, s.exchange.Writer, s.exchange.Upgrader, s.exchange.Log = r, w, &s.upgrade, logOf(r)
-	s.exchange.Stays = s.leaves
+	s.exchange.Stays = s.byAccept
 	actors.RuntimeOf(system).Serve(&s.exchange)
 	if s.refused != nil {
 		return nil, s.refused

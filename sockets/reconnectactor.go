@@ -167,11 +167,11 @@ func (c *comeback) attempted(ctx actor.Context, m *attempted) {
 		c.pass(ctx, k)
 	}
 	c.report(lost)
-	c.release(ctx)
+	c.sendHeld(ctx)
 }
 
-// release sends what was held.
-func (c *comeback) release(ctx actor.Context) {
+// sendHeld sends what was held.
+func (c *comeback) sendHeld(ctx actor.Context) {
 	held := c.held
 	c.held, c.opening = nil, false
 	for _, k := range held {
@@ -190,7 +190,7 @@ func (c *comeback) connectionOver(ctx actor.Context, m *connectionOver) {
 	}
 	c.lose(ctx, d)
 	if !d.Final {
-		c.release(ctx)
+		c.sendHeld(ctx)
 	}
 }
 

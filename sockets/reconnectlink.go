@@ -80,11 +80,11 @@ func (a *attempt) dial(ctx context.Context, system *actor.ActorSystem, address s
 		own.Header, own.Request = header, headerless(u.Request)
 	}
 	var plan *actors.Plan
-	shake := func(ctx context.Context) (s *shaken, err error) {
+	shake := func(ctx context.Context) (s *dialled, err error) {
 		s, plan, err = own.planned(ctx, system, address)
 		return s, err
 	}
-	s, err := within(ctx, u.Dialer.timeout(), shake, (*shaken).drop)
+	s, err := within(ctx, u.Dialer.timeout(), shake, (*dialled).drop)
 	if err != nil {
 		return nil, &dialError{"dial", address, err}
 	}

@@ -12,16 +12,16 @@ import (
 
 // shake opens a connection to address and upgrades it, following redirects as far as the
 // Dialer allows. ctx bounds that. Observers are told if it comes to nothing.
-func (u *UpgradeClient) shake(ctx context.Context, address string) (s *shaken, err error) {
+func (u *UpgradeClient) shake(ctx context.Context, address string) (s *dialled, err error) {
 	base, err := parse(address)
 	if err != nil {
 		return nil, err
 	}
-	return u.observed(base, func() (*shaken, error) { return u.shakeFrom(ctx, base) })
+	return u.observed(base, func() (*dialled, error) { return u.shakeFrom(ctx, base) })
 }
 
 // observed has u's observers told if shake, with the server of base, comes to nothing.
-func (u *UpgradeClient) observed(base *url.URL, shake func() (*shaken, error)) (s *shaken, err error) {
+func (u *UpgradeClient) observed(base *url.URL, shake func() (*dialled, error)) (s *dialled, err error) {
 	w := observe(u.handshakeAt(base), u.observers())
 	failed := errPanicked // the jar, or what dials
 	defer func() {
@@ -38,7 +38,7 @@ func (u *UpgradeClient) observed(base *url.URL, shake func() (*shaken, error)) (
 
 var errPanicked = errors.New("the program's part in the handshake panicked")
 
-func (u *UpgradeClient) shakeFrom(ctx context.Context, base *url.URL) (*shaken, error) {
+func (u *UpgradeClient) shakeFrom(ctx context.Context, base *url.URL) (*dialled, error) {
 	trip := *u
 	for left := u.Dialer.Redirects; ; left-- {
 		a, err := trip.shakeAt(ctx, base)

@@ -5,33 +5,10 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/internal/errorlog"
 	"github.com/spindrift-go/spindrift/pipeline"
 )
-
-// Accept turns the connection of r into a WebSocket and returns it. If it returns an error,
-// why it did not, r has been answered already. o may be nil: the defaults. Headers that were
-// set in w go out with the answer.
-//
-// The connection is a Server's, and part of its Shutdown and its caps, if it came in by one.
-// It lives on when the handler returns: close it, usually by defer. A handler that waits in
-// ServeHTTP costs 18 KB, of which net/http's own goroutine and buffers are 15; [Session] costs 6.
-//
-// Over HTTP/2 the handler needs a Server, or [ExtendedConnect] around it: the stream must not end
-// before the connection does.
-func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Conn, error) {
-	c := newConn()
-	s := &serving{upgrade: upgrade{terms: &UpgradeServer{Options: o, Value: c}, receiver: c.top(), leaves: true}}
-	if _, err := serve(nil, w, r, s); err != nil {
-		return nil, err
-	}
-	if r.ProtoMajor >= 2 {
-		go streamOf(w, r).stay() // the handler's goroutine is the program's until it returns
-	}
-	return c.whenOpen()
-}
 
 // SessionHandler is an http.Handler that runs a function for each WebSocket, see [Session].
 // Use it by pointer, and do not change it after its first request.
@@ -155,42 +132,4 @@ func CloseCode(err error) frame.Code {
 		return failure.Code
 	}
 	return 0
-}
-
-// DialOptions are how [Dial] opens a connection. The zero value is ready.
-type DialOptions struct {
-	Header  http.Header        // added to the request: Origin, Cookie, Authorization
-	Options *Options           // nil: the defaults
-	Dialer  Dialer             // how to connect: TLS, proxy, timeout
-	System  *actor.ActorSystem // nil: DefaultSystem
-}
-
-// Dial opens a WebSocket to a ws or wss URL. ctx bounds the wait and not the connection. o
-// may be nil. The error is one line, without the URL's password, and wraps a
-// *[HandshakeError] if the server has answered otherwise, a *[ProxyError] if its proxy has
-// not connected.
-func Dial(ctx context.Context, address string, o *DialOptions) (*Conn, error) {
-	if o == nil {
-		o = new(DialOptions)
-	}
-	c := newConn()
-	if _, err := DialActor(ctx, o.System, address, o.upgrade(c)); err != nil {
-		return nil, err
-	}
-	return c.whenOpen()
-}
-
-// upgrade is how c becomes a connection.
-func (o *DialOptions) upgrade(c *Conn) *UpgradeClient {
-	return &UpgradeClient{Header: o.Header, Options: o.Options, Dialer: o.Dialer, receiver: c.top()}
-}
-
-// whenOpen waits for the turn in which the connection begins, which may be its last.
-func (c *Conn) whenOpen() (*Conn, error) {
-	<-c.opened
-	c.opened = nil // 96 bytes
-	if c.upgraded == nil {
-		return nil, c.closeError()
-	}
-	return c, nil
 }

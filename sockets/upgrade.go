@@ -34,7 +34,7 @@ type upgrade struct {
 	of       *Handler        // nil: terms count
 	own      UpgradeServer   // the handler's terms are made here
 	base     *Options        // what the terms' Options refine; nil: the defaults
-	final    bool            // they refine nothing
+	complete bool            // the terms' Options are taken as they are: they refine nothing
 	handler  *actor.PID      // by which the connection reaches the FrameHandler; nil: there is none
 
 	agreed       pipeline.Agreed
@@ -43,7 +43,7 @@ type upgrade struct {
 	life         *life       // of the connection, which keeps nothing else of this
 	request      *http.Request
 	stream       *connectStream // that the request came by, over HTTP/2; nil: it did not
-	leaves       bool           // whoever asks returns while the connection lives
+	byAccept     bool           // whoever asks goes on with the connection, and returns while it lives
 	set          *connSet       // to join; nil: none
 	late         bool           // set, or a place in it, is to be found when the connection is there
 	refused      error
@@ -91,14 +91,6 @@ func (u *upgrade) decide(ex *actors.Exchange) (err error) {
 	u.observations.plan(&u.plan)
 	return nil
 }
-
-// panicked is a panic of the program's.
-type panicked struct {
-	reason any
-	stack  []byte
-}
-
-func (e *panicked) Error() string { return fmt.Sprintf("panic: %v", e.reason) }
 
 // judge says what is to be known of the request before anything is agreed on: that it is
 // a handshake, and may be one for this host and this page.

@@ -4,7 +4,7 @@ package sockets
 // told what becomes of it.
 func (u *upgrade) find() {
 	p := u.info()
-	if !u.final {
+	if !u.complete {
 		u.base = installed(u.request.Context(), p)
 	}
 	switch {

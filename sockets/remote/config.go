@@ -50,8 +50,8 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// settled is the configuration with its defaults, or what is wrong with it.
-func (c Config) settled() (*Config, error) {
+// withDefaults is the configuration with its defaults, or what is wrong with it.
+func (c Config) withDefaults() (*Config, error) {
 	host, port, err := net.SplitHostPort(c.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("Config.Addr: %w", err)

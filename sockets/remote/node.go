@@ -60,7 +60,7 @@ func Start(system *actor.ActorSystem, c Config) (*Node, error) {
 	if system == nil {
 		system = sockets.DefaultSystem()
 	}
-	config, err := c.settled()
+	config, err := c.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("remote: %w", err)
 	}

@@ -35,8 +35,8 @@ type Node struct {
 // ErrClosed: the node, or the room, has been closed.
 var ErrClosed = errors.New("rooms: closed")
 
-// patience is for the server in the process to begin, and for the one elsewhere to answer.
-const patience = 10 * time.Second
+// serverTimeout is for the server in the process to begin, and for the one elsewhere to answer.
+const serverTimeout = 10 * time.Second
 
 // Open makes this process a node whose rooms have connections of system (nil:
 // sockets.DefaultSystem). It does not wait for other nodes: they may come later.
@@ -65,7 +65,7 @@ func Open(system *actor.ActorSystem, c Config) (*Node, error) {
 func (n *Node) connect() error {
 	options := []nats.Option{
 		nats.Name("spindrift " + n.config.Name),
-		nats.Timeout(patience),
+		nats.Timeout(serverTimeout),
 		nats.MaxReconnects(-1),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { n.failed(err) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
@@ -98,14 +98,14 @@ func (n *Node) start(o *server.Options) (err error) {
 	n.log = newServerLog(n.failed)
 	n.server.SetLogger(n.log, false, false)
 	n.server.Start()
-	for late := time.Now().Add(patience); !n.server.ReadyForConnections(100 * time.Millisecond); {
+	for late := time.Now().Add(serverTimeout); !n.server.ReadyForConnections(100 * time.Millisecond); {
 		select {
 		case err := <-n.log.fatal:
 			return err
 		default:
 		}
 		if time.Now().After(late) {
-			return fmt.Errorf("the NATS server in the process is not ready after %v", patience)
+			return fmt.Errorf("the NATS server in the process is not ready after %v", serverTimeout)
 		}
 	}
 	return nil

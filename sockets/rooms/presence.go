@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	beat     = time.Second            // how often a node says that it is there
-	settling = 100 * time.Millisecond // how often at most the members of a room are told
+	beat      = time.Second            // how often a node says that it is there
+	tellEvery = 100 * time.Millisecond // how often at most the members of a room are told
 )
 
 // presence is who is in the rooms of other nodes, and how they hear of those here.
@@ -67,9 +67,9 @@ func (n *Node) beginPresence() error {
 	return nil
 }
 
-// run tells the others. Who leaves by itself is noticed within settling.
+// run tells the others. Who leaves by itself is noticed within tellEvery.
 func (p *presence) run(asked <-chan struct{}) {
-	pace := time.NewTicker(settling)
+	pace := time.NewTicker(tellEvery)
 	defer pace.Stop()
 	p.tell(report{Ask: true})
 	last := time.Now()

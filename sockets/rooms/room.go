@@ -38,7 +38,7 @@ func newRoom(n *Node, name string, o *sockets.RoomOptions) (*Room, error) {
 	var err error
 	r.heard, err = n.nats.Subscribe(r.subject, r.hear)
 	if err == nil {
-		err = n.nats.FlushTimeout(patience) // the server knows: what is sent from now on comes
+		err = n.nats.FlushTimeout(serverTimeout) // the server knows: what is sent from now on comes
 	}
 	return r, err
 }

@@ -301,7 +301,7 @@ func TestConfigMistakes(t *testing.T) {
 	began := time.Now()
 	_, err = Open(nil, Config{Listen: taken.Addr().String()})
 	require.ErrorContains(t, err, "address already in use")
-	require.Less(t, time.Since(began), patience/2)
+	require.Less(t, time.Since(began), serverTimeout/2)
 
 	for _, c := range []Config{{Listen: "nowhere"}, {Listen: "127.0.0.1:x"}, {Listen: ":0"}, {Listen: "0.0.0.0:0"}, {Listen: "192.0.2.1:6222"}} {
 		_, err := Open(nil, c)

@@ -19,7 +19,7 @@ type teller struct {
 
 const (
 	maxUntold = 100
-	moment    = 100 * time.Millisecond
+	closeWait = 100 * time.Millisecond
 )
 
 func (t *teller) add(err error) {
@@ -63,7 +63,7 @@ func (t *teller) close() {
 	if told != nil {
 		select {
 		case <-told:
-		case <-time.After(moment):
+		case <-time.After(closeWait):
 		}
 	}
 }

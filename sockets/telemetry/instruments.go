@@ -18,9 +18,9 @@ type instruments struct {
 // The buckets, in seconds: those of a connection's duration go from one that failed at once
 // to a day; the others are HTTP's.
 var (
-	durations = []float64{0.1, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600}
-	moments   = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
-	trips     = []float64{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5}
+	durations  = []float64{0.1, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600}
+	handshakes = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
+	trips      = []float64{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5}
 )
 
 func (i *instruments) make(m metric.Meter, prefix string) error {
@@ -39,7 +39,7 @@ func (i *instruments) make(m metric.Meter, prefix string) error {
 	i.active, err = m.Int64UpDownCounter(prefix+"active_connections", metric.WithUnit("{connection}"), metric.WithDescription("WebSocket connections that are open"))
 	errs = append(errs, err)
 	i.duration = histogram("connection.duration", "How long WebSocket connections lasted", durations)
-	i.handshake = histogram("handshake.duration", "How long WebSocket handshakes took", moments)
+	i.handshake = histogram("handshake.duration", "How long WebSocket handshakes took", handshakes)
 	i.trip = histogram("round_trip.duration", "How long Pings and their Pongs took", trips)
 	i.messages = counter("messages", "{message}", "Messages received and transmitted")
 	i.io = counter("io", "By", "Payload bytes of messages received and transmitted")

@@ -1,0 +1,28 @@
+package sockets
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+)
+
+// guarded calls f, whose panic is an error.
+func guarded(f func() error) (err error) {
+	err = errGoexit
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = &panicked{reason, debug.Stack()}
+		}
+	}()
+	return f()
+}
+
+var errGoexit = errors.New("runtime.Goexit was called")
+
+// panicked is a panic of the program's.
+type panicked struct {
+	reason any
+	stack  []byte
+}
+
+func (e *panicked) Error() string { return fmt.Sprintf("panic: %v", e.reason) }
