@@ -5,7 +5,7 @@ import "sync/atomic"
 // Budget bounds the memory that is held on behalf of peers, over all connections that
 // share it. The connection that would go over it is ended with 1013. Use it by pointer.
 //
-// What counts, each with the room that it takes and not only what is in it: messages that
+// What counts, each with the space that it takes and not only what is in it: messages that
 // have arrived in part, coders in the middle of a message, windows that permessage-deflate
 // keeps between messages; and of the driver, input that waits for the handler's credit and
 // output that the peer does not take. What a handler was given, or has made and sent, is

@@ -54,7 +54,7 @@ func (c *closer) settle() {
 }
 
 // unfinished says that the rest of a message will not come. Who waits for it, in the handler's
-// turn perhaps, is to return now: the account comes when the peer has ended, or its time is over.
+// turn perhaps, is to return now: Closed comes when the peer has ended, or its time is over.
 func (c *closer) unfinished(why error) {
 	if c.partial {
 		c.partial = false

@@ -159,8 +159,8 @@ func (c *Conn) waited(ctx context.Context) error {
 
 // Close closes the connection with code and reason and waits until the closing handshake
 // is over, or its time is: Options.CloseTimeout for each step. Messages that nobody has
-// received are discarded. It returns nil if the handshake was completed, and the account
-// as a *[CloseError] if it was not. Only the first call closes; every other waits as well.
+// received are discarded. It returns nil if the handshake was completed, and how it has
+// ended, a *[CloseError], if it was not. Only the first call closes; every other waits as well.
 func (c *Conn) Close(code frame.Code, reason string) error {
 	if err := c.check(context.Background()); err != nil {
 		return err

@@ -202,7 +202,7 @@ func TestIsFinal(t *testing.T) {
 		"429":                 {Disconnected{Err: &dialError{"dial", "", &HandshakeError{Status: 429}}}, false},
 		"101 that is wrong":   {Disconnected{Err: &dialError{"dial", "", &HandshakeError{Status: 101}}}, false},
 		"reset":               {Disconnected{Closed: &Closed{Code: frame.Abnormal, By: Nobody, Err: io.ErrUnexpectedEOF}}, false},
-		"no account":          {Disconnected{Closed: pipeline.Crashed(errNoAccount)}, false},
+		"no account":          {Disconnected{Closed: pipeline.Crashed(errPanickedAtEnd)}, false},
 		"ours":                {Disconnected{Closed: &Closed{Code: frame.Normal, By: Local, Clean: true}}, true},
 		"ours, for it is old": {Disconnected{Closed: &Closed{Code: frame.ServiceRestart, By: Local, Clean: true}}, false},
 		"ours, in error":      {Disconnected{Closed: &Closed{Code: frame.InternalError, By: Local, Err: frame.Failure(frame.InternalError, "no answer to ping")}}, false},

@@ -116,7 +116,7 @@ func headerless(r *http.Request) *http.Request {
 	return r
 }
 
-// stage sends what is to be sent first, and keeps the account of the end.
+// stage sends what is to be sent first, and keeps how the connection has ended.
 func (a *attempt) stage(up, down pipeline.Sink) (pipeline.Sink, pipeline.Sink) {
 	return func(item any) {
 		switch m := item.(type) {
@@ -145,12 +145,12 @@ func (l attemptLife) Ended() {
 	l.Lifetime.Ended()
 	a := l.attempt
 	if a.closed == nil { // a stage has panicked at it
-		a.closed = pipeline.Crashed(errNoAccount)
+		a.closed = pipeline.Crashed(errPanickedAtEnd)
 	}
 	a.over(a.closed, time.Since(a.began), a.line.ended())
 }
 
-var errNoAccount = errors.New("a stage panicked at the end of the connection")
+var errPanickedAtEnd = errors.New("a stage panicked at the end of the connection")
 
 // attemptChanger keeps the stage of an attempt where a SetStages replaces those of the
 // program.

@@ -25,7 +25,7 @@ const (
 // serverLog hears of what goes wrong in the NATS server in the process, which a user would not
 // know otherwise: a secret or certificate refused, two nodes of one name, a route not reached.
 type serverLog struct {
-	fatal chan error // has room for the first: why the server can't begin
+	fatal chan error // holds the first: why the server can't begin
 
 	mu    sync.Mutex
 	tell  func(error) // nil: the node closes, and what fails then is no news

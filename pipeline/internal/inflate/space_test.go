@@ -68,8 +68,8 @@ func TestBehindTheEnd(t *testing.T) {
 	}
 }
 
-// With a history of any length there is room for the longest match at the end of a step.
-func TestRoomBehindAHistory(t *testing.T) {
+// With a history of any length there is space for the longest match at the end of a step.
+func TestSpaceBehindAHistory(t *testing.T) {
 	z := deflate(t, make([]byte, 4*Step), 9)
 	d := new(Decoder)
 	for n := 0; n <= History; n += 41 {
@@ -80,7 +80,7 @@ func TestRoomBehindAHistory(t *testing.T) {
 	}
 }
 
-// The room that a Decoder has, as Size says it: none before it is needed, twice as much each time,
+// The space that a Decoder has, as Size says it: none before it is needed, twice as much each time,
 // and a full buffer where that would be half of one.
 func TestSize(t *testing.T) {
 	assert.InDelta(t, int(unsafe.Sizeof(Decoder{})), sizeOfDecoder, 64)
