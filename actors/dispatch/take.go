@@ -27,8 +27,8 @@ func (w *worker) take() bool {
 	}
 }
 
-// hasty is how often a worker does not yield after it had to wait long for a core.
-const hasty = 64
+// notFor is how often a worker does not yield after it had to wait long for a core.
+const notFor = 64
 
 // yield has a worker whose lane is empty let other goroutines go first. What those post that its turns have woken, sessions for
 // instance, then waits in the lane when it looks again, where the first of them would have to wake it: with a hundred sessions on one
@@ -45,7 +45,7 @@ func (w *worker) yield() (yielded bool) {
 	began := time.Now()
 	runtime.Gosched()
 	if time.Since(began) >= tick { // somebody computes: turns must not wait for that each time
-		w.hasty = hasty
+		w.hasty = notFor
 	}
 	return true
 }

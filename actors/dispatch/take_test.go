@@ -63,7 +63,7 @@ func TestWorkerYieldsNoMoreWhereSomebodyComputes(t *testing.T) {
 		}()
 		require.True(t, w.yield())
 	}
-	for range hasty {
+	for range notFor {
 		require.False(t, w.yield())
 	}
 	require.True(t, w.yield())
