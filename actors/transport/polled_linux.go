@@ -45,8 +45,7 @@ func (p *Poller) newPolled(tcp *net.TCPConn, m *dispatch.Mailbox) *polled {
 	return w
 }
 
-// duplicate returns another descriptor of tcp's socket. The socket does not block, though the program may have made it so: calling
-// Fd on a File of the connection does.
+// duplicate returns another descriptor of tcp's socket.
 func duplicate(tcp *net.TCPConn) (fd int, err error) {
 	raw, err := tcp.SyscallConn()
 	if err != nil {
@@ -57,21 +56,14 @@ func duplicate(tcp *net.TCPConn) (fd int, err error) {
 	}); cerr != nil {
 		return -1, cerr
 	}
-	if err != nil {
-		return -1, os.NewSyscallError("fcntl", err)
-	}
-	if err := unix.SetNonblock(fd, true); err != nil {
-		unix.Close(fd)
-		return -1, os.NewSyscallError("fcntl", err)
-	}
-	return fd, nil
+	return fd, os.NewSyscallError("fcntl", err)
 }
 
 // Read takes a short read for an empty socket, which saves a system call each time. TCP urgent data is the exception: a read ends
 // before its mark, whatever is behind it.
 func (w *polled) Read(p []byte) (int, error) {
 	for {
-		n, err := unix.Read(w.fd, p)
+		n, err := recv(w.fd, p)
 		switch {
 		case err == unix.EINTR:
 			continue
@@ -90,7 +82,7 @@ func (w *polled) Read(p []byte) (int, error) {
 
 func (w *polled) Write(p []byte) (n int, err error) {
 	for len(p) > 0 {
-		k, err := unix.Write(w.fd, p)
+		k, err := send(w.fd, p)
 		switch {
 		case err == unix.EINTR:
 			continue
@@ -121,7 +113,7 @@ func (w *polled) Writev(head, body []byte) (n int, err error) {
 	if len(head) == 0 || len(body) == 0 {
 		return WriteBoth(w, head, body)
 	}
-	n, err = unix.Writev(w.fd, [][]byte{head, body})
+	n, err = sendBoth(w.fd, head, body)
 	switch err {
 	case nil:
 		w.sent += int64(n)
