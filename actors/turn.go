@@ -140,7 +140,7 @@ func (s *stream) burstEnded() {
 // tellOutputLeft tells those who send only while there is space how much output waits.
 func (s *stream) tellOutputLeft() {
 	t, ok := s.top.(*receiverTop)
-	if !ok && s.rarely().subscriptions == nil {
+	if s.rarely().subscriptions == nil && (!ok || t.spacious()) {
 		return
 	}
 	s.kept = pipeline.Kept{}

@@ -24,7 +24,9 @@ func (m *Mailbox) run(limit int) (more bool) {
 	var message any
 	defer func() {
 		if reason := recover(); reason != nil {
-			m.panicked(message, reason)
+			if message != nil { // or it was in the hooks
+				m.panicked(message, reason)
+			}
 			m.invoker.EscalateFailure(reason, message)
 			more = true // it is suspended by a message to itself
 		}
@@ -39,6 +41,7 @@ func (m *Mailbox) run(limit int) (more bool) {
 		}
 		if !m.suspended {
 			if m.signals().Load() != 0 {
+				message = nil
 				m.signalled(m.signals().Swap(0))
 			}
 			if message, ok = m.user.pop(); ok {
@@ -52,6 +55,7 @@ func (m *Mailbox) run(limit int) (more bool) {
 		}
 	}
 	if !m.suspended {
+		message = nil
 		m.burstEnded()
 	}
 	return !m.goIdle()
@@ -109,14 +113,12 @@ func (m *Mailbox) suspend(yes bool) {
 
 func (m *Mailbox) signalled(bits uint32) {
 	if m.hooks != nil {
-		defer m.rescue()
 		m.hooks.Signalled(bits)
 	}
 }
 
 func (m *Mailbox) burstEnded() {
 	if m.hooks != nil {
-		defer m.rescue()
 		m.hooks.BurstEnded()
 	}
 }
@@ -152,12 +154,5 @@ func (m *Mailbox) Abandon(f func(message any)) {
 func (m *Mailbox) panicked(message, reason any) {
 	if ctx, ok := m.invoker.(actor.Context); ok && m.dispatcher.OnPanic != nil {
 		m.dispatcher.OnPanic(ctx.Self(), message, reason)
-	}
-}
-
-// rescue keeps a panic in the hooks within the actor, which fails.
-func (m *Mailbox) rescue() {
-	if reason := recover(); reason != nil {
-		m.invoker.EscalateFailure(reason, nil)
 	}
 }
