@@ -44,14 +44,8 @@ func (ex *Exchange) greet(plan *Plan) greeted {
 		g.nc, g.first, err = Hijack(ex.Writer)
 	}
 	if err != nil {
-		if p := (*hijackPanic)(nil); errors.As(err, &p) {
-			g.origin.say("hijack panicked", "reason", p.reason, "stack", string(p.stack))
-		}
 		group.arrived()
-		plan.abort(err, g.origin)
-		if err != ErrRefused {
-			ex.response = answering.Plain(http.StatusInternalServerError, "connection cannot be upgraded: "+err.Error())
-		}
+		ex.ungreeted(plan, err, g.origin)
 		return greeted{}
 	}
 	if plan.Value != nil {
@@ -63,6 +57,17 @@ func (ex *Exchange) greet(plan *Plan) greeted {
 		group.arrived()
 	}
 	return g
+}
+
+// ungreeted says that nothing comes of plan: the connection could not be taken.
+func (ex *Exchange) ungreeted(plan *Plan, err error, from *origin) {
+	if p := (*hijackPanic)(nil); errors.As(err, &p) {
+		from.say("hijack panicked", "reason", p.reason, "stack", string(p.stack))
+	}
+	plan.abort(err, from)
+	if err != ErrRefused {
+		ex.response = answering.Plain(http.StatusInternalServerError, "connection cannot be upgraded: "+err.Error())
+	}
 }
 
 // abort tells Life and the Observer that nothing comes of the plan.
