@@ -74,8 +74,11 @@ func (plain) Encode(value any) (*frame.Frame, error) {
 // BinaryFormat makes a Format of two functions, for protobuf and the like, whose messages are
 // binary. unmarshal makes a value of a payload, which is its to keep. marshal returns nil and
 // no error for what is no value of the format's; it keeps nothing of what it returns. A text
-// message ends the connection with 1003, RFC 6455 7.4.1.
+// message ends the connection with 1003, RFC 6455 7.4.1. It panics if one of the functions is nil.
 func BinaryFormat(unmarshal func([]byte) (any, error), marshal func(any) ([]byte, error)) Format {
+	if unmarshal == nil || marshal == nil {
+		panic("pipeline: BinaryFormat of a nil function")
+	}
 	return binaryFormat{unmarshal, marshal}
 }
 

@@ -1,5 +1,7 @@
 package pipeline
 
+import "fmt"
+
 // Sink takes one item, on its way up toward the handler or down toward the wire.
 type Sink func(item any)
 
@@ -16,8 +18,13 @@ type Sink func(item any)
 // returned: whoever needs to begin by itself waits for [Start].
 type Stage func(up, down Sink) (onUp, onDown Sink)
 
-// Chain makes one stage of several, listed from handler to wire.
+// Chain makes one stage of several, listed from handler to wire. It panics if one of them is nil.
 func Chain(stages ...Stage) Stage {
+	for i, stage := range stages {
+		if stage == nil {
+			panic(fmt.Sprintf("pipeline: stage %d of a Chain is nil", i))
+		}
+	}
 	return func(up, down Sink) (Sink, Sink) {
 		if len(stages) == 0 {
 			return up, down

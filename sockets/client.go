@@ -67,6 +67,9 @@ func (u *UpgradeClient) valid(system *actor.ActorSystem) error {
 	if err := checkHandler(u.FrameHandler, u.Spawn); err != nil {
 		return err
 	}
+	if err := checkStages(u.Stages); err != nil {
+		return err
+	}
 	return checkNode(system, u.FrameHandler, u.Options.recipe())
 }
 

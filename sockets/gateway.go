@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -59,8 +58,11 @@ type proxySide struct{ given, own *Options }
 
 // NewProxy makes a Proxy to target, a ws, wss, http or https URL whose path is put before the
 // request's. The backend sees the Host that the client has named, so that its check of the
-// Origin holds, and X-Forwarded-For, -Host and -Proto.
+// Origin holds, and X-Forwarded-For, -Host and -Proto. It panics if target is no such URL.
 func NewProxy(target *url.URL) *Proxy {
+	if err := checkBackend(target); err != nil {
+		panic("sockets: NewProxy: " + err.Error())
+	}
 	return &Proxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
 		r.SetXForwarded()
@@ -160,6 +162,20 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// checkBackend says what is wrong with the URL of a backend, and how to write it.
+func checkBackend(u *url.URL) error {
+	if u == nil {
+		return errors.New("no URL of the backend: write ws://host:port")
+	}
+	switch u.Scheme {
+	case "ws", "wss", "http", "https":
+		if u.Hostname() != "" {
+			return nil
+		}
+	}
+	return fmt.Errorf("the backend's URL %q is none of ws, wss, http and https with a host: write ws://host:port", u.Redacted())
+}
+
 // ask has the backend upgrade what Rewrite makes of r.
 func (p *Proxy) ask(r *http.Request, out *UpgradeClient) (*dialled, error) {
 	asked := r.Clone(r.Context())
@@ -167,15 +183,15 @@ func (p *Proxy) ask(r *http.Request, out *UpgradeClient) (*dialled, error) {
 	if p.Rewrite != nil {
 		p.Rewrite(&httputil.ProxyRequest{In: r, Out: asked})
 	}
+	if err := checkBackend(asked.URL); err != nil {
+		return nil, err
+	}
 	base := *asked.URL
 	switch base.Scheme {
 	case "ws":
 		base.Scheme = "http"
 	case "wss":
 		base.Scheme = "https"
-	case "http", "https":
-	default:
-		return nil, fmt.Errorf("the backend's URL %q is none of ws, wss, http and https", base.Redacted())
 	}
 	out.Header = asked.Header
 	if asked.Host != "" {
@@ -184,34 +200,6 @@ func (p *Proxy) ask(r *http.Request, out *UpgradeClient) (*dialled, error) {
 	return within(asked.Context(), p.Dialer.timeout(), func(ctx context.Context) (*dialled, error) {
 		return out.observed(&base, func() (*dialled, error) { return out.shakeAt(ctx, &base) })
 	}, (*dialled).drop)
-}
-
-// hopByHop are the names of header that concern one connection, RFC 9110 7.6.1, besides those
-// that Connection lists.
-var hopByHop = []string{"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
-
-func removeHop(h http.Header) {
-	for _, name := range append(tokens(h["Connection"]), hopByHop...) {
-		h.Del(name)
-	}
-}
-
-// forwarded is a client's header as the backend gets it, before Rewrite.
-func forwarded(header http.Header) http.Header {
-	h := header.Clone()
-	removeHop(h)
-	for name := range h {
-		if strings.HasPrefix(name, "Sec-Websocket-") && name != "Sec-Websocket-Protocol" || strings.HasPrefix(name, ":") {
-			h.Del(name)
-		}
-	}
-	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
-		h.Del(name) // whoever the client is, it does not say so
-	}
-	if _, ok := h["User-Agent"]; !ok {
-		h["User-Agent"] = []string{""} // and not Go's
-	}
-	return h
 }
 
 // badGateway answers a request that the backend has refused, or could not be asked.

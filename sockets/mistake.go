@@ -2,10 +2,12 @@ package sockets
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/internal/errorlog"
+	"github.com/spindrift-go/spindrift/pipeline"
 )
 
 // logOf is where the program hears of mistakes of its own: the log of the server that r
@@ -16,6 +18,16 @@ func logOf(r *http.Request) *errorlog.Log {
 	}
 	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && s.ErrorLog != nil {
 		return &errorlog.Log{Logger: s.ErrorLog}
+	}
+	return nil
+}
+
+// checkStages says which of them is none.
+func checkStages(stages []pipeline.Stage) error {
+	for i, s := range stages {
+		if s == nil {
+			return fmt.Errorf("Stages[%d] is nil", i)
+		}
 	}
 	return nil
 }

@@ -13,8 +13,11 @@ import (
 // Options o where those of the route leave a field at its zero value: what many routes have in
 // common is said once, and refined by some. So does Server.Options for a whole server; what is
 // further inside counts. A number is set back to no limit by a negative one, and what is true
-// outside is not false inside.
+// outside is not false inside. It panics if h is nil.
 func WithOptions(o *Options, h http.Handler) http.Handler {
+	if h == nil {
+		panic("sockets: WithOptions of a nil handler")
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		h.ServeHTTP(w, r.WithContext(context.WithValue(ctx, optionsKey{}, o.over(installed(ctx, infoOf(ctx))))))

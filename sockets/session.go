@@ -29,13 +29,25 @@ type SessionHandler struct {
 // error about a message that does not unmarshal, with 1003 for a *[MessageTypeError]; else with
 // 1011, and the error is logged, by the server's ErrorLog or slog.Default. So is a panic, with
 // its stack, but for http.ErrAbortHandler. That ctx ended with the connection is no error.
+//
+// It panics if serve is nil.
 func Session(serve func(ctx context.Context, c *Conn) error) *SessionHandler {
+	if serve == nil {
+		panic("sockets: Session of a nil function")
+	}
 	return &SessionHandler{Serve: serve}
 }
+
+var errNoServe = errors.New("the SessionHandler has no Serve: it is the function that gets the connection")
 
 // ServeHTTP upgrades r or refuses it, and returns. Over HTTP/2 without [ExtendedConnect], which
 // a Server has, it returns when the connection has ended.
 func (h *SessionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.Serve == nil {
+		nobody := Handler{New: func(*http.Request) (*UpgradeServer, error) { return nil, errNoServe }}
+		nobody.ServeHTTP(w, r)
+		return
+	}
 	c := newConn()
 	c.session = true
 	terms := &UpgradeServer{Options: h.Options, Stages: h.Stages, Value: c}

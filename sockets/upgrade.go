@@ -113,6 +113,9 @@ func (u *upgrade) judge() (key string, o *recipe, err error) {
 		}
 	}
 	o = u.terms.Options.over(u.base).recipe()
+	if err := checkStages(u.terms.Stages); err != nil {
+		return "", nil, err
+	}
 	if u.receiver == nil {
 		if err := checkHandler(u.terms.FrameHandler, u.terms.Spawn); err != nil {
 			return "", nil, err

@@ -110,7 +110,9 @@ func (p *Peer) Accept() *Probe {
 // waits for its own code. If the script fails, so does the test, and the connection is reset. The
 // test does not end before the script has.
 func (p *Peer) Go(script func(p *Probe)) {
-	p.must()
+	if p.must(); script == nil {
+		panic("sockettest: Go of a nil script")
+	}
 	p.scripts.Go(func() {
 		probe, fault := p.accept()
 		if probe == nil {

@@ -1,0 +1,101 @@
+package sockets
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/spindrift-go/spindrift/frame"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// What programs log says what it is in a few words, whoever uses it at the same time (with -race).
+func TestDescriptions(t *testing.T) {
+	w := newWorld(t, bare)
+	server := make(chan *Conn, 1)
+	addr := w.session(nil, func(ctx context.Context, c *Conn) error {
+		server <- c
+		return echoes(ctx, c)
+	})
+	c := w.open(addr, nil)
+	s := <-server
+	var busy sync.WaitGroup
+	busy.Go(func() {
+		for range 100 {
+			assert.NoError(w, c.SendText(w.within(), "x"))
+			_, err := c.Receive(w.within())
+			assert.NoError(w, err)
+		}
+	})
+	for range 100 {
+		for _, verb := range []string{"%v", "%+v", "%s"} {
+			require.Equal(w, "connection to "+addr+"/chat", fmt.Sprintf(verb, c))
+			require.Regexp(w, `^connection of 127\.0\.0\.1:\d+ to /chat$`, fmt.Sprintf(verb, s))
+		}
+	}
+	busy.Wait()
+	logged := func(handler func(*bytes.Buffer) slog.Handler, v any) string {
+		var b bytes.Buffer
+		slog.New(handler(&b)).Info("it", "value", v)
+		return b.String()
+	}
+	text := func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) }
+	json := func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) }
+	assert.Contains(w, logged(text, c), "value.peer="+addr+" value.path=/chat\n")
+	assert.Contains(w, logged(json, c), `"value":{"peer":"`+addr+`","path":"/chat"}`)
+
+	r, err := DialReconnecting("ws://user:secret@"+addr+"/a%20path?token=secret", &DialOptions{System: w.system}, nil)
+	require.NoError(w, err)
+	_, err = r.Conn(w.within())
+	require.NoError(w, err)
+	assert.Equal(w, "client of "+addr+"/a%20path", fmt.Sprintf("%+v", r))
+	assert.Contains(w, logged(json, r), `"value":"client of `+addr+`/a%20path"`)
+	r.Close(frame.Normal, "")
+
+	require.NoError(w, c.Close(4001, "enough"))
+	assert.Equal(w, "connection to "+addr+`/chat, closed by this side with 4001 "enough"`, c.String())
+	<-s.Done()
+	assert.Contains(w, logged(text, s), `value.end="closed by peer with 4001 \"enough\""`)
+	assert.Equal(w, "no connection no connection", fmt.Sprint((*Conn)(nil), new(Conn)))
+}
+
+// A Conn is among a server's before it is open.
+func TestDescriptionsWhileOpening(t *testing.T) {
+	w := newWorld(t, bare)
+	s := &Server{Server: http.Server{Handler: Session(echoes)}, System: w.system}
+	addr := w.run(s)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			for _, value := range s.All() {
+				if said := fmt.Sprint(value); said != "no connection" && !strings.HasPrefix(said, "connection of ") {
+					assert.Fail(w, said)
+				}
+			}
+		}
+	}()
+	for range 50 {
+		c := w.openAt(addr, "/")
+		require.NoError(w, c.Close(frame.Normal, ""))
+	}
+	close(stop)
+	<-stopped
+}
+
+// A Message says what it is, and keeps its content for who reads it.
+func TestDescriptionOfAMessage(t *testing.T) {
+	assert.Equal(t, "text message in pieces", fmt.Sprintf("%+v", &Message{op: frame.OpText, inbox: new(inbox)}))
+	assert.Equal(t, "no message", fmt.Sprint((*Message)(nil)))
+}
