@@ -4,6 +4,10 @@ import "github.com/spindrift-go/spindrift/pipeline"
 
 // A stream is the pipeline.Driver of its pipeline.
 
+// goesAhead is how many bytes are handled ahead of other connections' messages: more than a few of that size, one after the other,
+// leave no cache for each other.
+const goesAhead = 32 << 10
+
 // Deliver takes what leaves the top, as a pipeline.Driver does: it is the handler's.
 func (s *stream) Deliver(item any) {
 	switch m := item.(type) {
@@ -25,6 +29,9 @@ func (s *stream) Deliver(item any) {
 	weight := 0
 	if s.pipeline != nil { // or a stage has panicked as it was made
 		weight = s.pipeline.Weight(item) // before the handler may release it
+	}
+	if weight >= goesAhead {
+		s.mailbox.Ahead()
 	}
 	s.top.deliver(s, item)
 	if s.hello == nil { // what comes with it costs no credit

@@ -14,6 +14,7 @@ type lane struct {
 
 	worker  *worker // who drains it; nil: it is free
 	looks   int     // of the watch that found the worker in the same turn
+	ahead   uint8   // how many of the next turns go ahead of what waits, see Mailbox.Ahead
 	retired bool    // the group has become narrower: nothing comes in any more
 	free    int     // its place in the group's free lanes, or -1; under the group's lock
 
@@ -26,7 +27,12 @@ type cacheLine [64]byte
 // enqueue makes a turn wait in the lane, or in another one of its group if it is retired.
 func (l *lane) enqueue(turn any) {
 	l = l.lockInUse()
-	l.ready.push(turn)
+	if l.ahead > 0 {
+		l.ahead--
+		l.ready.pushFront(turn)
+	} else {
+		l.ready.push(turn)
+	}
 	l.mu.Unlock()
 	l.group.hire(l)
 }
@@ -59,6 +65,16 @@ func (l *lane) lockInUse() *lane {
 		l = l.group.any()
 	}
 	return l
+}
+
+// turnsAhead is how many turns go ahead of others after a Mailbox.Ahead: the handler's, and the connection's that it answers.
+const turnsAhead = 2
+
+// goAhead has the next turns that come into the lane go ahead of those that wait.
+func (l *lane) goAhead() {
+	l.mu.Lock()
+	l.ahead = turnsAhead
+	l.mu.Unlock()
 }
 
 // waits reports whether turns do. It may be called without the lock.

@@ -57,6 +57,22 @@ func (q *queue) pop() (x any, ok bool) {
 	return x, true
 }
 
+// pushFront makes x the oldest item. The producers' lock must be held, and nobody may pop meanwhile.
+func (q *queue) pushFront(x any) {
+	if q.head == nil {
+		q.push(x)
+		return
+	}
+	if q.head.read == 0 {
+		s := segments.Get().(*segment)
+		s.next, s.read, s.written = q.head, int32(len(s.slots)), int32(len(s.slots))
+		q.head = s
+	}
+	q.head.read--
+	q.head.slots[q.head.read] = x
+	q.count.Add(1)
+}
+
 // free gives the last segment of an empty queue back. The consumer calls it, holding the producers' lock.
 func (q *queue) free() {
 	if q.tail != nil && q.count.Load() == 0 {

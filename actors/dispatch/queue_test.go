@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -48,4 +50,39 @@ func TestQueueForgetsWhatWasPopped(t *testing.T) {
 	require.Equal(t, [31]any{}, s.slots)
 	_, ok := q.pop()
 	require.False(t, ok)
+}
+
+// A queue is a list to which both ends may be added.
+func TestQueueTakesAtTheFront(t *testing.T) {
+	for seed := range uint64(200) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		var q queue
+		var want []any
+		for i := range 400 {
+			switch random.IntN(4) {
+			case 0:
+				q.pushFront(i)
+				want = slices.Insert(want, 0, any(i))
+			case 1:
+				q.push(i)
+				want = append(want, i)
+			case 2:
+				x, ok := q.pop()
+				require.Equal(t, len(want) > 0, ok)
+				if ok {
+					require.Equal(t, want[0], x)
+					want = want[1:]
+				}
+			default:
+				q.free()
+			}
+			require.Equal(t, len(want), int(q.count.Load()))
+		}
+		for _, w := range want {
+			x, _ := q.pop()
+			require.Equal(t, w, x)
+		}
+		q.free()
+		require.Nil(t, q.head)
+	}
 }

@@ -59,6 +59,12 @@ func (w *worker) pop() (turn any, surplus bool) {
 	}
 	l.mu.Lock()
 	w.turn = nil
+	if l.ahead == turnsAhead { // nothing has come: it was no actor that the turn woke, but a goroutine
+		l.ahead--
+		l.mu.Unlock()
+		w.yield()
+		l.mu.Lock()
+	}
 	if l.worker == w {
 		l.looks = 0
 		turn, _ = l.ready.pop()

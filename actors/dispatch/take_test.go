@@ -70,3 +70,65 @@ func TestWorkerYieldsNoMoreWhereSomebodyComputes(t *testing.T) {
 	w.lane = nil
 	require.False(t, w.yield(), "nothing is put where it would look")
 }
+
+// What a large message wakes goes ahead of what waits, and so does who is answered; the third waits as usual.
+func TestLargeGoesAhead(t *testing.T) {
+	single(t)
+	bubble(t, func(t *testing.T, d *Dispatcher) {
+		var order []string
+		var conn, handler, third *Mailbox
+		other := box(d, func(m any) { order = append(order, m.(string)) })
+		third = box(d, func(any) { order = append(order, "third") })
+		handler = box(d, func(any) {
+			order = append(order, "handler")
+			conn.PostUserMessage("answer")
+		})
+		conn = box(d, func(m any) {
+			order = append(order, m.(string))
+			if m == "answer" {
+				third.PostUserMessage(1)
+				return
+			}
+			other.PostUserMessage("other")
+			conn.Ahead()
+			handler.PostUserMessage(1)
+		})
+		conn.PostUserMessage("message")
+		synctest.Wait()
+		require.Equal(t, []string{"message", "handler", "answer", "other", "third"}, order)
+	})
+}
+
+// A goroutine that a large message wakes answers before what waits is handled. Now and then Go's scheduler prefers the worker.
+func TestLargeGoesAheadThroughAGoroutine(t *testing.T) {
+	single(t)
+	ahead := 0
+	for range 10 {
+		bubble(t, func(t *testing.T, d *Dispatcher) {
+			var order []string
+			wake := make(chan bool, 1)
+			other := box(d, func(any) { order = append(order, "other") })
+			var conn *Mailbox
+			conn = box(d, func(m any) {
+				order = append(order, m.(string))
+				if m == "message" {
+					other.PostUserMessage(1)
+					conn.Ahead()
+					wake <- true
+				}
+			})
+			go func() {
+				<-wake
+				conn.PostUserMessage("answer")
+			}()
+			synctest.Wait()
+			conn.PostUserMessage("message")
+			synctest.Wait()
+			require.Len(t, order, 3)
+			if order[1] == "answer" {
+				ahead++
+			}
+		})
+	}
+	require.Greater(t, ahead, 5)
+}

@@ -139,6 +139,14 @@ func (m *Mailbox) goIdle() bool {
 // Yield ends the present turn early, so that others get theirs. It is called inside the turn.
 func (m *Mailbox) Yield() { m.penalty().requestYield() }
 
+// Ahead is called inside a turn that posts something large: what that wakes goes ahead of what waits, an actor or a goroutine, and
+// whom it answers. It finds the bytes in the core's cache, and their memory serves the next (make bench ROWS=echo1m).
+func (m *Mailbox) Ahead() {
+	if l := m.home.Load(); l != nil {
+		l.goAhead()
+	}
+}
+
 // Abandon gives f the messages that nobody will handle any more. It must be called in the last turn of their actor.
 func (m *Mailbox) Abandon(f func(message any)) {
 	for {
