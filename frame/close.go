@@ -56,12 +56,19 @@ func (c Code) String() string { return strconv.Itoa(int(c)) }
 type Error struct {
 	Code   Code   // what is sent is Code.Sendable
 	Reason string // UTF-8, at most 123 bytes are sent
+	Err    error  // why, for this side: nothing of it is sent, and errors.As does not look into it; nil: the Reason says it
 }
 
-func (e *Error) Error() string { return e.Code.String() + " " + e.Reason }
+func (e *Error) Error() string {
+	text := e.Code.String() + " " + e.Reason
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
 
 // Failure is a short way to write an Error.
-func Failure(code Code, reason string) *Error { return &Error{code, reason} }
+func Failure(code Code, reason string) *Error { return &Error{Code: code, Reason: reason} }
 
 // Close is a Close frame with code.Sendable, whatever code is: NoStatus makes an empty
 // one, without the reason. The reason is made valid UTF-8 and cut to the 123 bytes that

@@ -42,8 +42,12 @@ func (c *Closed) String() string {
 	if c.Reason != "" {
 		text += fmt.Sprintf(" %q", c.Reason)
 	}
-	if e, ok := c.Err.(*frame.Error); c.Err != nil && !(ok && e.Code == c.Code && e.Reason == c.Reason) {
-		text += ": " + c.Err.Error()
+	why := c.Err
+	if e, ok := why.(*frame.Error); ok && e.Code == c.Code && e.Reason == c.Reason { // which are told already
+		why = e.Err
+	}
+	if why != nil {
+		text += ": " + why.Error()
 	}
 	return text
 }

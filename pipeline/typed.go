@@ -19,7 +19,8 @@ type Typed struct {
 	Format Format // must be there
 
 	// Report tells the handler of what does not decode or encode, with a *FormatError. Else
-	// it ends the connection: with 1007 if it is the peer's, 1011 if it is the handler's.
+	// it ends the connection: with 1007 if it is the peer's, 1011 if it is the handler's. What
+	// the Format has said is the Err of the *frame.Error in Closed.
 	Report bool
 }
 
@@ -103,11 +104,6 @@ func (t *typed) decode(message *frame.Frame) {
 	}
 }
 
-var (
-	notDecoded = frame.Failure(frame.InvalidPayload, "message does not decode")
-	notEncoded = frame.Failure(frame.InternalError, "this side sent a value that does not encode")
-)
-
 // badMessage says no more to the peer than the Format wants it to: an error of a decoder may
 // name types of the program.
 func badMessage(err error) *frame.Error {
@@ -115,7 +111,7 @@ func badMessage(err error) *frame.Error {
 	if errors.As(err, &e) {
 		return e
 	}
-	return notDecoded
+	return &frame.Error{Code: frame.InvalidPayload, Reason: "message does not decode", Err: err}
 }
 
 func (t *typed) onDown(item any) {
@@ -130,7 +126,7 @@ func (t *typed) onDown(item any) {
 	case err != nil && t.Report:
 		t.up(&FormatError{Err: err, Value: item})
 	case err != nil:
-		t.down(notEncoded)
+		t.down(&frame.Error{Code: frame.InternalError, Reason: "this side sent a value that does not encode", Err: err})
 	case message == nil:
 		t.down(item)
 	default:

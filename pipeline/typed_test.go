@@ -106,6 +106,24 @@ func TestTypedMistakes(t *testing.T) {
 	}
 }
 
+// The peer is told no more than what it has to know; this side hears what the format has said.
+func TestTypedMistakesAreExplained(t *testing.T) {
+	for want, do := range map[string]func(r *rig){
+		`closed by this side with 1007 "message does not decode": unexpected end of JSON input`:                         func(r *rig) { r.read(fromClient(frame.OpText, true, `{"from":`)) },
+		`closed by this side with 1011 "this side sent a value that does not encode": json: unsupported type: chan int`: func(r *rig) { r.down(make(chan int)) },
+	} {
+		r := typedRig(t, terms{}, Typed{Format: JSONFormat[chat]()})
+		do(r)
+		r.next()
+		r.read(fromClient(frame.OpClose, true, ""))
+		r.end()
+		assert.Equal(t, want, r.closed.String())
+		var e *frame.Error
+		require.ErrorAs(t, r.closed.Err, &e)
+		assert.Error(t, e.Err)
+	}
+}
+
 func TestPlain(t *testing.T) {
 	r := typedRig(t, terms{}, Typed{Format: Plain()})
 	r.read(fromClient(frame.OpText, true, "text"))

@@ -6,6 +6,10 @@ import "net/http"
 // why it did not, r has been answered already. o may be nil: the defaults. Headers that were
 // set in w go out with the answer.
 //
+// Nothing may have been written to w, by the handler or middleware. Over HTTP/2 that is an error. Over
+// HTTP/1 net/http does not tell: the connection ends at once, for its client has got that answer
+// and not the handshake's, "server did not upgrade (status 200)".
+//
 // The connection is a Server's, and part of its Shutdown and its caps, if it came in by one.
 // It lives on when the handler returns: close it, usually by defer. A handler that waits in
 // ServeHTTP costs 18 KB, of which net/http's own goroutine and buffers are 15; [Session] costs 6.

@@ -26,7 +26,7 @@ func logOf(r *http.Request) *errorlog.Log {
 func checkStages(stages []pipeline.Stage) error {
 	for i, s := range stages {
 		if s == nil {
-			return fmt.Errorf("Stages[%d] is nil", i)
+			return fmt.Errorf("no stage: Stages[%d] is nil", i)
 		}
 	}
 	return nil

@@ -164,6 +164,11 @@ func TestRefusals(t *testing.T) {
 		assert.Equal(t, r.Method == "GET" && r.Header[":protocol"] != nil, err != nil)
 		http.NewResponseController(w).Flush()
 	})
+	mux.HandleFunc("/begun", func(w http.ResponseWriter, r *http.Request) {
+		w.Write([]byte("an answer"))
+		_, err := sockets.Accept(w, r, nil)
+		assert.ErrorContains(t, err, "request was answered already")
+	})
 	mux.HandleFunc("/silent", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("/flush", func(w http.ResponseWriter, r *http.Request) { w.(http.Flusher).Flush() })
 	mux.HandleFunc("/no", func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", http.StatusUnauthorized) })
@@ -185,6 +190,7 @@ func TestRefusals(t *testing.T) {
 			{"another version", "400", false, connect("/ws", "sec-websocket-version", "8")},
 			{"another origin", "403", false, connect("/ws", "origin", "http://evil.test")},
 			{"a page", "501", false, connect("/page")},
+			{"a page, then Accept", "501", false, connect("/begun")},
 			{"a silent page", "501", false, connect("/silent")},
 			{"a page that flushes", "501", false, connect("/flush")},
 			{"no page", "404", false, connect("/nothing")},
