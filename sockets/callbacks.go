@@ -30,7 +30,7 @@ func (b *Callbacks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (b *Callbacks) Dial(ctx context.Context, address string, o *DialOptions) (*Conn, error) {
 	c, err := Dial(ctx, address, o)
 	if err == nil {
-		go c.run(b.serve, nil, c.Request().URL.Host)
+		go c.run(b.serve, nil, c.handshake.request.URL.Host)
 	}
 	return c, err
 }

@@ -21,7 +21,8 @@ func (c *Conn) Incoming(ctx context.Context) <-chan *frame.Frame {
 		for {
 			f, err := c.Receive(ctx)
 			if err == ErrReaderOpen || err == ErrNetConn {
-				logOf(c.Request()).Error("Incoming was closed", "error", err, "path", c.Request().URL.Path)
+				r := &c.handshake.request
+				logOf(r).Error("Incoming was closed", "error", err, "path", r.URL.Path)
 			}
 			if err != nil {
 				return

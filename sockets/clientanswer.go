@@ -1,7 +1,6 @@
 package sockets
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"slices"
@@ -30,7 +29,6 @@ func (u *UpgradeClient) agree(r *http.Response, jar http.CookieJar) (*agreement,
 		}
 		return nil, e
 	}
-	r.Body = io.NopCloser(new(bytes.Reader))
 	return &agreement{r, r.Header.Get("Sec-Websocket-Protocol"), agreed}, nil
 }
 

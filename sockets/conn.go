@@ -3,7 +3,6 @@ package sockets
 import (
 	"context"
 	"errors"
-	"net/http"
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -23,13 +22,13 @@ import (
 // When the connection has ended, every method returns a *[CloseError] that says how;
 // messages that came before the end are received first.
 type Conn struct {
-	handle   *actors.Handle // set, like terms and upgraded, before opened is closed
-	terms    *recipe
-	upgraded *Upgraded
-	own      *connContext  // context of upgraded, unless a stage has put another there: wait need not look for it
-	opened   chan struct{} // closed when the connection is there, or will not be; nil later
-	done     latch
-	end      *Closed // set before done is closed
+	handle    *actors.Handle // set, like terms and handshake, before opened is closed
+	terms     *recipe
+	handshake *connHandshake
+	own       *connContext  // context of its request, unless a stage has put another there: wait need not look for it
+	opened    chan struct{} // closed when the connection is there, or will not be; nil later
+	done      latch
+	end       *Closed // set before done is closed
 
 	wake chan struct{} // holds a token while somebody who waits for input should look
 
@@ -107,23 +106,16 @@ func (c *Conn) must() *Conn {
 	return c
 }
 
-// Request returns the handshake's request: the peer's on a server, its own on a client.
-// Its context is the connection's, see Context.
-func (c *Conn) Request() *http.Request { return c.must().upgraded.Request }
-
-// Response returns the answer to a client's handshake, nil on a server.
-func (c *Conn) Response() *http.Response { return c.must().upgraded.Response }
-
 // Subprotocol returns what was agreed on, "" if nothing was.
-func (c *Conn) Subprotocol() string { return c.must().upgraded.Subprotocol }
+func (c *Conn) Subprotocol() string { return c.must().handshake.subprotocol }
 
 // Extensions lists what was agreed on, with parameters: those of Options.Extensions and
 // permessage-deflate.
-func (c *Conn) Extensions() []string { return c.must().upgraded.Extensions }
+func (c *Conn) Extensions() []string { return c.must().handshake.extensions }
 
 // Context returns a context that ends with the connection and has the values of the
 // request's.
-func (c *Conn) Context() context.Context { return c.must().upgraded.Request.Context() }
+func (c *Conn) Context() context.Context { return c.must().handshake.request.Context() }
 
 // PID returns the connection's actor, for those who send to it as such. Messages that are
 // sent there do not wait for space.

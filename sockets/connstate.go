@@ -44,7 +44,7 @@ const (
 func (c *Conn) whenOpen() (*Conn, error) {
 	<-c.opened
 	c.opened = nil // 96 bytes
-	if c.upgraded == nil {
+	if c.handshake == nil {
 		return nil, c.closeError()
 	}
 	return c, nil

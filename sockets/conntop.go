@@ -45,7 +45,7 @@ func (t *connTop) Deliver(items []any) {
 				c.pings.answered(m.Payload, m.Duration)
 			}
 		case *Upgraded:
-			c.upgraded, c.phase = m, connOpen
+			c.handshake, c.phase = newHandshake(m), connOpen
 			c.own, _ = m.Request.Context().(*connContext)
 			close(c.opened)
 		case *Closed:

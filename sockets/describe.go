@@ -38,17 +38,17 @@ func (c *Conn) describe() (peer, path string, client bool, end *Closed) {
 		return "", "", false, nil
 	}
 	c.mu.Lock()
-	u := c.upgraded
+	h := c.handshake
 	end = c.end
 	c.mu.Unlock()
-	if u == nil {
+	if h == nil {
 		return "", "", false, end
 	}
-	peer, client = u.Request.RemoteAddr, u.Response != nil
+	peer, client = h.request.RemoteAddr, h.response != ""
 	if client {
-		peer = u.Request.URL.Host
+		peer = h.request.URL.Host
 	}
-	return peer, u.Request.URL.EscapedPath(), client, end
+	return peer, h.request.URL.EscapedPath(), client, end
 }
 
 // String says which client it is, for a log: "client of example.com/chat".

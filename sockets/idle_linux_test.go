@@ -89,12 +89,25 @@ func hijacked(w http.ResponseWriter, r *http.Request) {
 	c.Read(p[:1])
 }
 
-// measureIdleClient measures dialled Conns, whose servers are bare descriptors.
+// measureIdleClient measures dialled Conns.
 func measureIdleClient(b *testing.B) {
+	dial := dialler(b)
+	dial()
+	measure(b, dial)
+}
+
+// dialler returns what opens a Conn that waits in Receive. Its servers are bare descriptors.
+func dialler(t testing.TB) (dial func()) {
 	fds := make(chan int, 1)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(b, err)
-	defer l.Close()
+	require.NoError(t, err)
+	var own []int
+	t.Cleanup(func() {
+		l.Close()
+		for _, fd := range own {
+			syscall.Close(fd)
+		}
+	})
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -102,33 +115,25 @@ func measureIdleClient(b *testing.B) {
 				return
 			}
 			r, err := http.ReadRequest(bufio.NewReader(c))
-			require.NoError(b, err)
+			require.NoError(t, err)
 			fmt.Fprintf(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
 				sockets.AcceptKey(r.Header.Get("Sec-Websocket-Key")))
 			f, err := c.(*net.TCPConn).File() // a descriptor of its own
-			require.NoError(b, err)
+			require.NoError(t, err)
 			fd, err := syscall.Dup(int(f.Fd()))
-			require.NoError(b, err)
+			require.NoError(t, err)
 			f.Close()
 			c.Close()
 			fds <- fd
 		}
 	}()
-	var own []int
-	defer func() {
-		for _, fd := range own {
-			syscall.Close(fd)
-		}
-	}()
-	dial := func() {
+	return func() {
 		c, err := sockets.Dial(context.Background(), "ws://"+l.Addr().String(), nil)
-		require.NoError(b, err)
+		require.NoError(t, err)
 		own = append(own, <-fds)
 		go c.Receive(c.Context())
-		require.NoError(b, c.SendText(c.Context(), "hello"))
+		require.NoError(t, c.SendText(c.Context(), "hello"))
 	}
-	dial()
-	measure(b, dial)
 }
 
 func measureIdle(b *testing.B, system *actor.ActorSystem, h http.Handler) {

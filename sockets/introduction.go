@@ -17,7 +17,7 @@ type introduction struct {
 }
 
 type introductionMore struct {
-	header []string // names and values in turn, without the handshake's
+	header packedHeader // without the handshake's
 	tls    *tls.ConnectionState
 	agreed *Upgraded // without the Request and the Response; nil: nothing was agreed on, and there is no Value
 	client *asked    // nil: this is a server's
@@ -26,20 +26,20 @@ type introductionMore struct {
 // asked is where a client has asked, and what is kept of the answer.
 type asked struct {
 	url    *url.URL
-	header []string
+	header packedHeader // without the handshake's
 }
 
 func introduce(u *Upgraded, ctx connContext) *introduction {
 	r := u.Request
 	i := &introduction{connContext: ctx, uri: r.RequestURI, host: r.Host, remote: r.RemoteAddr}
-	more := introductionMore{tls: r.TLS, header: withoutHandshake(r.Header)}
+	more := introductionMore{tls: r.TLS, header: pack(r.Header, ofHandshake)}
 	if u.Subprotocol != "" || len(u.Extensions) > 0 || u.Compressed || u.Value != nil {
 		more.agreed = &Upgraded{Subprotocol: u.Subprotocol, Compressed: u.Compressed, Extensions: u.Extensions, Value: u.Value}
 	}
 	if u.Response != nil {
-		more.client = &asked{r.URL, withoutHandshake(u.Response.Header)}
+		more.client = &asked{r.URL, pack(u.Response.Header, ofHandshake)}
 	}
-	if more.tls != nil || more.header != nil || more.agreed != nil || more.client != nil {
+	if more.tls != nil || more.header != "" || more.agreed != nil || more.client != nil {
 		kept := more
 		i.more = &kept
 	}
@@ -54,25 +54,9 @@ func (i *introduction) returned(times int) {
 	i.more.agreed.Returns = times
 }
 
-// withoutHandshake is the names and values of h in turn, but for those of the handshake.
-func withoutHandshake(h http.Header) (list []string) {
-	for name, values := range h {
-		if name == "Upgrade" || name == "Connection" || strings.HasPrefix(name, "Sec-Websocket-") {
-			continue
-		}
-		for _, v := range values {
-			list = append(list, name, v)
-		}
-	}
-	return list
-}
-
-func headerOf(list []string) http.Header {
-	h := make(http.Header)
-	for n := 0; n < len(list); n += 2 {
-		h[list[n]] = append(h[list[n]], list[n+1])
-	}
-	return h
+// ofHandshake reports whether name is one of a handshake's header.
+func ofHandshake(name string) bool {
+	return name == "Upgrade" || name == "Connection" || strings.HasPrefix(name, "Sec-Websocket-")
 }
 
 // HelloAgain makes introduction an actors.HelloAgain.
@@ -82,7 +66,7 @@ func (i *introduction) HelloAgain(known bool) any {
 		more = *i.more
 	}
 	r := &http.Request{
-		Method: http.MethodGet, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: headerOf(more.header),
+		Method: http.MethodGet, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: more.header.header(),
 		RequestURI: i.uri, Host: i.host, RemoteAddr: i.remote, TLS: more.tls, Body: http.NoBody,
 	}
 	if more.client != nil {
@@ -101,7 +85,7 @@ func (i *introduction) HelloAgain(known bool) any {
 	if more.client != nil {
 		u.Response = &http.Response{
 			StatusCode: http.StatusSwitchingProtocols, Status: "101 Switching Protocols", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-			Header: headerOf(more.client.header), Body: http.NoBody, Request: u.Request,
+			Header: more.client.header.header(), Body: http.NoBody, Request: u.Request,
 		}
 	}
 	return u

@@ -7,7 +7,7 @@ import (
 
 // LocalAddr is the server's own address, and unknown on a client.
 func (n *netConn) LocalAddr() net.Addr {
-	if a, ok := n.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && n.Response() == nil {
+	if a, ok := n.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && n.handshake.response == "" {
 		return a
 	}
 	return connAddr("unknown:0")
@@ -15,8 +15,8 @@ func (n *netConn) LocalAddr() net.Addr {
 
 // RemoteAddr is what the handshake's request says: on a client it is the server that it asks.
 func (n *netConn) RemoteAddr() net.Addr {
-	r := n.Request()
-	if n.Response() != nil {
+	r := &n.handshake.request
+	if n.handshake.response != "" {
 		return connAddr(withPort(r.URL.Host, r.URL.Scheme))
 	}
 	return connAddr(r.RemoteAddr)

@@ -128,12 +128,11 @@ func (c *Reconnecting) use(conn *Conn, returns int) (failed error) {
 			conn.Cut()
 		}
 	}()
-	u := *conn.upgraded
-	u.Returns = returns
-	conn.upgraded = &u
 	if c.policy.First != nil {
+		u := conn.asUpgraded()
+		u.Returns = returns
 		failed = c.call(func() {
-			for _, message := range c.policy.First(&u) {
+			for _, message := range c.policy.First(u) {
 				conn.handle.Post(message)
 			}
 		})

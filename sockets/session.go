@@ -87,7 +87,7 @@ func (c *Conn) run(serve func(ctx context.Context, c *Conn) error, log *errorlog
 			if p := (*panicked)(nil); errors.As(ended, &p) {
 				c.handle.Panicked(p.reason)
 			}
-			sayFailed(log, ended, "peer", peer, "path", c.Request().URL.Path)
+			sayFailed(log, ended, "peer", peer, "path", c.handshake.request.URL.Path)
 		}
 		c.Close(code, reason)
 	}()

@@ -11,17 +11,17 @@ import (
 
 // announce plans what the handler is told first, and again after a restart.
 func (u *upgrade) announce(protocol string) {
-	hello := &struct { // one allocation
-		Upgraded
-		connContext
-	}{
-		Upgraded{Subprotocol: protocol, Compressed: u.agreed.Deflate != nil, Extensions: u.agreed.List, Value: u.terms.Value},
-		newConnContext(u.request.Context(), u.life),
+	ctx := newConnContext(u.request.Context(), u.life) // by itself: what has it keeps nothing else of hello
+	hello := &Upgraded{
+		Request:     u.request.WithContext(&ctx),
+		Subprotocol: protocol,
+		Compressed:  u.agreed.Deflate != nil,
+		Extensions:  u.agreed.List,
+		Value:       u.terms.Value,
 	}
-	hello.Request = u.request.WithContext(&hello.connContext)
-	u.plan.Hello = &hello.Upgraded
+	u.plan.Hello = hello
 	if u.handler != nil {
-		u.plan.HelloAgain = introduce(&hello.Upgraded, hello.connContext)
+		u.plan.HelloAgain = introduce(hello, ctx)
 	}
 }
 

@@ -52,16 +52,16 @@ type entry struct {
 
 // recorded writes down what a connection says.
 func (s *serving) recorded(ctx context.Context, c *sockets.Conn) (err error) {
-	id := s.ids.Add(1)
+	id, r := s.ids.Add(1), c.Request()
 	write := func(e entry) {
-		e.Time, e.Connection, e.From = time.Now(), id, c.Request().RemoteAddr
+		e.Time, e.Connection, e.From = time.Now(), id, r.RemoteAddr
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if failed := s.record.Encode(e); failed != nil && err == nil {
 			err = fmt.Errorf("record: %w", failed)
 		}
 	}
-	write(entry{Event: "open", URL: c.Request().URL.String()})
+	write(entry{Event: "open", URL: r.URL.String()})
 	for m, received := range c.Messages(ctx) {
 		switch {
 		case received != nil || err != nil:

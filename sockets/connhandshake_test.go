@@ -1,0 +1,109 @@
+package sockets
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/spindrift-go/spindrift/pipeline"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// upgradeds is a stage that shows what it sees of Upgraded.
+func upgradeds(seen chan<- *Upgraded) pipeline.Stage {
+	return func(up, down pipeline.Sink) (onUp, onDown pipeline.Sink) {
+		return func(item any) {
+			if u, ok := item.(*Upgraded); ok {
+				seen <- u
+			}
+			up(item)
+		}, down
+	}
+}
+
+// The request that a session has is that of the handshake, with all that the mux and middleware have put into it, as often as
+// it is asked for.
+func TestRequestOfASession(t *testing.T) {
+	seen, checked := make(chan *Upgraded, 1), make(chan struct{})
+	session := &SessionHandler{
+		Stages: []pipeline.Stage{upgradeds(seen)},
+		Serve: func(ctx context.Context, c *Conn) error {
+			defer close(checked)
+			want := <-seen
+			r := c.Request()
+			assert.Equal(t, *want.Request, *r)
+			assert.Equal(t, "7", r.PathValue("room"))
+			assert.Equal(t, []string{"a=1", "b=2"}, r.Header["X-Twice"])
+			assert.Contains(t, r.Header, "added", "as it was spelled")
+			assert.Equal(t, ctx, r.Context())
+			assert.Equal(t, "user", ctx.Value(aKey{}))
+			assert.Nil(t, c.Response())
+
+			r.Header.Set("X-Twice", "c=3")
+			assert.NoError(t, r.ParseForm())
+			assert.Equal(t, *want.Request, *c.Request(), "what was changed in the first is not in the second")
+			return nil
+		},
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /chat/{room}", func(w http.ResponseWriter, r *http.Request) {
+		r.Header["added"] = []string{"as\nit is"}
+		session.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), aKey{}, "user")))
+	})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	c, err := Dial(t.Context(), "ws"+strings.TrimPrefix(server.URL, "http")+"/chat/7?name=ann", &DialOptions{Header: http.Header{"X-Twice": {"a=1", "b=2"}}})
+	require.NoError(t, err)
+	defer c.Cut()
+	<-checked
+}
+
+// Request and Response of a client are what it has sent, and what the server has answered.
+func TestResponseOfAClient(t *testing.T) {
+	for _, head := range []string{
+		"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n",
+		"HTTP/1.1 101 Web Socket Protocol Handshake\r\nConnection: keep-alive, upgrade\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 0\r\nX-Empty:\r\n",
+		"HTTP/1.0 101\r\nConnection: Upgrade\r\nx-a:  b \r\n",
+		"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: chat\r\n",
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer l.Close()
+		go func() {
+			nc, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer nc.Close()
+			in := bufio.NewReader(nc)
+			r, err := http.ReadRequest(in)
+			if err != nil {
+				return
+			}
+			fmt.Fprintf(nc, "%sUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n", head, AcceptKey(r.Header.Get("Sec-WebSocket-Key")))
+			in.ReadByte()
+		}()
+		seen, c := make(chan *Upgraded, 1), newConn()
+		_, err = DialActor(t.Context(), nil, "ws://"+l.Addr().String()+"/feed", &UpgradeClient{
+			receiver: c.top(), Stages: []pipeline.Stage{upgradeds(seen)}, Options: &Options{Subprotocols: []string{"chat"}},
+			Header: http.Header{"X-Twice": {"a=1", "b=2"}},
+		})
+		require.NoError(t, err)
+		_, err = c.whenOpen()
+		require.NoError(t, err)
+		want := <-seen
+		assert.Equal(t, *want.Request, *c.Request(), head)
+		assert.Equal(t, *want.Response, *c.Response(), head)
+		assert.Equal(t, want.Subprotocol, c.Subprotocol(), head)
+		c.Response().Header.Set("Upgrade", "changed")
+		assert.Equal(t, *want, *c.asUpgraded(), head)
+		c.Cut()
+		assert.Equal(t, *want.Response, *c.Response(), "also when it has ended")
+	}
+}
