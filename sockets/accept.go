@@ -12,7 +12,7 @@ import "net/http"
 //
 // The connection is a Server's, and part of its Shutdown and its caps, if it came in by one.
 // It lives on when the handler returns: close it, usually by defer. A handler that waits in
-// ServeHTTP costs 18 KB, of which net/http's own goroutine and buffers are 15; [Session] costs 6.
+// ServeHTTP costs 18 KB, of which net/http's own goroutine and buffers are 15; [Session] costs 5.
 //
 // Over HTTP/2 the handler needs a Server, or [ExtendedConnect] around it: the stream must not end
 // before the connection does.
