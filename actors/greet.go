@@ -65,7 +65,7 @@ func (ex *Exchange) ungreeted(plan *Plan, err error, from *origin) {
 		from.say("hijack panicked", "reason", p.reason, "stack", string(p.stack))
 	}
 	plan.abort(err, from)
-	if err != ErrRefused {
+	if err != ErrRefused && !errors.Is(err, http.ErrHijacked) { // nobody can be answered over what is another's
 		ex.response = answering.Plain(http.StatusInternalServerError, "connection cannot be upgraded: "+err.Error())
 	}
 }

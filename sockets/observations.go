@@ -112,6 +112,8 @@ func (h *Handshake) status(why error) int {
 		return 0
 	case errors.As(why, &refusal):
 		return refusal.status()
+	case errors.Is(why, http.ErrHijacked): // somebody else has the connection
+		return 0
 	}
 	return http.StatusInternalServerError
 }

@@ -3,6 +3,7 @@
 package answering
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -119,8 +120,12 @@ func announce(h http.Header, trailer http.Header) int {
 // part has net/http close the connection now: it would wait for the rest of a
 // body, for ever. Unless the connection must go it half-closes first, as it does
 // when a MaxBytesReader is full, so that bytes which nobody has read do not reset
-// the connection before the answer is there (RFC 9112 9.6).
+// the connection before the answer is there (RFC 9112 9.6). A connection that was
+// hijacked is somebody else's.
 func part(w http.ResponseWriter, status int) {
+	if _, err := w.Write(nil); errors.Is(err, http.ErrHijacked) { // it does nothing else: a header was written
+		return
+	}
 	http.NewResponseController(w).SetReadDeadline(time.Now())
 	if status != http.StatusServiceUnavailable {
 		http.MaxBytesReader(w, io.NopCloser(strings.NewReader(" ")), 0).Read(make([]byte, 1))
