@@ -20,7 +20,7 @@ type connHandshake struct {
 
 func newHandshake(u *Upgraded) *connHandshake {
 	h := &connHandshake{
-		request: *u.Request, header: pack(u.Request.Header, nil),
+		request: *u.Request, header: pack(make([]byte, 0, 512), u.Request.Header, nil),
 		subprotocol: u.Subprotocol, extensions: u.Extensions, compressed: u.Compressed,
 	}
 	h.request.Header = nil

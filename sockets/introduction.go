@@ -32,12 +32,12 @@ type asked struct {
 func introduce(u *Upgraded, ctx connContext) *introduction {
 	r := u.Request
 	i := &introduction{connContext: ctx, uri: r.RequestURI, host: r.Host, remote: r.RemoteAddr}
-	more := introductionMore{tls: r.TLS, header: pack(r.Header, ofHandshake)}
+	more := introductionMore{tls: r.TLS, header: pack(nil, r.Header, ofHandshake)}
 	if u.Subprotocol != "" || len(u.Extensions) > 0 || u.Compressed || u.Value != nil {
 		more.agreed = &Upgraded{Subprotocol: u.Subprotocol, Compressed: u.Compressed, Extensions: u.Extensions, Value: u.Value}
 	}
 	if u.Response != nil {
-		more.client = &asked{r.URL, pack(u.Response.Header, ofHandshake)}
+		more.client = &asked{r.URL, pack(nil, u.Response.Header, ofHandshake)}
 	}
 	if more.tls != nil || more.header != "" || more.agreed != nil || more.client != nil {
 		kept := more

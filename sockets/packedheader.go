@@ -9,9 +9,10 @@ import (
 // the strings is its length. The map alone of an http.Header is 400 bytes, and 800 from the ninth name on.
 type packedHeader string
 
-// pack packs h, but for the names that are left out. A nil leftOut leaves out none.
-func pack(h http.Header, leftOut func(name string) bool) packedHeader {
-	var b []byte // an array would make the stack of net/http's goroutine grow, for a FrameHandler
+// pack packs h, but for the names that are left out: a nil leftOut leaves out none. It uses the memory of buf, which is nil
+// where an array would make a stack grow.
+func pack(buf []byte, h http.Header, leftOut func(name string) bool) packedHeader {
+	b := buf[:0]
 	for name, values := range h {
 		if leftOut != nil && leftOut(name) {
 			continue

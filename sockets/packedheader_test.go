@@ -14,12 +14,12 @@ func TestPackedHeader(t *testing.T) {
 		"Cookie": {"a=1", "b=2"}, "User-Agent": {}, "X-Empty": {""}, "not canonical": {"line\nline\r\n\x00"}, "": {"é"},
 		"X-Long": {strings.Repeat("x", 20_000)}, "Upgrade": {"websocket"}, "Sec-Websocket-Key": {"key"},
 	}
-	packed := pack(h, nil)
+	packed := pack(make([]byte, 3), h, nil)
 	assert.Equal(t, h, packed.header())
 	packed.header().Set("Cookie", "c=3")
 	assert.Equal(t, h, packed.header(), "each is another")
-	assert.Equal(t, http.Header{}, pack(nil, nil).header())
+	assert.Equal(t, http.Header{}, pack(nil, nil, nil).header())
 	delete(h, "Upgrade")
 	delete(h, "Sec-Websocket-Key")
-	assert.Equal(t, h, pack(h, ofHandshake).header())
+	assert.Equal(t, h, pack(nil, h, ofHandshake).header())
 }
