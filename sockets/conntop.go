@@ -1,6 +1,8 @@
 package sockets
 
 import (
+	"fmt"
+
 	"github.com/spindrift-go/spindrift/actors"
 	"github.com/spindrift-go/spindrift/frame"
 )
@@ -57,6 +59,9 @@ func (t *connTop) Deliver(items []any) {
 			c.queue = append(c.queue, received{})
 		case actors.Mark:
 			c.mark(m)
+		case *Backpressure, *Drained, *Dropped: // Send waits
+		default:
+			c.unknown(item)
 		}
 	}
 	if len(c.queue) > 0 {
@@ -65,6 +70,16 @@ func (t *connTop) Deliver(items []any) {
 	if c.terms.WhenUnread == Fail {
 		c.checkFull(c.handle.Limits())
 	}
+}
+
+// unknown tells the program that nobody gets item: a stage has made it, in place of a message perhaps.
+func (c *Conn) unknown(item any) {
+	if c.handshake == nil { // a stage has put something else in the place of Upgraded
+		return
+	}
+	r := &c.handshake.request
+	logOf(r).Error("a stage has handed a Conn what it does not know: it takes frames, and values are for frame handlers",
+		"type", fmt.Sprintf("%T", item), "path", r.URL.Path)
 }
 
 // mark puts m behind what there is, or answers it. The lock must be held.

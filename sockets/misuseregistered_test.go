@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/pipeline"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -61,4 +62,17 @@ func TestMisuseIsSaidBeforeTheUpgrade(t *testing.T) {
 	assert.ErrorContains(t, err, "Stages[0] is nil")
 	_, err = ReconnectActor(w.system, "ws://127.0.0.1:1", u, nil)
 	assert.ErrorContains(t, err, "Stages[0] is nil")
+}
+
+// A stage whose values a Conn does not know is told of: they would be missing, and nobody could say why.
+func TestValuesForAConn(t *testing.T) {
+	w := newWorld(t, bare)
+	said := new(logged)
+	serve := &SessionHandler{Serve: echoes, Stages: []pipeline.Stage{pipeline.JSON[map[string]int]()}}
+	s := &Server{Server: http.Server{Handler: serve, ErrorLog: log.New(said, "", 0)}, System: w.system}
+	c := w.openAt(w.run(s), "/path")
+	require.NoError(t, c.SendText(w.within(), `{"a":1}`))
+	require.NoError(t, c.Close(frame.Normal, ""))
+	assert.Contains(t, said.String(), "what it does not know: it takes frames")
+	assert.Contains(t, said.String(), "type=*map[string]int path=/path")
 }
