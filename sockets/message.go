@@ -107,7 +107,7 @@ func (m *Message) Discard() {
 	m.discard()
 }
 
-// Collect waits for the whole message and returns it. A payload of more than limit bytes is a
+// Collect waits for the whole message and returns it, but for what a Reader has read. A payload of more than limit bytes is a
 // *frame.Error with TooBig, and then, as when ctx has ended, the rest is discarded. A limit
 // of 0 leaves it to Options.MaxMessage.
 func (m *Message) Collect(ctx context.Context, limit int64) (*frame.Frame, error) {

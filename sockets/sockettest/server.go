@@ -31,7 +31,8 @@ func Refused(t testing.TB, h http.Handler, target string, options ...Option) *ht
 	return NewServer(t, h).Refused(target, options...)
 }
 
-// Server serves connections in memory until its test ends.
+// Server serves connections in memory until its test ends. It is that test which its probes fail: a fuzz target has its
+// own, and calls the function Connect.
 type Server struct {
 	// System is the actor system of the handlers that name none. It is nil if the server was
 	// given to Serve.
