@@ -46,7 +46,7 @@ func (s *slot) ours(ctx context.Context, rounds int) bool {
 		return s.judge(ctx, "our client", o.wrong)
 	case o.cut && end.Err != nil:
 		s.ended("our stop")
-	case end.Clean && end.By == sockets.Local:
+	case end.Clean && end.By == sockets.Local && !s.draining.Load(): // to the server a drain's Close that crossed ours came first
 		s.ended("our close")
 	default:
 		return s.judge(ctx, "our client", fmt.Errorf("%+v", *end))
