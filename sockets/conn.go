@@ -45,7 +45,7 @@ type Conn struct {
 	keeping   bool           // who has received pieces says when they are worked through
 	reading   bool           // a message is being received in pieces
 	streamed  bool           // a NetConn receives what comes
-	puzzled   bool           // a stage has handed in what it does not know, and the program was told
+	hasTold   bool           // a stage has handed in what it does not know, and the program was told
 	suspended *messageReader // one that was, and goes on with the next call
 	pings     *pings         // nil until the first
 	writing   chan struct{}  // held by an open Writer; made at the first

@@ -74,10 +74,10 @@ func (t *connTop) Deliver(items []any) {
 
 // unknown tells the program, once, that nobody gets item: a stage has made it, in place of a message perhaps.
 func (c *Conn) unknown(item any) {
-	if c.puzzled || c.handshake == nil { // a stage has put something else in the place of Upgraded
+	if c.hasTold || c.handshake == nil { // a stage has put something else in the place of Upgraded
 		return
 	}
-	c.puzzled = true
+	c.hasTold = true
 	r := &c.handshake.request
 	logOf(r).Error("a stage has handed a Conn what it does not know: it takes frames, and values are for frame handlers",
 		"type", fmt.Sprintf("%T", item), "path", r.URL.Path)

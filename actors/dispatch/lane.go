@@ -67,7 +67,8 @@ func (l *lane) lockInUse() *lane {
 	return l
 }
 
-// turnsAhead is how many turns go ahead of others after a Mailbox.Ahead: the handler's, and the connection's that it answers.
+// turnsAhead is how many turns go ahead of others after a Mailbox.Ahead: the handler's, and the connection's that it answers. One that
+// is left over goes to whoever comes next.
 const turnsAhead = 2
 
 // goAhead has the next turns that come into the lane go ahead of those that wait.

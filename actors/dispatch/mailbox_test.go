@@ -21,6 +21,7 @@ type script struct {
 	log      []string
 	user     func(message any)
 	hook     func()
+	burst    func()
 	escalate func()
 }
 
@@ -48,7 +49,13 @@ func (s *script) Signalled(bits uint32) {
 }
 
 func (s *script) Item(any) bool { return false }
-func (s *script) BurstEnded()   { s.note("burst ended") }
+
+func (s *script) BurstEnded() {
+	s.note("burst ended")
+	if s.burst != nil {
+		s.burst()
+	}
+}
 
 func (s *script) note(format string, args ...any) {
 	s.log = append(s.log, fmt.Sprintf(format, args...))
@@ -369,6 +376,25 @@ func TestHooksPanic(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, []string{"signals 1", "failure oops in <nil>", "1", "burst ended"}, s.log)
 	})
+}
+
+// A panic in the hooks is not that of the message before.
+func TestHooksPanicBehindAMessage(t *testing.T) {
+	for _, c := range []struct {
+		behind func(s *script, m *Mailbox)
+		want   []string
+	}{
+		{func(s *script, m *Mailbox) { m.Signal(1); s.hook = func() { panic("oops") } }, []string{"1", "signals 1", "failure oops in <nil>"}},
+		{func(s *script, m *Mailbox) { s.burst = func() { panic("oops") } }, []string{"1", "burst ended", "failure oops in <nil>"}},
+		{func(s *script, m *Mailbox) { m.Yield(); s.burst = func() { panic("oops") } }, []string{"1", "burst ended", "failure oops in <nil>"}},
+	} {
+		s := &script{}
+		m := s.withHooks(New())
+		s.user = func(any) { c.behind(s, m) }
+		m.PostUserMessage(1)
+		require.True(t, m.run(turnBudget), "another turn, in which it is suspended")
+		require.Equal(t, c.want, s.log)
+	}
 }
 
 // hooked is an actor that has hooks.

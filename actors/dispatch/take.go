@@ -59,7 +59,7 @@ func (w *worker) pop() (turn any, surplus bool) {
 	}
 	l.mu.Lock()
 	w.turn = nil
-	if l.ahead == turnsAhead { // nothing has come: it was no actor that the turn woke, but a goroutine
+	if l.ahead == turnsAhead { // nothing has come: a goroutine was woken, if not an actor that waits already
 		l.ahead--
 		l.mu.Unlock()
 		w.yield()

@@ -41,7 +41,6 @@ func (m *Mailbox) run(limit int) (more bool) {
 		}
 		if !m.suspended {
 			if m.signals().Load() != 0 {
-				message = nil
 				m.signalled(m.signals().Swap(0))
 			}
 			if message, ok = m.user.pop(); ok {
@@ -55,7 +54,7 @@ func (m *Mailbox) run(limit int) (more bool) {
 		}
 	}
 	if !m.suspended {
-		message = nil
+		message = nil // a panic of the hooks is not its
 		m.burstEnded()
 	}
 	return !m.goIdle()
