@@ -25,10 +25,7 @@ func (s *Server) actorMode() {
 	}
 	connState := s.ConnState
 	s.ConnState = func(c net.Conn, state http.ConnState) {
-		switch state {
-		case http.StateIdle:
-			c.SetWriteDeadline(time.Time{}) // the last answer's
-		case http.StateClosed, http.StateHijacked:
+		if state == http.StateClosed || state == http.StateHijacked {
 			if l, ok := s.listeners.LoadAndDelete(c); ok {
 				l.(*connListener).release()
 			}

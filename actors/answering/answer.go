@@ -57,8 +57,12 @@ func (a *Answer) write(r *http.Response) (written *http.Response) {
 		r = Plain(http.StatusInternalServerError, "invalid answer")
 		status = r.StatusCode
 	}
-	body := &body{Answer: *a, ReadCloser: r.Body}
-	defer body.close()
+	given := false // to who copies the body, and closes it
+	defer func() {
+		if !given {
+			Discard(r)
+		}
+	}()
 	h := a.Writer.Header()
 	for name, values := range r.Header {
 		h[name] = values
@@ -79,30 +83,47 @@ func (a *Answer) write(r *http.Response) (written *http.Response) {
 			h.Del("Content-Length") // trailers are of chunks
 		}
 	}
-	out := &slowWriter{ResponseController: *http.NewResponseController(a.Writer), to: a.Writer, stall: a.Stall, http2: a.Request.ProtoMajor >= 2, piece: bufferSize}
+	out := a.slowWriter()
 	out.extend(time.Now())
 	a.Writer.WriteHeader(status)
-	if !copied {
-		return r
+	if copied {
+		given = true
+		a.copyBody(r, out, announced)
 	}
-	streamed := r.ContentLength < 0 || strings.HasPrefix(strings.ToLower(h.Get("Content-Type")), "text/event-stream")
-	if !body.copyTo(out, streamed, announced > 0) {
-		return r
+	return r
+}
+
+// copyBody writes the body of r, and the trailers that come with it.
+func (a *Answer) copyBody(r *http.Response, out slowWriter, announced int) {
+	var n int64
+	var ok bool
+	streamed := r.ContentLength < 0 || strings.HasPrefix(strings.ToLower(a.Writer.Header().Get("Content-Type")), "text/event-stream")
+	if !streamed && announced == 0 && inMemory(r.Body) {
+		n, ok = a.copyMemory(r.Body, out)
+	} else {
+		b := &body{Answer: *a, ReadCloser: r.Body, out: out}
+		ok = b.copy(streamed, announced > 0)
+		n = b.copied
 	}
-	if r.ContentLength > body.copied && announced == 0 { // net/http closes the connection
+	if !ok {
+		return
+	}
+	if r.ContentLength > n && announced == 0 { // net/http closes the connection
 		a.Mistakes.Say("answer's body is shorter than its ContentLength")
 	}
 	for name, values := range r.Trailer {
 		if len(r.Trailer) != announced { // some came with the body
 			name = http.TrailerPrefix + name
 		}
-		h[name] = values
+		a.Writer.Header()[name] = values
 	}
-	return r
 }
 
 // announce has the header say which trailers follow, and counts them.
 func announce(h http.Header, trailer http.Header) int {
+	if len(trailer) == 0 {
+		return 0
+	}
 	said := map[string]bool{}
 	for _, v := range h["Trailer"] {
 		for name := range strings.SplitSeq(v, ",") {

@@ -20,7 +20,7 @@ const (
 
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
-// body is that of an answer, on its way to the client.
+// body is that of an answer, on its way to the client, if it may have to be waited for.
 type body struct {
 	Answer
 	io.ReadCloser // nil: none
@@ -28,10 +28,10 @@ type body struct {
 	copied        int64 // bytes
 
 	mu      sync.Mutex // the writer's: a late flush comes from a timer
-	out     *slowWriter
+	out     slowWriter
 	waits   bool        // something was written and not flushed
 	over    bool        // nothing more is written
-	timer   *time.Timer // of the late flush; nil: everything is flushed as it comes, or is there already
+	timer   *time.Timer // of the late flush; nil: everything is flushed as it comes
 	unwatch func() bool // ends the watch for a client that leaves
 }
 
@@ -41,19 +41,43 @@ func (b *body) close() {
 	}
 }
 
-// copyTo copies the body. What the client should see as it comes is flushed at once,
-// anything else when nothing has followed for a moment. It says whether all went out.
-func (b *body) copyTo(out *slowWriter, streamed, chunked bool) (ok bool) {
-	b.out = out
+// copyMemory copies a body that is all there, which needs no timer and no watch for a client that leaves. It says how much it was,
+// and whether all went out.
+func (a *Answer) copyMemory(from io.ReadCloser, out slowWriter) (n int64, ok bool) {
+	defer from.Close()
+	buf := buffers.Get().(*[bufferSize]byte)
+	defer buffers.Put(buf)
+	for {
+		read, err := from.Read(buf[:])
+		n += int64(read)
+		if read > 0 && !a.wrote(out.write(buf[:read])) {
+			return n, false
+		}
+		if err != nil { // io.EOF: it knows no other
+			out.extend(time.Now()) // for what net/http still has
+			return n, true
+		}
+	}
+}
+
+// wrote says whether all went out. If not, net/http closes the connection.
+func (a *Answer) wrote(err error) bool {
+	if errors.Is(err, http.ErrContentLength) {
+		a.Mistakes.Say("answer's body is longer than its ContentLength")
+	}
+	return err == nil
+}
+
+// copy copies the body, and closes it. What the client should see as it comes is flushed at once, anything else when nothing has
+// followed for a moment. It says whether all went out.
+func (b *body) copy(streamed, chunked bool) (ok bool) {
+	defer b.close()
 	defer b.end()
-	switch {
-	case streamed:
-		out.Flush()
-		out.rest()
+	if streamed {
+		b.out.Flush()
+		b.out.rest()
 		b.watch()
-	case inMemory(b.ReadCloser):
-		b.waits = true // for what is at hand: no timer is needed
-	default:
+	} else {
 		b.waits = true // the header
 		b.timer = time.AfterFunc(lateFlush, b.late)
 	}
@@ -63,11 +87,8 @@ func (b *body) copyTo(out *slowWriter, streamed, chunked bool) (ok bool) {
 		n, err := b.Read(buf[:])
 		if n > 0 {
 			b.copied += int64(n)
-			if werr := b.write(buf[:n], streamed); werr != nil {
-				if errors.Is(werr, http.ErrContentLength) {
-					b.Mistakes.Say("answer's body is longer than its ContentLength")
-				}
-				return false // net/http closes the connection
+			if !b.wrote(b.write(buf[:n], streamed)) {
+				return false
 			}
 		}
 		if err == io.EOF {
@@ -83,7 +104,7 @@ func (b *body) copyTo(out *slowWriter, streamed, chunked bool) (ok bool) {
 	if chunked { // a short body must not get a length: trailers would have no place
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		out.Flush()
+		b.out.Flush()
 	}
 	return true
 }
@@ -187,6 +208,10 @@ type slowWriter struct {
 	http2 bool          // a deadline ends the stream also when nothing is being written
 	piece int           // written at a time
 	since time.Time     // the deadline was moved
+}
+
+func (a *Answer) slowWriter() slowWriter {
+	return slowWriter{ResponseController: *http.NewResponseController(a.Writer), to: a.Writer, stall: a.Stall, http2: a.Request.ProtoMajor >= 2, piece: bufferSize}
 }
 
 // extend moves the deadline, if that is worth it.

@@ -5,13 +5,33 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"time"
 )
 
 func httpContenders() []contender {
-	return []contender{{
-		Name: "nethttp", Kind: "peer", About: "net/http, nothing else", Room: "-", UTF8: "-", Rows: []string{"http", "http-actor"},
-		serve: func(ln net.Listener, s setup) error { return serveHTTP(ln, s, plainMux()) },
-	}}
+	rows := []string{"http", "http-actor"}
+	return []contender{
+		{
+			Name: "nethttp", Kind: "peer", About: "net/http, nothing else", Room: "-", UTF8: "-", Rows: rows,
+			serve: func(ln net.Listener, s setup) error { return serveHTTP(ln, s, plainMux()) },
+		},
+		{
+			Name: "nethttp-bounded", Kind: "peer", About: "net/http with the time limits that actor mode has: of a header, an answer and an idle connection",
+			Room: "-", UTF8: "-", Rows: rows[1:], serve: serveBounded,
+		},
+	}
+}
+
+// serveBounded is net/http as it should face the internet, and as actor mode sets it.
+func serveBounded(ln net.Listener, s setup) error {
+	server := &http.Server{
+		Handler: plainMux(), TLSConfig: s.tls,
+		ReadHeaderTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 60 * time.Second,
+	}
+	if s.tls != nil {
+		return server.ServeTLS(ln, "", "")
+	}
+	return server.Serve(ln)
 }
 
 // plainMux answers /plain.
