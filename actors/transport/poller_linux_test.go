@@ -274,9 +274,7 @@ func TestSocketsThatBlock(t *testing.T) {
 				d := dispatch.New()
 				_, m := newCollector(d)
 				w := NewPoller(d).Open(nc, m, portable)
-				if !portable {
-					require.NoError(t, unix.SetNonblock(int(f.Fd()), false))
-				}
+				require.NoError(t, unix.SetNonblock(int(f.Fd()), false)) // also when it is ours
 				require.NoError(t, f.Close())
 				done := make(chan struct{})
 				go func() {

@@ -26,10 +26,10 @@ func socketOf(nc net.Conn) (raw syscall.RawConn) {
 	return raw
 }
 
-// readNow reads what is there. A short read comes with ErrAgain.
+// readNow reads what is there, and never waits, whatever the program has set the socket to. A short read comes with ErrAgain.
 func readNow(raw syscall.RawConn, p []byte) (n int, err error) {
 	failed := raw.Read(func(fd uintptr) bool {
-		n, err = unix.Read(int(fd), p)
+		n, _, err = unix.Recvfrom(int(fd), p, unix.MSG_DONTWAIT)
 		return true
 	})
 	switch n = max(n, 0); {
@@ -45,10 +45,10 @@ func readNow(raw syscall.RawConn, p []byte) (n int, err error) {
 	return n, nil
 }
 
-// writeNow writes what the socket takes. Less than all comes with ErrAgain.
+// writeNow writes what the socket takes, without waiting. Less than all comes with ErrAgain.
 func writeNow(raw syscall.RawConn, p []byte) (n int, err error) {
 	failed := raw.Write(func(fd uintptr) bool {
-		n, err = unix.Write(int(fd), p)
+		n, err = unix.SendmsgN(int(fd), p, nil, nil, unix.MSG_DONTWAIT)
 		return true
 	})
 	switch n = max(n, 0); {
