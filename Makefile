@@ -163,14 +163,14 @@ idle: ## memory and goroutines of idle connections
 		$(BENCH) "Idle/$$row$$" -benchtime 1x ./sockets; done; \
 	  $(BENCH) IdleAfterStorms -benchtime 1x -count 3 ./sockets; } 2>&1 | $(RECORD) idle
 
-# The profile of a process with 5,000 idle connections, as bytes of each by the function that has allocated them.
+# What 5,000 idle connections have brought to the profile of a process, as bytes of each by the function that has allocated them.
 HEAP = awk -v OFS='\t' -v row="$$row" '$$2 ~ /%/ && $$1 + 0 > 20000 { sub(/.*\//, "", $$6); print "BenchmarkHeap/" row "/" $$6, 1, $$1 / 5000 " B/conn" }'
 
 figures: ## what the other targets leave out of docs/figures: the heap of an idle connection, an observer's cost, what a program weighs
 	@profile=$$(mktemp); for row in own shared; do \
 	  PROFILE=$$profile $(BENCH) "Idle/$$row/portable=false" -benchtime 1x -memprofilerate 1 ./sockets && \
-	  go tool pprof -sample_index=inuse_space -unit=b -nodefraction 0 -top $$profile 2>/dev/null | $(HEAP) || echo FAIL; \
-	done | $(RECORD) heap; rm -f $$profile
+	  go tool pprof -sample_index=inuse_space -unit=b -nodefraction 0 -top -base $$profile.before $$profile 2>/dev/null | $(HEAP) || echo FAIL; \
+	done | $(RECORD) heap; rm -f $$profile $$profile.before
 	@$(BENCH) Observer -benchtime 300x ./sockets 2>&1 | $(RECORD) observer
 	@$(BENCH) Size -benchtime 1x ./examples 2>&1 | $(RECORD) size
 

@@ -15,7 +15,7 @@ import (
 //
 //	var counters sockets.Counters
 //	srv := &sockets.Server{Observers: []*sockets.Observer{counters.Observer()}, ...}
-//	expvar.Publish("websockets", expvar.Func(func() any { return counters.Stats() }))
+//	expvar.Publish("websockets", &counters)
 //
 // A page gets Stats as JSON once a second, over a WebSocket for instance (SendJSON), and shows
 // the difference of two as a rate: [Stats.Since].

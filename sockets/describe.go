@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"encoding/json"
 	"log/slog"
 	"net/url"
 )
@@ -76,3 +77,17 @@ func (m *Message) String() string {
 
 // LogValue makes Message a slog.LogValuer.
 func (m *Message) LogValue() slog.Value { return slog.StringValue(m.String()) }
+
+// String is Stats as JSON: for a log, and for expvar, which takes Counters as they are.
+func (c *Counters) String() string {
+	text, _ := json.Marshal(c.Stats()) // numbers and their names
+	return string(text)
+}
+
+// LogValue makes Counters a slog.LogValuer: the connections and their traffic. The rest is in Stats.
+func (c *Counters) LogValue() slog.Value {
+	s := c.Stats()
+	return slog.GroupValue(slog.Int64("open", s.Open), slog.Int64("opened", s.Opened),
+		slog.Int64("messages_in", s.MessagesIn), slog.Int64("messages_out", s.MessagesOut),
+		slog.Int64("bytes_in", s.BytesIn), slog.Int64("bytes_out", s.BytesOut))
+}

@@ -3,6 +3,7 @@ package sockets
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -40,29 +41,60 @@ func TestDescriptions(t *testing.T) {
 		}
 	}
 	busy.Wait()
-	logged := func(handler func(*bytes.Buffer) slog.Handler, v any) string {
-		var b bytes.Buffer
-		slog.New(handler(&b)).Info("it", "value", v)
-		return b.String()
-	}
 	text := func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) }
-	json := func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) }
-	assert.Contains(w, logged(text, c), "value.peer="+addr+" value.path=/chat\n")
-	assert.Contains(w, logged(json, c), `"value":{"peer":"`+addr+`","path":"/chat"}`)
+	asJSON := func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) }
+	assert.Contains(w, logLine(text, c), "value.peer="+addr+" value.path=/chat\n")
+	assert.Contains(w, logLine(asJSON, c), `"value":{"peer":"`+addr+`","path":"/chat"}`)
 
 	r, err := DialReconnecting("ws://user:secret@"+addr+"/a%20path?token=secret", &DialOptions{System: w.system}, nil)
 	require.NoError(w, err)
 	_, err = r.Conn(w.within())
 	require.NoError(w, err)
 	assert.Equal(w, "client of "+addr+"/a%20path", fmt.Sprintf("%+v", r))
-	assert.Contains(w, logged(json, r), `"value":"client of `+addr+`/a%20path"`)
+	assert.Contains(w, logLine(asJSON, r), `"value":"client of `+addr+`/a%20path"`)
 	r.Close(frame.Normal, "")
 
 	require.NoError(w, c.Close(4001, "enough"))
 	assert.Equal(w, "connection to "+addr+`/chat, closed by this side with 4001 "enough"`, c.String())
 	<-s.Done()
-	assert.Contains(w, logged(text, s), `value.end="closed by peer with 4001 \"enough\""`)
+	assert.Contains(w, logLine(text, s), `value.end="closed by peer with 4001 \"enough\""`)
 	assert.Equal(w, "no connection no connection", fmt.Sprint((*Conn)(nil), new(Conn)))
+}
+
+// logLine is the line of a log that has v as its value.
+func logLine(handler func(*bytes.Buffer) slog.Handler, v any) string {
+	var b bytes.Buffer
+	slog.New(handler(&b)).Info("it", "value", v)
+	return b.String()
+}
+
+// Counters say what they have counted, while they count (with -race).
+func TestDescriptionOfCounters(t *testing.T) {
+	c := new(Counters)
+	o := c.Observer()
+	var busy sync.WaitGroup
+	busy.Go(func() {
+		for range 100 {
+			o.Opened(nil, nil)
+			o.Traffic(nil, Traffic{MessagesIn: 2, BytesIn: 10})
+			o.Closed(nil, &Closed{Code: frame.Normal})
+			o.Refused(&Refused{Status: 403})
+		}
+	})
+	for range 100 {
+		for _, verb := range []string{"%v", "%+v", "%s"} {
+			assert.True(t, json.Valid(fmt.Appendf(nil, verb, c)))
+		}
+		logLine(func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) }, c)
+	}
+	busy.Wait()
+	var got Stats
+	require.NoError(t, json.Unmarshal([]byte(c.String()), &got))
+	want := c.Stats()
+	want.Time = got.Time
+	assert.Equal(t, want, got)
+	assert.Contains(t, logLine(func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) }, c),
+		`"value":{"open":0,"opened":100,"messages_in":200,"messages_out":0,"bytes_in":1000,"bytes_out":0}`)
 }
 
 // A Conn is among a server's before it is open.

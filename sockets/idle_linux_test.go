@@ -28,7 +28,8 @@ const conns = 5000
 // stack, and goroutines. Each has echoed one message. The peers are bare
 // descriptors, which cost the process nothing it would count. Run one row in a process, as
 // make idle does: the runtime keeps what a goroutine was made of for the next one. PROFILE in the
-// environment names a file for a profile of the heap while they are there.
+// environment names a file for a profile of the heap while they are there; that of the heap before
+// them, to be subtracted, has .before behind its name.
 func BenchmarkIdle(b *testing.B) {
 	echo := func(ctx actor.Context) {
 		if f, ok := ctx.Message().(*frame.Frame); ok {
@@ -154,6 +155,8 @@ func measureIdle(b *testing.B, system *actor.ActorSystem, h http.Handler) {
 
 // measure measures what many of what open makes cost.
 func measure(b *testing.B, open func()) {
+	footprint() // collects garbage: a profile is as of a collection
+	profileHeap(b, ".before")
 	before, goroutines := footprint()
 	for range conns {
 		open()
@@ -161,15 +164,22 @@ func measure(b *testing.B, open func()) {
 	require.Eventually(b, func() bool { return runtime.NumGoroutine() <= goroutines+conns*2 }, 5*time.Second, 10*time.Millisecond)
 	time.Sleep(500 * time.Millisecond) // the dispatcher's parked workers leave
 	after, more := footprint()
-	if path := os.Getenv("PROFILE"); path != "" {
-		profile, err := os.Create(path)
-		require.NoError(b, err)
-		defer profile.Close()
-		require.NoError(b, pprof.Lookup("heap").WriteTo(profile, 0))
-	}
+	profileHeap(b, "")
 	b.ReportMetric(float64(after-before)/conns, "B/conn")
 	b.ReportMetric(float64(more-goroutines)/conns, "goroutines/conn")
 	b.ReportMetric(0, "ns/op")
+}
+
+// profileHeap writes a profile of the heap if PROFILE names a file for it.
+func profileHeap(b *testing.B, suffix string) {
+	path := os.Getenv("PROFILE")
+	if path == "" {
+		return
+	}
+	profile, err := os.Create(path + suffix)
+	require.NoError(b, err)
+	defer profile.Close()
+	require.NoError(b, pprof.Lookup("heap").WriteTo(profile, 0))
 }
 
 // dialBare opens a WebSocket and has a message echoed, without the net package.

@@ -19,7 +19,7 @@ func main() {
 	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: observe [-addr HOST:PORT]") }
 	flag.Parse()
 	var counters sockets.Counters
-	expvar.Publish("websockets", expvar.Func(func() any { return counters.Stats() })) // its page is at /debug/vars of the mux
+	expvar.Publish("websockets", &counters) // its page is at /debug/vars of the mux
 	server := newServer(&counters, slog.Default())
 	server.Addr = *addr
 	fmt.Printf("serving ws://%s/echo, figures at http://%s/debug/vars\n", *addr, *addr)

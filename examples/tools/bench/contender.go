@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,19 +34,38 @@ func (c contender) takes(r row) bool {
 	return true
 }
 
-// goContenders builds the server program and asks it whom it holds.
-func goContenders(ctx context.Context, binary string, profiles bool) ([]contender, error) {
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./server")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the server: %w\n%s", err, out)
+// goPrograms hold the Go contenders.
+var goPrograms = []string{"./server", "./server/nbio"}
+
+// goContenders builds the server programs into dir and asks each whom it holds.
+func goContenders(ctx context.Context, dir string, profiles bool) ([]contender, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
 	}
+	build := exec.CommandContext(ctx, "go", append([]string{"build", "-o", dir}, goPrograms...)...)
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build the servers: %w\n%s", err, out)
+	}
+	var all []contender
+	for _, program := range goPrograms {
+		some, err := heldBy(ctx, filepath.Join(dir, filepath.Base(program)), profiles)
+		if err != nil {
+			return nil, fmt.Errorf("list the contenders of %s: %w", program, err)
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+// heldBy asks a server program for its contenders.
+func heldBy(ctx context.Context, binary string, profiles bool) ([]contender, error) {
 	out, err := exec.CommandContext(ctx, binary, "-list").Output()
 	if err != nil {
-		return nil, fmt.Errorf("list the contenders: %w", err)
+		return nil, err
 	}
 	var all []contender
 	if err := json.Unmarshal(out, &all); err != nil {
-		return nil, fmt.Errorf("list the contenders: %w", err)
+		return nil, err
 	}
 	for i := range all {
 		name := all[i].Name

@@ -169,11 +169,11 @@ func save(r *report, o orders) error {
 // gather builds every server that may be asked for.
 func gather(ctx context.Context, o orders) ([]contender, error) {
 	say("building the Go servers")
-	binary, err := filepath.Abs(filepath.Join("bin", "server"))
+	dir, err := filepath.Abs("bin")
 	if err != nil {
 		return nil, err
 	}
-	all, err := goContenders(ctx, binary, o.profiles != "")
+	all, err := goContenders(ctx, dir, o.profiles != "")
 	if err != nil {
 		return nil, err
 	}

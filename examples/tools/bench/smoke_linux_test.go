@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"debug/buildinfo"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"testing"
 	"time"
@@ -31,11 +33,11 @@ var smallRows = []row{
 
 // Every Go contender is built, started, loaded and stopped for each kind of row that it takes.
 func TestEveryGoContenderInEveryKindOfRow(t *testing.T) {
-	contenders, err := goContenders(t.Context(), filepath.Join(t.TempDir(), "server"), false)
+	contenders, err := goContenders(t.Context(), t.TempDir(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"raw", "gorilla"} {
+	for _, name := range []string{"raw", "gorilla", "nbio"} {
 		if !slices.ContainsFunc(contenders, func(c contender) bool { return c.Name == name }) {
 			t.Errorf("no contender %s", name)
 		}
@@ -50,7 +52,7 @@ func TestEveryGoContenderInEveryKindOfRow(t *testing.T) {
 	}
 	if testing.Short() {
 		contenders = slices.DeleteFunc(contenders, func(c contender) bool {
-			return !slices.Contains([]string{"raw", "raw-http2", "gorilla", "nethttp"}, c.Name)
+			return !slices.Contains([]string{"raw", "raw-http2", "gorilla", "nbio", "nethttp"}, c.Name)
 		})
 	}
 	for _, r := range smallRows {
@@ -80,9 +82,26 @@ func TestEveryGoContenderInEveryKindOfRow(t *testing.T) {
 	}
 }
 
+// What nbio allocates as it is loaded would be in the heap of every contender of a program that links it.
+func TestOthersDoNotLinkNBIO(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := goContenders(t.Context(), dir, false); err != nil {
+		t.Fatal(err)
+	}
+	for program, links := range map[string]bool{"server": false, "nbio": true} {
+		info, err := buildinfo.ReadFile(filepath.Join(dir, program))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.ContainsFunc(info.Deps, func(m *debug.Module) bool { return m.Path == "github.com/lesismal/nbio" }); got != links {
+			t.Errorf("%s links nbio: %t, want %t", program, got, links)
+		}
+	}
+}
+
 // A profile takes longer than this window, and the server is not stopped before it is there.
 func TestProfileIsWhole(t *testing.T) {
-	contenders, err := goContenders(t.Context(), filepath.Join(t.TempDir(), "server"), true)
+	contenders, err := goContenders(t.Context(), t.TempDir(), true)
 	if err != nil {
 		t.Fatal(err)
 	}

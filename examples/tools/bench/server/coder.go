@@ -7,21 +7,22 @@ import (
 	"net/http"
 
 	"github.com/coder/websocket"
+	"github.com/spindrift-go/spindrift/examples/tools/bench/serve"
 )
 
-func coderContenders() []contender {
+func coderContenders() []serve.Contender {
 	rows := []string{"echo", "deflate", "tls", "broadcast"}
-	return []contender{
+	return []serve.Contender{
 		{
 			Name: "coder", Kind: "peer", About: "Read, Write, in the HTTP handler, read limit lifted",
 			Room: "no: its chat example, a queue and a writing goroutine for each member",
 			UTF8: "off (left to the user)", Rows: append([]string{"room"}, rows...),
-			serve: func(ln net.Listener, s setup) error { return serveCoder(ln, s, false) },
+			Serve: func(ln net.Listener, s serve.Setup) error { return serveCoder(ln, s, false) },
 		},
 		{
 			Name: "coder-tuned", Kind: "peer", About: "Reader into pooled buffers, Write; it has no other settings",
-			Room: stalling, UTF8: "off (left to the user)", Rows: rows,
-			serve: func(ln net.Listener, s setup) error { return serveCoder(ln, s, true) },
+			Room: serve.Stalling, UTF8: "off (left to the user)", Rows: rows,
+			Serve: func(ln net.Listener, s serve.Setup) error { return serveCoder(ln, s, true) },
 		},
 	}
 }
@@ -49,9 +50,9 @@ func readCoderPooled(ctx context.Context, c *websocket.Conn, use func(websocket.
 	return use(kind, message.Bytes())
 }
 
-func serveCoder(ln net.Listener, s setup, tuned bool) error {
+func serveCoder(ln net.Listener, s serve.Setup, tuned bool) error {
 	options := &websocket.AcceptOptions{}
-	if s.deflate {
+	if s.Deflate {
 		options.CompressionMode = websocket.CompressionNoContextTakeover
 	}
 	read := readCoder
@@ -59,9 +60,9 @@ func serveCoder(ln net.Listener, s setup, tuned bool) error {
 		read = readCoderPooled
 	}
 	ctx := context.Background()
-	var chat room[*coderMember]
-	var all room[*websocket.Conn]
-	return serveHTTP(ln, s, webMux(func(w http.ResponseWriter, r *http.Request, broadcast bool) {
+	var chat serve.Room[*coderMember]
+	var all serve.Room[*websocket.Conn]
+	return serveHTTP(ln, s, serve.WebMux(func(w http.ResponseWriter, r *http.Request, broadcast bool) {
 		c, err := websocket.Accept(w, r, options)
 		if err != nil {
 			return
@@ -74,10 +75,10 @@ func serveCoder(ln net.Listener, s setup, tuned bool) error {
 		}
 		answer := func(kind websocket.MessageType, payload []byte) error { return c.Write(ctx, kind, payload) }
 		if broadcast {
-			all.join(c)
-			defer all.leave(c)
+			all.Join(c)
+			defer all.Leave(c)
 			answer = func(kind websocket.MessageType, payload []byte) error {
-				all.each(func(c *websocket.Conn) error { return c.Write(ctx, kind, payload) })
+				all.Each(func(c *websocket.Conn) error { return c.Write(ctx, kind, payload) })
 				return nil
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/spindrift-go/spindrift/examples/tools/bench/serve"
 )
 
 // A coderMember is a subscriber as in coder's chat example: a queue and a goroutine that writes. A member whose queue is full
@@ -26,19 +27,19 @@ const (
 )
 
 // chatCoder serves one member of a room.
-func chatCoder(ctx context.Context, c *websocket.Conn, all *room[*coderMember]) {
+func chatCoder(ctx context.Context, c *websocket.Conn, all *serve.Room[*coderMember]) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	m := &coderMember{conn: c, out: make(chan coderMessage, coderQueue)}
-	all.join(m)
-	defer all.leave(m)
+	all.Join(m)
+	defer all.Leave(m)
 	go m.write(ctx)
 	for {
 		kind, payload, err := c.Read(ctx)
 		if err != nil {
 			return
 		}
-		all.each(func(m *coderMember) error {
+		all.Each(func(m *coderMember) error {
 			select {
 			case m.out <- coderMessage{kind, payload}:
 			default:

@@ -11,31 +11,32 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsflate"
 	"github.com/gobwas/ws/wsutil"
+	"github.com/spindrift-go/spindrift/examples/tools/bench/serve"
 )
 
-func gobwasContenders() []contender {
+func gobwasContenders() []serve.Contender {
 	rows := []string{"echo", "deflate", "tls", "broadcast"}
-	return []contender{
+	return []serve.Contender{
 		{
 			Name: "gobwas", Kind: "peer", About: "as in its README: UpgradeHTTP, wsutil.ReadClientData, WriteServerMessage",
 			Room: "no: its chat example, 128 goroutines write to all members, each of whom they wait for 100 ms",
-			UTF8: "on", Rows: rows, serve: serveGobwas,
+			UTF8: "on", Rows: rows, Serve: serveGobwas,
 		},
 		{
 			Name: "gobwas-tuned", Kind: "peer", About: "zero-copy upgrade on the TCP connection, buffered reads, pooled messages, one write for each",
-			Room: stalling, UTF8: "on, whole messages", Rows: rows, serve: serveGobwasTuned,
+			Room: serve.Stalling, UTF8: "on, whole messages", Rows: rows, Serve: serveGobwasTuned,
 		},
 	}
 }
 
 var errNotUTF8 = errors.New("text is not UTF-8")
 
-func serveGobwas(ln net.Listener, s setup) error {
+func serveGobwas(ln net.Listener, s serve.Setup) error {
 	all := newGobwasChat()
-	return serveHTTP(ln, s, webMux(func(w http.ResponseWriter, r *http.Request, broadcast bool) {
+	return serveHTTP(ln, s, serve.WebMux(func(w http.ResponseWriter, r *http.Request, broadcast bool) {
 		agreed := wsflate.Extension{Parameters: wsflate.DefaultParameters}
 		upgrader := ws.HTTPUpgrader{}
-		if s.deflate {
+		if s.Deflate {
 			upgrader.Negotiate = agreed.Negotiate
 		}
 		c, _, _, err := upgrader.Upgrade(r, w)

@@ -7,12 +7,13 @@ import (
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
+	"github.com/spindrift-go/spindrift/examples/tools/bench/serve"
 )
 
 // A gobwasChat is a room as in gobwas's chat example: messages are encoded once, and a pool of goroutines writes them to the
 // members, each of whom it waits for a tenth of a second at most.
 type gobwasChat struct {
-	room[*gobwasMember]
+	serve.Room[*gobwasMember]
 	said   chan []byte
 	writes chan gobwasWrite
 }
@@ -44,7 +45,7 @@ func newGobwasChat() *gobwasChat {
 	}
 	go func() {
 		for frame := range chat.said {
-			chat.each(func(m *gobwasMember) error {
+			chat.Each(func(m *gobwasMember) error {
 				chat.writes <- gobwasWrite{m, frame}
 				return nil
 			})
@@ -63,8 +64,8 @@ func (m *gobwasMember) write(frame []byte) {
 // serve reads what one member says.
 func (chat *gobwasChat) serve(c net.Conn) {
 	m := &gobwasMember{conn: c}
-	chat.join(m)
-	defer chat.leave(m)
+	chat.Join(m)
+	defer chat.Leave(m)
 	for {
 		payload, op, err := wsutil.ReadClientData(c)
 		if err != nil {

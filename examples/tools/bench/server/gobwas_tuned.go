@@ -12,28 +12,29 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsflate"
 	"github.com/gobwas/ws/wsutil"
+	"github.com/spindrift-go/spindrift/examples/tools/bench/serve"
 )
 
-func serveGobwasTuned(ln net.Listener, s setup) error {
-	var all room[net.Conn]
+func serveGobwasTuned(ln net.Listener, s serve.Setup) error {
+	var all serve.Room[net.Conn]
 	for {
 		c, err := ln.Accept()
 		if err != nil {
 			return err
 		}
-		if s.tls != nil {
-			c = tls.Server(c, s.tls)
+		if s.TLS != nil {
+			c = tls.Server(c, s.TLS)
 		}
 		go func() {
 			defer c.Close()
 			g := gobwasConn{conn: c}
-			broadcast, err := g.upgrade(s.deflate)
+			broadcast, err := g.upgrade(s.Deflate)
 			if err != nil {
 				return
 			}
 			if broadcast {
-				all.join(c)
-				defer all.leave(c)
+				all.Join(c)
+				defer all.Leave(c)
 				g.all = &all
 			}
 			g.serve()
@@ -43,8 +44,8 @@ func serveGobwasTuned(ln net.Listener, s setup) error {
 
 type gobwasConn struct {
 	conn   net.Conn
-	packed bool            // permessage-deflate was agreed
-	all    *room[net.Conn] // nil unless on /broadcast
+	packed bool                  // permessage-deflate was agreed
+	all    *serve.Room[net.Conn] // nil unless on /broadcast
 }
 
 func (g *gobwasConn) upgrade(deflate bool) (broadcast bool, err error) {
@@ -136,7 +137,7 @@ func (g *gobwasConn) write(op ws.OpCode, rsv byte, b []byte) error {
 	frame := b[headerRoom-header.Len():]
 	copy(frame, header.Bytes())
 	if g.all != nil {
-		g.all.each(func(c net.Conn) error { _, err := c.Write(frame); return err })
+		g.all.Each(func(c net.Conn) error { _, err := c.Write(frame); return err })
 		return nil
 	}
 	_, err := g.conn.Write(frame)

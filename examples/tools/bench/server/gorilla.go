@@ -7,25 +7,26 @@ import (
 	"sync"
 
 	"github.com/gorilla/websocket"
+	"github.com/spindrift-go/spindrift/examples/tools/bench/serve"
 )
 
-func gorillaContenders() []contender {
+func gorillaContenders() []serve.Contender {
 	rows := []string{"echo", "deflate", "tls", "broadcast"}
-	return []contender{
+	return []serve.Contender{
 		{
 			Name: "gorilla", Kind: "peer", About: "as in its echo example: ReadMessage, WriteMessage, in the HTTP handler",
 			Room: "no: its chat example, a hub with a queue and a writing goroutine for each member",
-			UTF8: "off (left to the user)", Rows: append([]string{"room"}, rows...), serve: serveGorilla,
+			UTF8: "off (left to the user)", Rows: append([]string{"room"}, rows...), Serve: serveGorilla,
 		},
 		{
 			Name: "gorilla-tuned", Kind: "peer", About: "write buffer pool, 1 KiB buffers, messages read into pooled buffers, handler returned",
-			Room: stalling, UTF8: "off (left to the user)", Rows: rows, serve: serveGorillaTuned,
+			Room: serve.Stalling, UTF8: "off (left to the user)", Rows: rows, Serve: serveGorillaTuned,
 		},
 	}
 }
 
 type gorillaRoom struct {
-	room[*websocket.Conn]
+	serve.Room[*websocket.Conn]
 }
 
 func (r *gorillaRoom) send(kind int, payload []byte) error {
@@ -33,14 +34,14 @@ func (r *gorillaRoom) send(kind int, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	r.each(func(c *websocket.Conn) error { return c.WritePreparedMessage(m) })
+	r.Each(func(c *websocket.Conn) error { return c.WritePreparedMessage(m) })
 	return nil
 }
 
-func serveGorilla(ln net.Listener, s setup) error {
-	upgrader := websocket.Upgrader{EnableCompression: s.deflate}
+func serveGorilla(ln net.Listener, s serve.Setup) error {
+	upgrader := websocket.Upgrader{EnableCompression: s.Deflate}
 	all := newGorillaHub()
-	return serveHTTP(ln, s, webMux(func(w http.ResponseWriter, r *http.Request, broadcast bool) {
+	return serveHTTP(ln, s, serve.WebMux(func(w http.ResponseWriter, r *http.Request, broadcast bool) {
 		c, err := upgrader.Upgrade(w, r, nil)
 		if err != nil {
 			return
@@ -59,13 +60,13 @@ func serveGorilla(ln net.Listener, s setup) error {
 	}))
 }
 
-func serveGorillaTuned(ln net.Listener, s setup) error {
+func serveGorillaTuned(ln net.Listener, s serve.Setup) error {
 	upgrader := websocket.Upgrader{
 		ReadBufferSize: 1024, WriteBufferSize: 1024, WriteBufferPool: &sync.Pool{},
-		EnableCompression: s.deflate,
+		EnableCompression: s.Deflate,
 	}
 	var all gorillaRoom
-	return serveHTTP(ln, s, webMux(func(w http.ResponseWriter, r *http.Request, broadcast bool) {
+	return serveHTTP(ln, s, serve.WebMux(func(w http.ResponseWriter, r *http.Request, broadcast bool) {
 		c, err := upgrader.Upgrade(w, r, nil)
 		if err != nil {
 			return
@@ -74,9 +75,9 @@ func serveGorillaTuned(ln net.Listener, s setup) error {
 			go echoGorilla(c, c.WriteMessage)
 			return
 		}
-		all.join(c)
+		all.Join(c)
 		go func() {
-			defer all.leave(c)
+			defer all.Leave(c)
 			echoGorilla(c, all.send)
 		}()
 	}))

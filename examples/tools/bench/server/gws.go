@@ -5,22 +5,23 @@ import (
 	"net/http"
 
 	"github.com/lxzan/gws"
+	"github.com/spindrift-go/spindrift/examples/tools/bench/serve"
 )
 
-func gwsContenders() []contender {
+func gwsContenders() []serve.Contender {
 	rows := []string{"echo", "deflate", "tls", "broadcast"}
-	return []contender{
+	return []serve.Contender{
 		{
 			Name: "gws", Kind: "peer", About: "CheckUtf8Enabled, otherwise default options, ReadLoop in the HTTP handler",
 			Room: "no: its Broadcaster, a queue for each member", UTF8: "on", Rows: append([]string{"room"}, rows...),
-			serve: func(ln net.Listener, s setup) error {
+			Serve: func(ln net.Listener, s serve.Setup) error {
 				return serveGWS(ln, s, &gws.ServerOption{}, (*gws.Conn).ReadLoop)
 			},
 		},
 		{
 			Name: "gws-tuned", Kind: "peer", About: "its best practice: ParallelEnabled, Recovery, handler returned; CheckUtf8Enabled",
 			Room: "no: its Broadcaster, a queue for each member", UTF8: "on", Rows: rows,
-			serve: func(ln net.Listener, s setup) error {
+			Serve: func(ln net.Listener, s serve.Setup) error {
 				option := &gws.ServerOption{ParallelEnabled: true, Recovery: gws.Recovery}
 				return serveGWS(ln, s, option, func(c *gws.Conn) { go c.ReadLoop() })
 			},
@@ -28,15 +29,15 @@ func gwsContenders() []contender {
 	}
 }
 
-func serveGWS(ln net.Listener, s setup, option *gws.ServerOption, loop func(*gws.Conn)) error {
+func serveGWS(ln net.Listener, s serve.Setup, option *gws.ServerOption, loop func(*gws.Conn)) error {
 	option.CheckUtf8Enabled = true
 	option.ReadMaxPayloadSize = 64 << 20
 	option.WriteMaxPayloadSize = 64 << 20
-	option.PermessageDeflate.Enabled = s.deflate
+	option.PermessageDeflate.Enabled = s.Deflate
 	echo := gws.NewUpgrader(gwsEcho{}, option)
 	crowd := *option
 	shout := gws.NewUpgrader(&gwsRoom{}, &crowd)
-	return serveHTTP(ln, s, webMux(func(w http.ResponseWriter, r *http.Request, broadcast bool) {
+	return serveHTTP(ln, s, serve.WebMux(func(w http.ResponseWriter, r *http.Request, broadcast bool) {
 		upgrader := echo
 		if broadcast {
 			upgrader = shout
@@ -58,15 +59,15 @@ func (gwsEcho) OnMessage(c *gws.Conn, m *gws.Message) {
 
 type gwsRoom struct {
 	gws.BuiltinEventHandler
-	room[*gws.Conn]
+	serve.Room[*gws.Conn]
 }
 
-func (g *gwsRoom) OnOpen(c *gws.Conn)           { g.join(c) }
-func (g *gwsRoom) OnClose(c *gws.Conn, _ error) { g.leave(c) }
+func (g *gwsRoom) OnOpen(c *gws.Conn)           { g.Join(c) }
+func (g *gwsRoom) OnClose(c *gws.Conn, _ error) { g.Leave(c) }
 
 func (g *gwsRoom) OnMessage(_ *gws.Conn, m *gws.Message) {
 	defer m.Close()
 	b := gws.NewBroadcaster(m.Opcode, m.Bytes())
 	defer b.Close()
-	g.each(b.Broadcast)
+	g.Each(b.Broadcast)
 }

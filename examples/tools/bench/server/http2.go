@@ -5,17 +5,19 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/spindrift-go/spindrift/examples/tools/bench/serve"
 )
 
-func http2Contenders() []contender {
-	return []contender{{
+func http2Contenders() []serve.Contender {
+	return []serve.Contender{{
 		Name: "raw-http2", Kind: "floor", About: "net/http's HTTP/2 with a handler that reads, unmasks and writes, with no checks: the floor over HTTP/2",
-		Room: "-", UTF8: "off", Rows: []string{"http2"}, serve: serveRawHTTP2,
+		Room: "-", UTF8: "off", Rows: []string{"http2"}, Serve: serveRawHTTP2,
 	}}
 }
 
-func serveRawHTTP2(ln net.Listener, s setup) error {
-	server := &http.Server{Handler: http.HandlerFunc(rawStream), Protocols: s.protocols(), HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10}}
+func serveRawHTTP2(ln net.Listener, s serve.Setup) error {
+	server := &http.Server{Handler: http.HandlerFunc(rawStream), Protocols: s.Protocols(), HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10}}
 	return server.Serve(ln)
 }
 

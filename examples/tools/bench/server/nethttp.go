@@ -2,62 +2,43 @@ package main
 
 import (
 	"crypto/tls"
-	"io"
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/spindrift-go/spindrift/examples/tools/bench/serve"
 )
 
-func httpContenders() []contender {
+func httpContenders() []serve.Contender {
 	rows := []string{"http", "http-actor"}
-	return []contender{
+	return []serve.Contender{
 		{
 			Name: "nethttp", Kind: "peer", About: "net/http, nothing else", Room: "-", UTF8: "-", Rows: rows,
-			serve: func(ln net.Listener, s setup) error { return serveHTTP(ln, s, plainMux()) },
+			Serve: func(ln net.Listener, s serve.Setup) error { return serveHTTP(ln, s, serve.PlainMux()) },
 		},
 		{
 			Name: "nethttp-bounded", Kind: "peer", About: "net/http with the time limits that actor mode has: of a header, an answer and an idle connection",
-			Room: "-", UTF8: "-", Rows: rows[1:], serve: serveBounded,
+			Room: "-", UTF8: "-", Rows: rows[1:], Serve: serveBounded,
 		},
 	}
 }
 
 // serveBounded is net/http as it should face the internet, and as actor mode sets it.
-func serveBounded(ln net.Listener, s setup) error {
+func serveBounded(ln net.Listener, s serve.Setup) error {
 	server := &http.Server{
-		Handler: plainMux(), TLSConfig: s.tls,
+		Handler: serve.PlainMux(), TLSConfig: s.TLS,
 		ReadHeaderTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 60 * time.Second,
 	}
-	if s.tls != nil {
+	if s.TLS != nil {
 		return server.ServeTLS(ln, "", "")
 	}
 	return server.Serve(ln)
 }
 
-// plainMux answers /plain.
-func plainMux() *http.ServeMux {
-	mux := http.NewServeMux()
-	mux.HandleFunc("/plain", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain")
-		io.WriteString(w, hello)
-	})
-	return mux
-}
-
-const hello = "hello"
-
 // serveHTTP serves echo, room and plain response with net/http.
-func serveHTTP(ln net.Listener, s setup, handler http.Handler) error {
-	if s.tls != nil {
-		ln = tls.NewListener(ln, s.tls)
+func serveHTTP(ln net.Listener, s serve.Setup, handler http.Handler) error {
+	if s.TLS != nil {
+		ln = tls.NewListener(ln, s.TLS)
 	}
 	return http.Serve(ln, handler)
-}
-
-// webMux is plainMux with an upgrade on / and one on /broadcast.
-func webMux(upgrade func(w http.ResponseWriter, r *http.Request, broadcast bool)) *http.ServeMux {
-	mux := plainMux()
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { upgrade(w, r, false) })
-	mux.HandleFunc("/broadcast", func(w http.ResponseWriter, r *http.Request) { upgrade(w, r, true) })
-	return mux
 }

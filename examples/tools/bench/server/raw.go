@@ -9,24 +9,26 @@ import (
 	"errors"
 	"fmt"
 	"net"
+
+	"github.com/spindrift-go/spindrift/examples/tools/bench/serve"
 )
 
-func rawContenders() []contender {
-	return []contender{{
+func rawContenders() []serve.Contender {
+	return []serve.Contender{{
 		Name: "raw", Kind: "floor", About: "a goroutine per connection that reads, unmasks and writes, with no checks: the floor",
-		Room: stalling, UTF8: "off", Rows: []string{"echo", "tls", "broadcast"}, serve: serveRaw,
+		Room: serve.Stalling, UTF8: "off", Rows: []string{"echo", "tls", "broadcast"}, Serve: serveRaw,
 	}}
 }
 
-func serveRaw(ln net.Listener, s setup) error {
-	var all room[net.Conn]
+func serveRaw(ln net.Listener, s serve.Setup) error {
+	var all serve.Room[net.Conn]
 	for {
 		c, err := ln.Accept()
 		if err != nil {
 			return err
 		}
-		if s.tls != nil {
-			c = tls.Server(c, s.tls)
+		if s.TLS != nil {
+			c = tls.Server(c, s.TLS)
 		}
 		go func() {
 			defer c.Close()
@@ -37,7 +39,7 @@ func serveRaw(ln net.Listener, s setup) error {
 
 type rawConn struct {
 	conn net.Conn
-	all  *room[net.Conn]
+	all  *serve.Room[net.Conn]
 }
 
 // The read buffer grows while reads fill it.
@@ -54,10 +56,10 @@ func (r rawConn) serve() {
 	}
 	write := func(b []byte) error { _, err := r.conn.Write(b); return err }
 	if path == "/broadcast" {
-		r.all.join(r.conn)
-		defer r.all.leave(r.conn)
+		r.all.Join(r.conn)
+		defer r.all.Leave(r.conn)
 		write = func(b []byte) error {
-			r.all.each(func(c net.Conn) error { _, err := c.Write(b); return err })
+			r.all.Each(func(c net.Conn) error { _, err := c.Write(b); return err })
 			return nil
 		}
 	}
@@ -99,7 +101,7 @@ func (r rawConn) handshake(buf []byte) (path string, err error) {
 		}
 		path := requestPath(buf[:held])
 		key := headerValue(buf[:held], "sec-websocket-key")
-		reply := "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\n" + hello
+		reply := "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\n" + serve.Hello
 		if key != "" {
 			reply = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + acceptValue(key) + "\r\n\r\n"
 		}

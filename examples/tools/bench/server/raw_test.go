@@ -40,7 +40,7 @@ func TestAcceptValue(t *testing.T) {
 func TestContendersHaveNamesOfTheirOwn(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range contenders() {
-		if seen[c.Name] || c.Name == "" || c.serve == nil || len(c.Rows) == 0 || c.About == "" || c.UTF8 == "" {
+		if seen[c.Name] || c.Name == "" || c.Serve == nil || len(c.Rows) == 0 || c.About == "" || c.UTF8 == "" {
 			t.Errorf("contender %+v", c)
 		}
 		seen[c.Name] = true
