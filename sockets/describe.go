@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/url"
 )
@@ -90,4 +91,12 @@ func (c *Counters) LogValue() slog.Value {
 	return slog.GroupValue(slog.Int64("open", s.Open), slog.Int64("opened", s.Opened),
 		slog.Int64("messages_in", s.MessagesIn), slog.Int64("messages_out", s.MessagesOut),
 		slog.Int64("bytes_in", s.BytesIn), slog.Int64("bytes_out", s.BytesOut))
+}
+
+// String says how many members the room has, for a log: "room of 3".
+func (r *LocalRoom) String() string {
+	if r == nil {
+		return "no room"
+	}
+	return fmt.Sprintf("room of %d", r.Len())
 }

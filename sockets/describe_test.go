@@ -97,6 +97,32 @@ func TestDescriptionOfCounters(t *testing.T) {
 		`"value":{"open":0,"opened":100,"messages_in":200,"messages_out":0,"bytes_in":1000,"bytes_out":0}`)
 }
 
+// A room says how many are in it, while they come and go (with -race).
+func TestDescriptionOfRooms(t *testing.T) {
+	w := newWorld(t, bare)
+	room := NewRoom(&RoomOptions{System: w.system})
+	addr := w.session(nil, func(ctx context.Context, c *Conn) error {
+		assert.NoError(w, room.Join(c.PID(), "anna"))
+		defer room.Leave(c.PID())
+		return echoes(ctx, c)
+	})
+	assert.Equal(w, "room of 0, no room", fmt.Sprintf("%+v, %v", room, (*LocalRoom)(nil)))
+	var busy sync.WaitGroup
+	for range 4 {
+		busy.Go(func() {
+			c := w.open(addr, nil)
+			assert.NoError(w, c.SendText(w.within(), "x"))
+			_, err := c.Receive(w.within())
+			assert.NoError(w, err)
+		})
+	}
+	for range 100 {
+		require.Regexp(w, `^room of [0-4]$`, fmt.Sprintf("%+v", room))
+	}
+	busy.Wait()
+	assert.Equal(w, "room of 4", room.String())
+}
+
 // A Conn is among a server's before it is open.
 func TestDescriptionsWhileOpening(t *testing.T) {
 	w := newWorld(t, bare)

@@ -143,5 +143,8 @@ func (n *Node) startOn(host string, port int) (err error) {
 // Address returns the node's address with its incarnation, as its PIDs have it.
 func (n *Node) Address() string { return n.address }
 
+// String says which node it is, for a log: "node 192.0.2.1:7100".
+func (n *Node) String() string { return "node " + n.address }
+
 // Addr returns where other nodes reach this one, "host:port".
 func (n *Node) Addr() string { return hostPort(n.address) }

@@ -56,6 +56,7 @@ func TestHandlerDoesNotKnow(t *testing.T) {
 	assert.Equal(t, []any{"v1", "alice"}, []any{u.Subprotocol, u.Value})
 	assert.NoError(t, u.Request.Context().Err())
 	assert.Equal(t, gateway.node.Address(), conn.Address)
+	assert.Equal(t, "node "+conn.Address, fmt.Sprintf("%+v", gateway.node))
 
 	root := worker.system.Root
 	root.Send(conn, frame.Ping([]byte("now")))

@@ -114,6 +114,9 @@ func (n *Node) start(o *server.Options) (err error) {
 // Name is the node's.
 func (n *Node) Name() string { return n.config.Name }
 
+// String says which node it is, for a log: "node node-1". What it was opened with, secrets perhaps, is not in it.
+func (n *Node) String() string { return "node " + n.config.Name }
+
 // Addr is where other nodes connect to; nil with Config.URL.
 func (n *Node) Addr() net.Addr {
 	if n.server == nil {

@@ -46,6 +46,9 @@ func newRoom(n *Node, name string, o *sockets.RoomOptions) (*Room, error) {
 // token is name as a part of a subject, which may have no dots, stars and spaces.
 func token(name string) string { return "n" + base64.RawURLEncoding.EncodeToString([]byte(name)) }
 
+// String is the room's name, for a log: "room lobby".
+func (r *Room) String() string { return "room " + r.name }
+
 // Join is sockets.Room's: conn is a connection of this node.
 func (r *Room) Join(conn *actor.PID, name string) error { return r.here.Join(conn, name) }
 

@@ -239,6 +239,7 @@ func TestPresence(t *testing.T) {
 		eventually(t, func() bool { return fmt.Sprint(names(room(n))) == fmt.Sprint(want) }, "%s wants %v", n.Name(), want)
 		require.Equal(t, len(want), room(n).Len())
 	}
+	assert.Equal(t, "node a, room lobby", fmt.Sprintf("%+v, %+v", nodes[0].Node, room(nodes[0])))
 	sees(nodes[0], "ann@a", "bob@b")
 	sees(nodes[1], "ann@a", "bob@b")
 	// One that comes later asks.
