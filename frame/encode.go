@@ -8,27 +8,26 @@ const MaxHeader = 14
 // AppendHeader appends h to dst in its shortest form: Fin, RSV, Opcode, Length,
 // and the Key if Masked.
 func AppendHeader(dst []byte, h Header) []byte {
+	if !h.Masked {
+		return appendStart(dst, &h, 0, h.Length)
+	}
+	return append(appendStart(dst, &h, 0x80, h.Length), h.Key[:]...)
+}
+
+// appendStart appends what precedes the key: Fin, RSV and Opcode of h, mask, and length.
+func appendStart(dst []byte, h *Header, mask byte, length int64) []byte {
 	b0 := byte(h.Opcode) | h.RSV
 	if h.Fin {
 		b0 |= 0x80
 	}
-	var mask byte
-	if h.Masked {
-		mask = 0x80
-	}
 	switch {
-	case h.Length < 126:
-		dst = append(dst, b0, mask|byte(h.Length))
-	case h.Length < 1<<16:
-		dst = append(dst, b0, mask|126, byte(h.Length>>8), byte(h.Length))
+	case length < 126:
+		return append(dst, b0, mask|byte(length))
+	case length < 1<<16:
+		return append(dst, b0, mask|126, byte(length>>8), byte(length))
 	default:
-		dst = append(dst, b0, mask|127)
-		dst = binary.BigEndian.AppendUint64(dst, uint64(h.Length))
+		return binary.BigEndian.AppendUint64(append(dst, b0, mask|127), uint64(length))
 	}
-	if h.Masked {
-		dst = append(dst, h.Key[:]...)
-	}
-	return dst
 }
 
 // Append appends f to dst as a server sends it: unmasked. f is not changed.
@@ -36,9 +35,7 @@ func Append(dst []byte, f *Frame) []byte {
 	if Debug {
 		f.CheckPayload()
 	}
-	h := f.Header
-	h.Masked, h.Length = false, int64(len(f.Payload))
-	return append(AppendHeader(dst, h), f.Payload...)
+	return append(appendStart(dst, &f.Header, 0, int64(len(f.Payload))), f.Payload...)
 }
 
 // AppendMasked appends f to dst as a client sends it: masked with key. f is not
@@ -47,9 +44,7 @@ func AppendMasked(dst []byte, f *Frame, key [4]byte) []byte {
 	if Debug {
 		f.CheckPayload()
 	}
-	h := f.Header
-	h.Masked, h.Key, h.Length = true, key, int64(len(f.Payload))
-	dst = AppendHeader(dst, h)
+	dst = append(appendStart(dst, &f.Header, 0x80, int64(len(f.Payload))), key[:]...)
 	start := len(dst)
 	dst = append(dst, f.Payload...)
 	Mask(dst[start:], key, 0)

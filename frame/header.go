@@ -131,25 +131,21 @@ func declared(h []byte) int64 {
 
 // startFrame takes over a header that was judged.
 func (d *Decoder) startFrame(h []byte) {
-	d.cur = Header{
-		Fin:    h[0]&0x80 != 0,
-		RSV:    h[0] & 0x70,
-		Opcode: Opcode(h[0] & 0xf),
-		Masked: h[1]&0x80 != 0,
-		Length: declared(h),
+	c := &d.cur
+	c.Fin, c.RSV, c.Opcode = h[0]&0x80 != 0, h[0]&0x70, Opcode(h[0]&0xf)
+	if c.Masked = h[1]&0x80 != 0; c.Masked {
+		c.Key = [4]byte(h[len(h)-4:])
 	}
-	if d.cur.Masked {
-		copy(d.cur.Key[:], h[len(h)-4:])
-	}
-	d.left = d.cur.Length
-	if d.cur.Opcode.Control() {
-		return
-	}
-	if d.fragments < math.MaxInt32 {
-		d.fragments++
-	}
-	d.message = !d.cur.Fin
-	if d.cur.Fin {
-		d.fragments = 0
+	c.Length = declared(h)
+	d.left = c.Length
+	switch {
+	case c.Opcode.Control():
+	case c.Fin:
+		d.message, d.fragments = false, 0
+	default:
+		d.message = true
+		if d.fragments < math.MaxInt32 {
+			d.fragments++
+		}
 	}
 }
