@@ -26,7 +26,13 @@ func (t *connTop) Attached(h *actors.Handle) { t.handle = h }
 
 // Deliver takes what a turn of the connection has for the program.
 func (t *connTop) Deliver(items []any) {
-	c := (*Conn)(t)
+	if unknown := (*Conn)(t).deliver(items); unknown != nil {
+		(*Conn)(t).sayUnknown(unknown)
+	}
+}
+
+// deliver returns an item that nobody gets, if the program is to be told.
+func (c *Conn) deliver(items []any) (unknown any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, item := range items {
@@ -60,8 +66,10 @@ func (t *connTop) Deliver(items []any) {
 		case actors.Mark:
 			c.mark(m)
 		case *Backpressure, *Drained, *Dropped: // Send waits
-		default:
-			c.unknown(item)
+		default: // a stage has made it, in place of a message perhaps, or of Upgraded
+			if !c.hasTold && c.handshake != nil {
+				c.hasTold, unknown = true, item
+			}
 		}
 	}
 	if len(c.queue) > 0 {
@@ -70,14 +78,11 @@ func (t *connTop) Deliver(items []any) {
 	if c.terms.WhenUnread == Fail {
 		c.checkFull(c.handle.Limits())
 	}
+	return unknown
 }
 
-// unknown tells the program, once, that nobody gets item: a stage has made it, in place of a message perhaps.
-func (c *Conn) unknown(item any) {
-	if c.hasTold || c.handshake == nil { // a stage has put something else in the place of Upgraded
-		return
-	}
-	c.hasTold = true
+// sayUnknown tells the program that nobody gets item. Its log may use the Conn.
+func (c *Conn) sayUnknown(item any) {
 	r := &c.handshake.request
 	logOf(r).Error("a stage has handed a Conn what it does not know: it takes frames, and values are for frame handlers",
 		"type", fmt.Sprintf("%T", item), "path", r.URL.Path)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -69,8 +70,17 @@ func TestMisuseIsSaidBeforeTheUpgrade(t *testing.T) {
 func TestValuesForAConn(t *testing.T) {
 	w := newWorld(t, bare)
 	said := new(logged)
-	serve := &SessionHandler{Serve: echoes, Stages: []pipeline.Stage{pipeline.JSON[map[string]int]()}}
-	s := &Server{Server: http.Server{Handler: serve, ErrorLog: log.New(said, "", 0)}, System: w.system}
+	var conn atomic.Pointer[Conn]
+	serve := func(ctx context.Context, c *Conn) error {
+		conn.Store(c)
+		return echoes(ctx, c)
+	}
+	asks := writerFunc(func(p []byte) (int, error) { // a log that says more of the connection, or sends itself over it
+		said.Write([]byte(conn.Load().String()))
+		return said.Write(p)
+	})
+	stages := []pipeline.Stage{pipeline.JSON[map[string]int]()}
+	s := &Server{Server: http.Server{Handler: &SessionHandler{Serve: serve, Stages: stages}, ErrorLog: log.New(asks, "", 0)}, System: w.system}
 	c := w.openAt(w.run(s), "/path")
 	for range 3 {
 		require.NoError(t, c.SendText(w.within(), `{"a":1}`))
@@ -79,3 +89,7 @@ func TestValuesForAConn(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(said.String(), "what it does not know: it takes frames"), "a peer must not fill the log")
 	assert.Contains(t, said.String(), "type=*map[string]int path=/path")
 }
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

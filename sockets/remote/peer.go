@@ -159,7 +159,6 @@ func (p *peer) made(l *link, err error) {
 	switch {
 	case l != nil:
 		p.link, p.since = l, time.Now()
-		p.node.config.Log.Info("link to a node", "node", l.remote)
 	case p.making > 0 || p.attempt == nil:
 		p.mu.Unlock()
 		return
@@ -179,6 +178,7 @@ func (p *peer) made(l *link, err error) {
 	if l == nil {
 		return
 	}
+	p.node.config.Log.Info("link to a node", "node", l.remote)
 	if old != nil {
 		old.sever(errAnother)
 	}

@@ -5,9 +5,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -362,6 +364,50 @@ func TestManyBeforeTheLink(t *testing.T) {
 	}
 	assert.EqualValues(t, 1000, c.node.Stats().Refused)
 }
+
+// A program may send to a node again what has become a dead letter on the way there, and ask a node for its peers when it logs.
+func TestNodeIsUsedByItsLog(t *testing.T) {
+	var a atomic.Pointer[machine]
+	asks := slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
+		if a := a.Load(); a != nil {
+			a.node.Peers()
+			a.system.Root.Send(actor.NewPID("127.0.0.1:1", "log"), wrapperspb.Bytes(p))
+		}
+		return len(p), nil
+	}), nil))
+	b := start(t, Config{})
+	for name, queue := range map[string]int{"nobody is there": 0, "too much waits": 1} {
+		m := start(t, Config{MaxQueue: queue, Log: asks})
+		a.Store(m)
+		again := make(chan string, 10)
+		subscription := m.system.EventStream.Subscribe(func(letter any) {
+			if d, ok := letter.(*actor.DeadLetterEvent); ok && d.PID.Id == "again" {
+				select {
+				case again <- fmt.Sprint(d.Message):
+					m.system.Root.Send(d.PID, d.Message)
+				default:
+				}
+			}
+		})
+		m.system.Root.Send(actor.NewPID("127.0.0.1:1", "again"), wrapperspb.String("hello"))
+		for range cap(again) {
+			select {
+			case <-again:
+			case <-time.After(20 * time.Second):
+				require.Fail(t, "sent again, nothing comes back", name)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		require.NoError(t, m.node.Connect(ctx, b.node.Addr()), name)
+		cancel()
+		m.system.EventStream.Unsubscribe(subscription)
+		a.Store(nil)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // Shutdown returns when handlers have worked through the last that they were told, or when its time is over.
 func TestShutdownWaitsForHandlers(t *testing.T) {

@@ -112,51 +112,68 @@ func (r *route) SendSystemMessage(pid *actor.PID, message any) {
 func (r *route) Stop(pid *actor.PID) { r.SendSystemMessage(pid, &actor.Stop{}) }
 
 func (r *route) deliver(d delayed) {
-	if l := r.link.Load(); l != nil {
-		if r.by(l, &d) {
+	for {
+		l := r.link.Load()
+		if l == nil {
+			if r.keep(&d) {
+				return
+			}
+			continue
+		}
+		switch err := r.send(l, &d); {
+		case err == nil:
+			return
+		case errors.Is(err, ErrLinkLost):
+			r.link.CompareAndSwap(l, nil)
+		default:
+			r.refuse(&d, err)
 			return
 		}
-		r.link.CompareAndSwap(l, nil)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if l := r.link.Load(); l != nil && r.by(l, &d) {
-		return
-	}
-	size := r.size + d.bytes()
-	if size > r.node.config.MaxQueue {
-		r.node.counts.refused.Add(1)
-		r.node.complain("a message was refused: too much waits for a link", "to", d.to.Address+"/"+d.to.Id)
-		r.dead(&d)
-		return
-	}
-	r.waiting, r.size = append(r.waiting, d), size
-	if !r.connecting {
-		r.connecting = true
-		go r.connect()
 	}
 }
 
-// by sends a message by a link. It reports false if that is lost.
-func (r *route) by(l *link, d *delayed) bool {
-	var err error
-	if d.system {
-		err = r.node.sendSystem(l, d.to, d.m)
-	} else {
-		err = r.node.send(l, d.to, d.header, d.m, d.sender, false)
-	}
-	switch {
-	case err == nil:
-		return true
-	case errors.Is(err, ErrLinkLost):
+// keep has a message wait for a link, unless there is one by now.
+func (r *route) keep(d *delayed) (done bool) {
+	r.mu.Lock()
+	if r.link.Load() != nil {
+		r.mu.Unlock()
 		return false
 	}
-	r.node.counts.refused.Add(1)
-	r.node.complain("a message was refused", "error", err, "to", d.to.Address+"/"+d.to.Id)
-	r.dead(d)
+	size := r.size + d.bytes()
+	full := size > r.node.config.MaxQueue
+	if !full {
+		r.waiting, r.size = append(r.waiting, *d), size
+		if !r.connecting {
+			r.connecting = true
+			go r.connect()
+		}
+	}
+	r.mu.Unlock()
+	if full {
+		r.refuse(d, errTooMuchWaits)
+	}
 	return true
 }
 
+var errTooMuchWaits = errors.New("too much waits for a link")
+
+// send sends a message by a link.
+func (r *route) send(l *link, d *delayed) error {
+	if d.system {
+		return r.node.sendSystem(l, d.to, d.m)
+	}
+	return r.node.send(l, d.to, d.header, d.m, d.sender, false)
+}
+
+// refuse says that a message is none that can be sent. Like dead it calls the program, which may send to the same address: the lock
+// must not be held.
+func (r *route) refuse(d *delayed, err error) {
+	r.node.counts.refused.Add(1)
+	r.node.complain("a message was refused", "error", err, "to", d.to.Address+"/"+d.to.Id)
+	r.dead(d)
+}
+
+// dead has a message end here.
 func (r *route) dead(d *delayed) {
 	if d.system {
 		if w, ok := d.m.(*actor.Watch); ok {
@@ -175,17 +192,33 @@ func (r *route) connect() {
 	if err == nil && !bare(r.address) && l.remote != r.address {
 		err = errAnother
 	}
+	type failure struct {
+		*delayed
+		err error
+	}
+	var failed []failure
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.connecting = false
 	waiting := r.waiting
 	r.waiting, r.size = nil, 0
 	for i := range waiting {
-		if err != nil || !r.by(l, &waiting[i]) {
-			r.dead(&waiting[i])
+		why := err
+		if err == nil {
+			why = r.send(l, &waiting[i])
+		}
+		if why != nil {
+			failed = append(failed, failure{&waiting[i], why})
 		}
 	}
 	if err == nil {
 		r.link.Store(l)
+	}
+	r.mu.Unlock()
+	for _, f := range failed {
+		if err != nil || errors.Is(f.err, ErrLinkLost) {
+			r.dead(f.delayed)
+		} else {
+			r.refuse(f.delayed, f.err)
+		}
 	}
 }
