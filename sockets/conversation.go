@@ -155,13 +155,11 @@ func (c *Conn) Serve(ctx context.Context, in func(ctx context.Context, m *frame.
 	if out == nil {
 		return <-received
 	}
-	defer func() { // also if out panics
-		end(nil)
-		<-received
-	}()
+	join := sync.OnceValue(func() error { end(nil); return <-received })
+	defer join() // also if out panics
 	err := c.sendAll(ctx, out(ctx))
-	if cause := context.Cause(ctx); err == nil && ctx.Err() != nil && cause != context.Canceled {
-		err = cause
+	if over := ctx.Err(); over != nil && (err == nil || errors.Is(err, over)) { // which is why out has ended
+		err = conclusion(join())
 	}
 	return err
 }
