@@ -90,6 +90,12 @@ var errNilNil = errors.New("NetDial returned neither a conn nor an error")
 
 // withTLS sets up TLS over nc, and closes it if that fails.
 func (d *Dialer) withTLS(ctx context.Context, nc net.Conn, name string) (net.Conn, error) {
+	done := false
+	defer func() { // also if a callback of the Config panics
+		if !done {
+			httpclient.Cut(nc)
+		}
+	}()
 	config := d.TLS.Clone()
 	if config == nil {
 		config = new(tls.Config)
@@ -101,8 +107,8 @@ func (d *Dialer) withTLS(ctx context.Context, nc net.Conn, name string) (net.Con
 	}
 	tc := tls.Client(nc, config)
 	if err := tc.HandshakeContext(ctx); err != nil {
-		httpclient.Cut(nc)
 		return nil, err
 	}
+	done = true
 	return tc, nil
 }

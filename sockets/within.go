@@ -12,7 +12,7 @@ const grace = 100 * time.Millisecond
 
 // within returns what f does, or ctx's error soon after that ends or the time is over,
 // whatever f still waits for: what it comes to then is given to late. A panic of f, which
-// calls code of the program's, is an error.
+// calls code of the program's, is an error, and so is its runtime.Goexit.
 func within[T any](ctx context.Context, limit time.Duration, f func(context.Context) (T, error), late func(T)) (v T, err error) {
 	if ctx == nil {
 		return v, ErrNilContext
@@ -28,7 +28,7 @@ func within[T any](ctx context.Context, limit time.Duration, f func(context.Cont
 	}
 	done, left := make(chan outcome), make(chan struct{})
 	go func() {
-		var o outcome
+		o := outcome{err: errGoexit}
 		defer func() {
 			if reason := recover(); reason != nil {
 				o.err = fmt.Errorf("panic: %v", reason)

@@ -58,14 +58,17 @@ type Answered struct {
 // Unasked says that the server has sent something that is no answer, or has ended.
 type Unasked struct{ Err error }
 
-var errUnasked = errors.New("server sent what nobody had asked for")
+var (
+	errUnasked = errors.New("server sent what nobody had asked for")
+	errGoexit  = errors.New("runtime.Goexit was called")
+)
 
 // Ask runs a Call, beside the caller. Code of the program's runs in it, which no supervisor looks after: the request's body, a cookie
 // jar, the Upgrade.
 func (r *Requester) Ask(c *Call) { go r.ask(c) }
 
 func (r *Requester) ask(c *Call) {
-	out, late := Answered{Call: c, Unsent: true}, false
+	out, late := Answered{Call: c, Unsent: true, Err: errGoexit}, false
 	defer func() {
 		if reason := recover(); reason != nil {
 			out.Response, out.Err = nil, fmt.Errorf("panic: %v", reason)
@@ -74,7 +77,8 @@ func (r *Requester) ask(c *Call) {
 			r.Report(&out)
 		}
 	}()
-	if out.Err = r.prepare(c); out.Err != nil {
+	if err := r.prepare(c); err != nil {
+		out.Err = err
 		return
 	}
 	ctx := c.sent.Context()
@@ -83,7 +87,8 @@ func (r *Requester) ask(c *Call) {
 		ctx, cancel = context.WithTimeout(ctx, r.Timeout)
 		defer cancel()
 	}
-	if out.Err = ctx.Err(); out.Err != nil {
+	if err := ctx.Err(); err != nil {
+		out.Err = err
 		return
 	}
 	out.Unsent = false
@@ -101,14 +106,17 @@ func (r *Requester) ask(c *Call) {
 		return
 	}
 	<-c.read
-	if out.Response, out.Err = c.response, c.err; out.Err != nil {
+	if c.err != nil {
+		out.Response, out.Err = c.response, c.err
 		return
 	}
+	var err error
 	if c.Upgrade != nil {
-		out.Err = c.Upgrade.Agree(out.Response)
+		err = c.Upgrade.Agree(c.response)
 	} else if r.Jar != nil {
-		r.Jar.SetCookies(r.cookieURL(c.sent), out.Response.Cookies())
+		r.Jar.SetCookies(r.cookieURL(c.sent), c.response.Cookies())
 	}
+	out.Response, out.Err = c.response, err
 }
 
 // prepare makes the request that is to be written.
