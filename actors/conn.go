@@ -90,12 +90,23 @@ func (c *conn) BurstEnded() {
 	c.behaviour.burstEnded()
 }
 
+// Exited makes conn a dispatch.Hooks. A turn that was left halfway is no better than one that has panicked.
+func (c *conn) Exited() {
+	defer c.rescue()
+	c.crash("runtime.Goexit was called")
+}
+
 func (c *conn) rescue() {
 	if reason := recover(); reason != nil {
-		c.origin.panicked("connection panicked", reason)
-		c.observed().panicked(reason)
-		c.behaviour.crashed(fmt.Errorf("panic: %v", reason))
+		c.crash(reason)
 	}
+}
+
+// crash ends the connection, whose turn has panicked.
+func (c *conn) crash(reason any) {
+	c.origin.panicked("connection panicked", reason)
+	c.observed().panicked(reason)
+	c.behaviour.crashed(fmt.Errorf("panic: %v", reason))
 }
 
 // end stops the actor when it has read what was sent to it until now: whoever

@@ -174,14 +174,25 @@ func (s *stream) finish(err error) {
 	}
 	d := &ended{stream: s}
 	s.behaviour = d
+	defer d.leave()                                   // all of it also if a stage or an observer calls runtime.Goexit
+	defer func() { s.observation().end(s.outcome) }() // before a drain, or the program, can see that it is over
+	defer s.letGo()
 	s.endSubscriptions()
 	s.tellClosed(err)
+}
+
+// letGo closes the socket and answers those who wait for it.
+func (s *stream) letGo() {
 	s.dropPending()
 	s.transport.Close()
 	s.out.free()
 	s.answerFlushes(net.ErrClosed)
 	s.refuseOffers()
-	s.observation().end(s.outcome) // before a drain, or the program, can see that it is over
+}
+
+// leave tells those who wait for the end.
+func (d *ended) leave() {
+	s := d.stream
 	s.rt.deadlines.Set(&s.timers.deadline, 0)
 	if s.group != nil {
 		s.group.leave(s)

@@ -37,15 +37,19 @@ func (ex *Exchange) greet(plan *Plan) greeted {
 	group := plan.Group
 	group.expect()
 	g := greeted{plan: plan, origin: ex.origin()}
-	var err error
+	err := errUpgradeFailed // also if Hijack calls runtime.Goexit
+	defer func() {
+		if err != nil {
+			group.arrived()
+			ex.ungreeted(plan, err, g.origin)
+		}
+	}()
 	if plan.Greeter != nil {
 		g.nc, g.first, err = plan.Greeter.Greet(ex.Writer)
 	} else {
 		g.nc, g.first, err = Hijack(ex.Writer)
 	}
 	if err != nil {
-		group.arrived()
-		ex.ungreeted(plan, err, g.origin)
 		return greeted{}
 	}
 	if plan.Value != nil {

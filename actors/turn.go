@@ -178,8 +178,9 @@ func (s *stream) crashed(err error) {
 	if s.hello != nil { // the panic kept it from the handler
 		s.Deliver(s.hello)
 	}
+	over := false
 	defer func() {
-		if recover() != nil {
+		if recover() != nil || !over {
 			s.finish(err)
 		}
 	}()
@@ -189,4 +190,5 @@ func (s *stream) crashed(err error) {
 	}
 	s.flush()
 	s.concludeTurn()
+	over = true
 }

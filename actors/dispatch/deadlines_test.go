@@ -19,6 +19,7 @@ type sleeper struct {
 
 func (s *sleeper) Item(any) bool { return false }
 func (s *sleeper) BurstEnded()   {}
+func (s *sleeper) Exited()       {}
 func (s *sleeper) Signalled(bits uint32) {
 	if bits&Due != 0 {
 		s.woken = append(s.woken, s.deadlines.Now())

@@ -205,6 +205,7 @@ type waiter struct{ *sync.WaitGroup }
 func (w waiter) Signalled(uint32) { w.Done() }
 func (waiter) Item(any) bool      { return false }
 func (waiter) BurstEnded()        {}
+func (waiter) Exited()            {}
 
 func BenchmarkUnlabel(b *testing.B) {
 	for b.Loop() {

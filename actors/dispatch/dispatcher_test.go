@@ -381,6 +381,7 @@ type counter struct{ *atomic.Int32 }
 func (c counter) Signalled(uint32) { c.Add(1) }
 func (counter) Item(any) bool      { return false }
 func (counter) BurstEnded()        {}
+func (counter) Exited()            {}
 
 func TestDispatcherRunsOtherMailboxes(t *testing.T) {
 	system := quietSystem(t)

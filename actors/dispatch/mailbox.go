@@ -18,6 +18,8 @@ type Hooks interface {
 	Signalled(bits uint32)
 	// BurstEnded says that no message or signal is waiting, or that the turn ends here so that others get theirs.
 	BurstEnded()
+	// Exited says that something in the turn has called runtime.Goexit. It is called on that goroutine, at its end.
+	Exited()
 }
 
 // Mailbox is an unbounded mailbox whose turns run on a dispatcher. It keeps proto.actor's rules: system messages first, and a suspended

@@ -57,6 +57,8 @@ func (s *script) BurstEnded() {
 	}
 }
 
+func (s *script) Exited() { s.note("exited") }
+
 func (s *script) note(format string, args ...any) {
 	s.log = append(s.log, fmt.Sprintf(format, args...))
 }

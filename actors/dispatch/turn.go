@@ -7,21 +7,28 @@ const turnBudget = 300
 
 // RunFirst is the first turn of a mailbox that was reserved: Started, then f, then what else has come.
 func (m *Mailbox) RunFirst(f func()) {
-	more := true
+	more, over := true, false
 	defer func() {
 		if more { // also when f has called runtime.Goexit
 			m.dispatcher.enqueue(m)
 		}
 	}()
+	defer func() {
+		if !over {
+			m.exited()
+		}
+	}()
 	started, _ := m.system.pop()
 	m.handleSystem(started)
 	f()
+	over = true
 	more = m.run(turnBudget)
 }
 
 // run is a turn: at most limit messages. It says whether the mailbox needs another.
 func (m *Mailbox) run(limit int) (more bool) {
 	var message any
+	over := false
 	defer func() {
 		if reason := recover(); reason != nil {
 			if message != nil { // or it was in the hooks
@@ -29,6 +36,8 @@ func (m *Mailbox) run(limit int) (more bool) {
 			}
 			m.invoker.EscalateFailure(reason, message)
 			more = true // it is suspended by a message to itself
+		} else if !over {
+			m.exited()
 		}
 	}()
 	penalty := m.penalty()
@@ -50,6 +59,7 @@ func (m *Mailbox) run(limit int) (more bool) {
 			m.burstEnded()
 		}
 		if m.goIdle() {
+			over = true
 			return false
 		}
 	}
@@ -57,6 +67,7 @@ func (m *Mailbox) run(limit int) (more bool) {
 		message = nil // a panic of the hooks is not its
 		m.burstEnded()
 	}
+	over = true
 	return !m.goIdle()
 }
 
@@ -119,6 +130,13 @@ func (m *Mailbox) signalled(bits uint32) {
 func (m *Mailbox) burstEnded() {
 	if m.hooks != nil {
 		m.hooks.BurstEnded()
+	}
+}
+
+// exited tells the hooks that the turn has called runtime.Goexit.
+func (m *Mailbox) exited() {
+	if m.hooks != nil {
+		m.hooks.Exited()
 	}
 }
 

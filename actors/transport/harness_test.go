@@ -52,6 +52,7 @@ type collector struct {
 
 func (*collector) Item(any) bool           { return false }
 func (*collector) BurstEnded()             {}
+func (*collector) Exited()                 {}
 func (c *collector) Signalled(bits uint32) { c.bits.Or(bits) }
 
 func newCollector(d *dispatch.Dispatcher) (*collector, *dispatch.Mailbox) {

@@ -34,6 +34,7 @@ func look(m *dispatch.Mailbox, r *reading, f func()) {
 
 func (d *reading) Item(any) bool { return false }
 func (d *reading) BurstEnded()   {}
+func (d *reading) Exited()       {}
 func (d *reading) Signalled(bits uint32) {
 	if f := d.see.Swap(nil); f != nil {
 		(*f)()
