@@ -17,6 +17,17 @@ func guarded(f func() error) (err error) {
 	return f()
 }
 
+// apart is guarded for who has to go on: f is called on a goroutine of its own, which is all that a runtime.Goexit ends.
+func apart(f func() error) error {
+	over := make(chan error, 1)
+	go func() {
+		err := errGoexit
+		defer func() { over <- err }()
+		err = guarded(f)
+	}()
+	return <-over
+}
+
 var errGoexit = errors.New("runtime.Goexit was called")
 
 // panicked is a panic of the program's.

@@ -120,14 +120,11 @@ type readerFunc func([]byte) (int, error)
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // A client that comes back goes on after an attempt whose Header does not return.
-func TestReconnectActorWhoseHeaderLeaves(t *testing.T) {
+func TestHeaderLeaves(t *testing.T) {
 	for does, leave := range leavings {
-		t.Run(does, func(t *testing.T) {
-			w := newWorld(t, bare)
-			addr := w.session(nil, echoes)
-			h := w.handler()
+		policy := func() *Reconnect {
 			first := true
-			pid, err := ReconnectActor(w.system, w.url(addr), w.client(h), &Reconnect{
+			return &Reconnect{
 				Backoff: Backoff{Floor: time.Millisecond, First: time.Millisecond},
 				Header: func(context.Context) (http.Header, error) {
 					if first {
@@ -136,13 +133,57 @@ func TestReconnectActorWhoseHeaderLeaves(t *testing.T) {
 					}
 					return nil, nil
 				},
-			})
+			}
+		}
+		t.Run(does+", actor", func(t *testing.T) {
+			w := newWorld(t, bare)
+			h := w.handler()
+			pid, err := ReconnectActor(w.system, w.url(w.session(nil, echoes)), w.client(h), policy())
 			require.NoError(t, err)
 			assert.Regexp(t, left, expect[*Disconnected](h).Error())
 			expect[*Upgraded](h)
 			w.system.Root.Send(pid, frame.Close(frame.Normal, ""))
 			expect[*Closed](h)
 			assert.True(t, expect[*Disconnected](h).Final)
+		})
+		t.Run(does, func(t *testing.T) {
+			w := newWorld(t, bare)
+			lost := make(chan *Disconnected, 9)
+			r := policy()
+			r.Lost = func(d *Disconnected) { lost <- d }
+			c, err := DialReconnecting(w.url(w.session(nil, echoes)), &DialOptions{System: w.system}, r)
+			require.NoError(t, err)
+			assert.Regexp(t, left, (<-lost).Error())
+			require.NoError(t, c.SendText(w.within(), "hello"))
+			c.Close(frame.Normal, "")
+		})
+	}
+}
+
+// A Final that does not return is for good, and its client ends.
+func TestFinalLeaves(t *testing.T) {
+	for does, leave := range leavings {
+		policy := &Reconnect{Final: func(*Disconnected) bool { leave(); return false }}
+		t.Run(does+", actor", func(t *testing.T) {
+			w := newWorld(t, bare)
+			h := w.handler()
+			pid, err := ReconnectActor(w.system, "ws://127.0.0.1:1", w.client(h), policy)
+			require.NoError(t, err)
+			d := expect[*Disconnected](h)
+			assert.True(t, d.Final)
+			assert.Regexp(t, left, d.Error())
+			gone(w, pid)
+		})
+		t.Run(does, func(t *testing.T) {
+			w := newWorld(t, bare)
+			lost := make(chan *Disconnected, 9)
+			r := *policy
+			r.Lost = func(d *Disconnected) { lost <- d }
+			c, err := DialReconnecting("ws://127.0.0.1:1", &DialOptions{System: w.system}, &r)
+			require.NoError(t, err)
+			<-c.Done()
+			assert.Regexp(t, left, c.Closed().Error())
+			assert.Same(t, c.Closed(), <-lost)
 		})
 	}
 }

@@ -98,17 +98,12 @@ func (r *Reconnect) loss(state *retries, closed *Closed, err error, held time.Du
 }
 
 // header is that of an attempt of a client whose own is base.
-func (r *Reconnect) header(ctx context.Context, base http.Header) (_ http.Header, err error) {
+func (r *Reconnect) header(ctx context.Context, base http.Header) (http.Header, error) {
 	if r.Header == nil {
 		return base, nil
 	}
-	defer func() {
-		if reason := recover(); reason != nil {
-			err = fmt.Errorf("header: panic: %v", reason)
-		}
-	}()
-	fresh, err := r.Header(ctx)
-	if err != nil {
+	var fresh http.Header
+	if err := apart(func() (err error) { fresh, err = r.Header(ctx); return err }); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
 	h, own := http.Header{}, http.Header{}
@@ -125,15 +120,13 @@ func (r *Reconnect) header(ctx context.Context, base http.Header) (_ http.Header
 }
 
 func (r *Reconnect) final(d *Disconnected) (final bool) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			final, d.Err = true, fmt.Errorf("panic: %v", reason)
-		}
-	}()
 	if r.Final == nil {
 		return IsFinal(d)
 	}
-	return r.Final(d)
+	if err := apart(func() error { final = r.Final(d); return nil }); err != nil {
+		final, d.Err = true, err
+	}
+	return final
 }
 
 // IsFinal is what a client takes for good, unless Reconnect.Final says otherwise: what would

@@ -142,9 +142,8 @@ func (c *comeback) try() {
 	ctx, cancel := context.WithCancel(context.Background())
 	a.cancel = cancel
 	go func() {
-		m := &attempted{attempt: a, err: &dialError{"dial", c.address, errGoexit}}
-		defer func() { c.system.Root.Send(c.self, m) }() // also if Header calls runtime.Goexit
-		m.conn, m.err = a.dial(ctx, c.system, c.address, &c.upgrade)
+		conn, err := a.dial(ctx, c.system, c.address, &c.upgrade)
+		c.system.Root.Send(c.self, &attempted{a, conn, err})
 	}()
 }
 
