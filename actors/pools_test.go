@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -142,6 +143,11 @@ var lives = []func(s *stack){
 		p.write(strings.Repeat(masked(frame.Text("small")), 1000))
 		io.Copy(io.Discard, p.in)
 	},
+	func(s *stack) { // makes a stage call runtime.Goexit
+		p := s.open("/exit")
+		p.write(strings.Repeat(masked(frame.Text("small")), 1000))
+		io.Copy(io.Discard, p.in)
+	},
 	func(s *stack) { // makes a stage panic
 		p := s.open("/stage")
 		p.write(strings.Repeat(masked(frame.Text("small")), 1000))
@@ -200,6 +206,11 @@ func (s *stack) serve() (stop func()) {
 	handle("/stage", pipeline.Tap(func(item any) {
 		if isFrame(item) {
 			panic("stage")
+		}
+	}, nil), echo)
+	handle("/exit", pipeline.Tap(func(item any) {
+		if isFrame(item) {
+			runtime.Goexit()
 		}
 	}, nil), echo)
 	if s.also != nil {

@@ -14,7 +14,8 @@ import (
 type ledger struct {
 	watched
 	frames   []*frame.Frame
-	panicked bool
+	under    bool // an item is under way
+	panicked bool // one was, for ever
 }
 
 func (l *ledger) take(f *frame.Frame) {
@@ -29,16 +30,14 @@ func (l *ledger) take(f *frame.Frame) {
 
 func given(f *frame.Frame) bool { return !f.Lost() }
 
-// broken is deferred: of a pipeline in which a stage panics nothing is to be expected.
-func (l *ledger) broken() {
-	if reason := recover(); reason != nil {
-		l.panicked = true
-		panic(reason)
-	}
-}
+// begin is called when an item comes in, and through when it is.
+func (l *ledger) begin() { l.under = true }
 
-// through is called when an item is.
+// broken is deferred: of a pipeline in which a stage panics, or calls runtime.Goexit, nothing is to be expected.
+func (l *ledger) broken() { l.panicked = l.panicked || l.under }
+
 func (l *ledger) through() {
+	l.under = false
 	if !l.panicked {
 		l.check()
 	}

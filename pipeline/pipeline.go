@@ -88,6 +88,7 @@ func (p *Pipeline) Up(item any) {
 		return
 	}
 	if frame.Debug {
+		p.ledger.begin()
 		defer p.ledger.broken()
 	}
 	p.busy = true
@@ -99,9 +100,6 @@ func (p *Pipeline) Up(item any) {
 // Down takes an item from the handler. A frame of 4 KiB and more that was released, or
 // handed over to another connection, may be somebody else's by now: it ends this one.
 func (p *Pipeline) Down(item any) {
-	if frame.Debug {
-		defer p.ledger.broken()
-	}
 	switch m := item.(type) {
 	case *frame.Frame:
 		if !m.Take() {
@@ -118,6 +116,10 @@ func (p *Pipeline) Down(item any) {
 	if p.busy { // from within Deliver: a part of what is under way
 		p.high.onDown(item)
 		return
+	}
+	if frame.Debug {
+		p.ledger.begin()
+		defer p.ledger.broken()
 	}
 	p.busy = true
 	defer p.done()
