@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -62,12 +63,11 @@ func (l *link) reaches(handler *actor.PID) (*actor.PID, error) {
 
 // another is what Config.Another says, if that can be reached at once.
 func (n *Node) another() func(lost *actor.PID) *actor.PID {
-	ask := n.config.Another
-	if ask == nil {
+	if n.config.Another == nil {
 		return nil
 	}
 	return func(lost *actor.PID) *actor.PID {
-		to := ask(actor.NewPID(hostPort(lost.Address), lost.Id))
+		to := n.askAnother(actor.NewPID(hostPort(lost.Address), lost.Id))
 		if to == nil || to.Address == n.address {
 			return to
 		}
@@ -81,4 +81,26 @@ func (n *Node) another() func(lost *actor.PID) *actor.PID {
 		}
 		return nil
 	}
+}
+
+// askAnother is what Config.Another says; nil if it does not return. Its goroutine is its own: a runtime.Goexit would end
+// that of the caller, who has more to do.
+func (n *Node) askAnother(lost *actor.PID) *actor.PID {
+	said := make(chan *actor.PID, 1)
+	go func() {
+		var to *actor.PID
+		var reason any = "runtime.Goexit was called"
+		defer func() {
+			if p := recover(); p != nil {
+				reason = p
+			}
+			if reason != nil {
+				n.complain("Config.Another panicked", "reason", reason, "handler", lost.Id, "stack", string(debug.Stack()))
+			}
+			said <- to
+		}()
+		to = n.config.Another(lost)
+		reason = nil
+	}()
+	return <-said
 }

@@ -239,6 +239,24 @@ func TestAnotherHandlerTakesOver(t *testing.T) {
 	}
 }
 
+// An Another that does not return costs the connections that it is asked for, and nobody else.
+func TestAnotherPanics(t *testing.T) {
+	for name, leave := range map[string]func(){"panics": func() { panic("on purpose") }, "exits": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			first, second := start(t, Config{}), start(t, Config{})
+			gateway := start(t, Config{Another: func(*actor.PID) *actor.PID { leave(); return nil }})
+			first.handler("echo", echo)
+			second.handler("echo", echo)
+			other := dial(t, gateway.serve(second.node.Addr(), "echo"))
+			conns := crowd(t, 3, gateway.serve(first.node.Addr(), "echo"))
+			first.node.Close()
+			ends(t, conns, 5*time.Second, frame.InternalError)
+			says(t, other, "still here")
+			require.NoError(t, other.Close(frame.Normal, ""))
+		})
+	}
+}
+
 // A handler that is not there, stops, or panics is known to its connections as a local one is.
 func TestHandlersEnd(t *testing.T) {
 	worker, gateway := start(t, Config{}), start(t, Config{})
