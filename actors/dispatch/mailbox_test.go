@@ -3,6 +3,7 @@ package dispatch
 import (
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -492,5 +493,23 @@ func TestPostAll(t *testing.T) {
 		require.True(t, m.PostAll([]any{1, 2, 3}))
 		synctest.Wait()
 		require.Equal(t, []string{"1", "2", "3", "4", "5", "burst ended"}, s.log)
+	})
+}
+
+// Hooks are told of a turn that has called runtime.Goexit, in that turn, and go on with the next message.
+func TestExited(t *testing.T) {
+	bubble(t, func(t *testing.T, d *Dispatcher) {
+		s := &script{user: func(message any) {
+			if message == "exit" {
+				runtime.Goexit()
+			}
+		}}
+		m := s.mailbox(d)
+		m.hooks = s
+		m.Start()
+		m.PostUserMessage("exit")
+		m.PostUserMessage("stay")
+		synctest.Wait()
+		require.Equal(t, []string{"exit", "exited", "stay", "burst ended"}, s.log)
 	})
 }
