@@ -3,6 +3,7 @@ package sockets
 import (
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -16,7 +17,7 @@ import (
 type deadLetters struct {
 	system *actor.ActorSystem
 
-	nobody sync.Once // says that a frame was for nobody
+	nobody atomic.Bool // it was said that a frame was for nobody
 
 	mu      sync.Mutex
 	since   time.Time // of the period whose dead letters are counted
@@ -42,9 +43,9 @@ func (d *deadLetters) published(event any) {
 		}
 	}
 	if _, ok := letter.Message.(*frame.Frame); ok && letter.PID == nil {
-		d.nobody.Do(func() {
+		if !d.nobody.Swap(true) {
 			slog.Error("spindrift: a frame was sent to nobody, and is lost: Respond was called without a sender. A ctx that is used after Receive has returned, in a goroutine say, has none")
-		})
+		}
 	}
 	if letter.Sender != nil {
 		d.system.Root.Send(letter.Sender, &actor.DeadLetterResponse{})

@@ -149,15 +149,27 @@ func watch(system *actor.ActorSystem, pid *actor.PID) <-chan *actor.Terminated {
 	return told
 }
 
-// What an actor responds outside of its Receive is lost, and that is said: once.
+// What an actor responds outside of its Receive is lost, and that is said: once, also to a log that responds so itself.
 func TestFrameForNobody(t *testing.T) {
-	var lines bytes.Buffer
-	before := slog.Default()
-	slog.SetDefault(slog.New(slog.NewTextHandler(&lines, nil)))
-	defer slog.SetDefault(before)
 	system := sockets.NewSystem()
+	respond := func() { system.DeadLetter.SendUserMessage(nil, frame.Text("late")) } // as Respond does that has no sender
+	var lines bytes.Buffer
+	log := logTo(func(line []byte) {
+		lines.Write(line)
+		respond()
+	})
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(log, nil)))
+	defer slog.SetDefault(before)
 	for range 2 {
-		system.DeadLetter.SendUserMessage(nil, frame.Text("late")) // as Respond does that has no sender
+		respond()
 	}
 	assert.Equal(t, 1, strings.Count(lines.String(), "a frame was sent to nobody"), lines.String())
+}
+
+type logTo func(line []byte)
+
+func (f logTo) Write(p []byte) (int, error) {
+	f(p)
+	return len(p), nil
 }

@@ -8,7 +8,6 @@ package handlers
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -58,7 +57,7 @@ type Handlers struct {
 
 	mu       lock.Shared
 	byPID    map[Key]*shared // those that connections name
-	watching sync.Mutex      // of whoever changes what the guardian watches; taken before mu
+	watching map[Key]bool    // handlers for which somebody has the guardian watch, or no longer; true: once more
 }
 
 // New returns the handlers of system, which are none yet. Those that it spawns run on d.

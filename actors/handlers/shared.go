@@ -96,21 +96,37 @@ func (h *Handlers) remove(m *Member) (last bool) {
 	return true
 }
 
-// watch has the guardian watch s as long as it has connections. The guardian hears of a handler that does not exist within the call, so
-// mu is not held. Other nodes tell of theirs.
+// watch has the guardian watch s as long as it has connections. The guardian hears of a handler that does not exist within the call, and so
+// does the program, which may wait for other connections: no lock is held. What changes meanwhile is left to who is at it. Other nodes
+// tell of theirs.
 func (h *Handlers) watch(s *shared) {
 	if s.key.node != "" {
 		return
 	}
-	h.watching.Lock()
-	defer h.watching.Unlock()
 	h.mu.Lock()
-	wanted := h.byPID[s.key] != nil
+	defer h.mu.Unlock()
+	if _, busy := h.watching[s.key]; busy {
+		h.watching[s.key] = true
+		return
+	}
+	if h.watching == nil {
+		h.watching = make(map[Key]bool)
+	}
+	defer delete(h.watching, s.key) // also if the program panics
+	for again := true; again; again = h.watching[s.key] {
+		h.watching[s.key] = false
+		h.watchUnlocked(s.pid, h.byPID[s.key] != nil)
+	}
+}
+
+// watchUnlocked gives the lock back for as long as the guardian tells the handler.
+func (h *Handlers) watchUnlocked(pid *actor.PID, wanted bool) {
 	h.mu.Unlock()
+	defer h.mu.Lock()
 	if wanted {
-		h.guardian.watch(s.pid)
+		h.guardian.watch(pid)
 	} else {
-		h.guardian.unwatch(s.pid)
+		h.guardian.unwatch(pid)
 	}
 }
 

@@ -75,8 +75,9 @@ func (l *link) beat(now time.Time) {
 	}
 }
 
-// pong is called under mu.
 func (l *link) pong(n uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.heard = time.Now()
 	if n > l.answered {
 		l.answered = n

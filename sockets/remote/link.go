@@ -36,7 +36,10 @@ type link struct {
 	writer  actor.Process
 	inLink  *actor.PID // whom the writer is given
 
-	mu       sync.Mutex // held while a Pack is handed over: so Closed is last
+	handing sync.Mutex // held while a Pack is handed over: so Closed is last. Taken before mu, which the program may need meanwhile
+	run     run        // under handing
+
+	mu       sync.Mutex
 	closed   bool
 	known    bool // remote is set
 	leaving  bool // the other node takes no new connections
@@ -46,10 +49,9 @@ type link struct {
 	trip     time.Duration
 	answered uint64
 	waiters  []waiter
-	books    map[string]*entry // of connections whose handlers are here, by the connection's id
+	books    map[string]*entry // of connections whose handlers are here, by the connection's id; changed under handing too
 	watched  map[watching]struct{}
 	cancel   context.CancelFunc // of the stream out; nil: there is none yet
-	run      run
 }
 
 // entry is a connection whose handler is here: Upgraded was handed over, Closed was not.
@@ -156,15 +158,17 @@ func (l *link) Stop(*actor.PID) {}
 // sever ends the link, once: each handler here is told Closed of each connection there, each
 // connection here that its handler there is lost.
 func (l *link) sever(why error) {
+	l.handing.Lock()
 	l.mu.Lock()
-	if l.closed {
-		l.mu.Unlock()
-		return
-	}
+	was := l.closed
 	l.closed = true
 	books, watched, cancel, known := l.books, l.watched, l.cancel, l.known
 	l.books, l.watched, l.waiters = nil, nil, nil
 	l.mu.Unlock()
+	l.handing.Unlock()
+	if was {
+		return
+	}
 	l.out.close()
 	close(l.lost)
 	if cancel != nil {

@@ -15,32 +15,42 @@ import (
 // receive hands a Pack over. own says that frames may keep its memory, which else is somebody's when it returns. An
 // error ends the link.
 func (l *link) receive(pack []byte, own bool) (err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.handing.Lock()
+	defer l.handing.Unlock()
 	defer func() {
 		if reason := recover(); reason != nil {
 			err = fmt.Errorf("panic: %v", reason)
 		}
 	}()
+	l.mu.Lock()
+	closed, heard, known := l.closed, l.heard, l.known
+	l.mu.Unlock()
 	switch {
-	case l.closed:
+	case closed:
 		return ErrLinkLost
-	case time.Since(l.heard) > l.node.config.Timeout: // this node was frozen: the other has given it up
+	case time.Since(heard) > l.node.config.Timeout: // this node was frozen: the other has given it up
 		return errSilent
 	}
-	ping, err := l.unpack(pack, own)
+	ping, err := l.unpack(pack, own, known)
 	l.run.flush()
 	if err != nil {
 		return err
 	}
-	if ping > 0 && l.out.answer(ping, l.known) {
+	if ping > 0 && l.answer(ping) {
 		l.call()
 	}
 	return nil
 }
 
+// answer queues a pong.
+func (l *link) answer(ping uint64) (call bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.answer(ping, l.known)
+}
+
 // unpack hands the Items of a Pack over, in their order, and returns what is to be answered.
-func (l *link) unpack(pack []byte, own bool) (ping uint64, err error) {
+func (l *link) unpack(pack []byte, own, known bool) (ping uint64, err error) {
 	var it item
 	size := 0
 	if own {
@@ -59,7 +69,7 @@ func (l *link) unpack(pack []byte, own bool) (ping uint64, err error) {
 			l.run.flush()
 			l.pong(v)
 		case packItems:
-			if !l.known {
+			if !known {
 				return 0, errEarly
 			}
 			if err := it.parse(b); err != nil {
@@ -73,7 +83,7 @@ func (l *link) unpack(pack []byte, own bool) (ping uint64, err error) {
 	return ping, nil
 }
 
-// deliver hands an Item over, under mu.
+// deliver hands an Item over, under handing.
 func (l *link) deliver(i *item, pack int) error {
 	if i.again && l.run.goesOn {
 		f, err := frameIn(i.body, pack)
@@ -97,7 +107,9 @@ func (l *link) deliver(i *item, pack int) error {
 		l.run.flush()
 		return l.handlerNews(i)
 	case kindLeaving:
+		l.mu.Lock()
 		l.leaving = true
+		l.mu.Unlock()
 		return nil
 	case kindBye:
 		return errBye
@@ -174,7 +186,9 @@ func (l *link) deliverUp(i *item, pack int) {
 		return
 	}
 	l.run.flush()
+	l.mu.Lock()
 	delete(l.books, string(i.sender))
+	l.mu.Unlock()
 	e.end(c)
 	l.node.left(e)
 }
@@ -202,7 +216,9 @@ func (l *link) enter(i *item) {
 	if known := l.books[id]; known != nil {
 		n.left(known)
 	}
+	l.mu.Lock()
 	l.books[id] = e
+	l.mu.Unlock()
 	leaving := n.entered(e)
 	e.to.give(&actor.MessageEnvelope{Header: i.headers(), Message: u, Sender: e.conn})
 	if leaving {

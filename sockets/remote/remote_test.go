@@ -423,6 +423,43 @@ func TestNodeIsUsedByItsLog(t *testing.T) {
 	}
 }
 
+// A program may ask a node for its peers, and watch an actor of another, when it hears what nobody takes.
+func TestNodeIsUsedByItsDeadLetters(t *testing.T) {
+	var node atomic.Pointer[Node]
+	peers := slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
+		if n := node.Load(); n != nil {
+			n.Peers()
+		}
+		return len(p), nil
+	}), nil))
+	a, b := start(t, Config{}), start(t, Config{Log: peers})
+	node.Store(b.node)
+	there := a.system.Root.Spawn(actor.PropsFromFunc(func(actor.Context) {}))
+	self := b.system.Root.Spawn(actor.PropsFromFunc(func(actor.Context) {}))
+	heard := make(chan int, 10)
+	b.system.EventStream.Subscribe(func(letter any) {
+		if d, ok := letter.(*actor.DeadLetterEvent); ok && d.PID.Id == "nobody" {
+			process, _ := b.system.ProcessRegistry.Get(there)
+			process.SendSystemMessage(there, &actor.Watch{Watcher: self})
+			heard <- len(b.node.Peers())
+		}
+	})
+	require.NoError(t, a.node.Connect(t.Context(), b.node.Addr()))
+	require.NoError(t, b.node.Connect(t.Context(), a.node.Addr()))
+	for _, to := range []string{"nobody", nodeID, "nobody"} { // what is for the node itself is refused, which the log is told
+		a.system.Root.Send(actor.NewPID(b.node.Addr(), to), wrapperspb.String("hello"))
+	}
+	for range 2 {
+		select {
+		case n := <-heard:
+			assert.Equal(t, 1, n)
+		case <-time.After(10 * time.Second):
+			require.Fail(t, "the node waits for itself")
+		}
+	}
+	assert.EqualValues(t, 1, b.node.Stats().Refused)
+}
+
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

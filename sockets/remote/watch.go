@@ -61,6 +61,15 @@ func (l *link) watches(w watching, on bool) {
 	}
 }
 
+// unwatches forgets who is to be told, and reports whether anybody was.
+func (l *link) unwatches(w watching) (watched bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, watched = l.watched[w]
+	delete(l.watched, w)
+	return watched
+}
+
 // system hands over a system message of the other node.
 func (l *link) system(i *item) error {
 	n := l.node
@@ -78,8 +87,7 @@ func (l *link) system(i *item) error {
 		}
 		for _, address := range []string{hostPort(l.remote), l.remote, l.address} {
 			w := watching{to.pid.Id, address, string(m.Who)}
-			if _, watched := l.watched[w]; watched {
-				delete(l.watched, w)
+			if l.unwatches(w) {
 				to.process.SendSystemMessage(to.pid, &actor.Terminated{Who: w.who(), Why: actor.TerminatedReason(m.Why)})
 			}
 		}
@@ -137,6 +145,8 @@ func (n watcher) SendSystemMessage(_ *actor.PID, message any) {
 }
 
 func (l *link) handlerStopped(id string) {
+	l.handing.Lock()
+	defer l.handing.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	had := false
