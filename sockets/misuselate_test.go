@@ -1,6 +1,9 @@
 package sockets
 
 import (
+	"context"
+	"math"
+	"net/http"
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -36,5 +39,67 @@ func TestSendToWhatIsNoConnection(t *testing.T) {
 	}
 	for _, pid := range []*actor.PID{plain, back, speaksHTTP} {
 		w.system.Root.StopFuture(pid).Wait()
+	}
+}
+
+// A Shutdown without a context does nothing, and says so.
+func TestShutdownWithoutContext(t *testing.T) {
+	w := newWorld(t, bare)
+	var nobody context.Context
+	s := &Server{Server: http.Server{Handler: Session(echoes)}, System: w.system}
+	c := w.open(w.run(s), nil)
+	assert.ErrorIs(t, s.Shutdown(nobody), ErrNilContext)
+	assert.ErrorIs(t, (&Handler{System: w.system}).Shutdown(nobody), ErrNilContext)
+	require.NoError(t, c.SendText(w.within(), "still here"))
+	_, err := c.Receive(w.within())
+	require.NoError(t, err)
+	assert.Equal(t, 1, s.CloseWhere(nil, frame.Normal, "all of you"))
+	_, err = c.Receive(w.within())
+	assert.ErrorContains(t, err, "all of you")
+}
+
+// A zero LocalRoom is a room with the defaults.
+func TestZeroRoom(t *testing.T) {
+	w := newWorld(t, bare)
+	c := w.open(w.dropIn(Session(echoes)), nil)
+	room := LocalRoom{limits: RoomOptions{System: w.system}} // a test's system is none of NewSystem's
+	require.NoError(t, room.Join(c.PID(), "ann"))
+	require.NoError(t, room.Send(frame.Text("hello")))
+	assert.Equal(t, NewRoom(nil).limits.MaxOut, room.limits.MaxOut)
+	assert.Equal(t, []string{"ann"}, names(&room))
+	m, err := c.ReceiveText(w.within())
+	require.NoError(t, err)
+	assert.Equal(t, "hello", m, "the server's echo of it")
+	require.NoError(t, c.Close(frame.Normal, ""))
+}
+
+// A room that is to keep all messages takes no memory for those that have not come.
+func TestHistoryOfEverything(t *testing.T) {
+	room := NewRoom(&RoomOptions{History: math.MaxInt})
+	for range 3 {
+		require.NoError(t, room.Send(frame.Text("x")))
+	}
+	var kept []uint64
+	for n := range room.Since(1) {
+		kept = append(kept, n)
+	}
+	assert.Equal(t, []uint64{2, 3}, kept)
+}
+
+// The largest numbers are limits like others.
+func TestLimitsWithoutEnd(t *testing.T) {
+	w := newWorld(t, bare)
+	c := w.open(w.dropIn(&SessionHandler{Serve: echoes, Options: &Options{ControlRate: math.MaxInt}}), nil)
+	go c.Receive(w.within())
+	_, err := c.Ping(w.within())
+	require.NoError(t, err)
+	require.NoError(t, c.Close(frame.Normal, ""))
+}
+
+// What is nil is no message.
+func TestIncomingOfNil(t *testing.T) {
+	for _, item := range []any{nil, (*frame.Frame)(nil), (*Message)(nil)} {
+		_, ok := IncomingOf(item)
+		assert.False(t, ok)
 	}
 }
