@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/frame"
@@ -102,4 +103,36 @@ func TestIncomingOfNil(t *testing.T) {
 		_, ok := IncomingOf(item)
 		assert.False(t, ok)
 	}
+}
+
+// A nil frame, error or Leave ends the connection that was sent it, in one line.
+func TestNilIsSent(t *testing.T) {
+	w := newWorld(t, bare)
+	addr := w.dropIn(Session(echoes))
+	for _, message := range []any{(*frame.Frame)(nil), (*frame.Error)(nil), (*Leave)(nil)} {
+		c := w.open(addr, nil)
+		w.system.Root.Send(c.PID(), message)
+		_, err := c.Receive(w.within())
+		assert.EqualError(t, err, `sockets: connection closed by this side with 1011 "handler sent a nil frame, error or Leave"`)
+	}
+}
+
+// A client that comes back is told of a nil frame that it has lost, as long as it is away, and goes on.
+func TestNilIsSentWhileAway(t *testing.T) {
+	w := newWorld(t, bare)
+	told := make(chan any, 10)
+	pid, err := ReconnectActor(w.system, "ws://127.0.0.1:1", &UpgradeClient{Spawn: actor.PropsFromFunc(func(ctx actor.Context) {
+		switch m := ctx.Message().(type) {
+		case *Dropped, *Disconnected:
+			told <- m
+		}
+	})}, &Reconnect{Backoff: Backoff{Floor: time.Hour}, Queue: 10})
+	require.NoError(t, err)
+	assert.IsType(t, new(Disconnected), <-told)
+	w.system.Root.Send(pid, (*frame.Frame)(nil))
+	assert.Equal(t, &Dropped{Messages: 1}, <-told)
+	w.system.Root.StopFuture(pid).Wait()
+	last := (<-told).(*Disconnected)
+	assert.True(t, last.Final)
+	assert.Equal(t, 1, last.Attempts, "it was not started anew")
 }
