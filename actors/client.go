@@ -87,6 +87,8 @@ func (c *client) receive(ctx actor.Context) {
 		c.end()
 	case *http.Request:
 		c.queue = append(c.queue, &request{Call: httpclient.Call{Request: m}, sender: ctx.Sender()})
+	case *Offer:
+		m.refuse(errSpeaksHTTP)
 	case actor.AutoReceiveMessage, actor.SystemMessage:
 	default:
 		if u := c.upgrader(m); u != nil {
@@ -101,6 +103,8 @@ func (c *client) receive(ctx actor.Context) {
 		c.requester.Ask(&c.asking.Call)
 	}
 }
+
+var errSpeaksHTTP = errors.New("the connection speaks HTTP: upgrade it first")
 
 // upgrader is what the message m asks for, or nil.
 func (c *client) upgrader(m any) ClientUpgrader {

@@ -56,9 +56,11 @@ func (o *Offer) Wait(ctx context.Context) error {
 }
 
 // Withdraw ends the Offer, if the Item was not taken: Wait returns net.ErrClosed.
-func (o *Offer) Withdraw() {
+func (o *Offer) Withdraw() { o.refuse(net.ErrClosed) }
+
+func (o *Offer) refuse(why error) {
 	if o.state.CompareAndSwap(offered, withdrawn) {
-		o.done <- net.ErrClosed
+		o.done <- why
 	}
 }
 

@@ -102,10 +102,20 @@ func (p *Pipeline) Up(item any) {
 func (p *Pipeline) Down(item any) {
 	switch m := item.(type) {
 	case *frame.Frame:
-		if !m.Take() {
+		if m == nil {
+			item = sentNil
+		} else if !m.Take() {
 			item = notOwned
 		} else if frame.Debug {
 			p.ledger.take(m)
+		}
+	case *frame.Error:
+		if m == nil {
+			item = sentNil
+		}
+	case *Leave:
+		if m == nil {
+			item = sentNil
 		}
 	case *Prepared:
 		if frame.Debug { // who watches frames is to see each
@@ -127,7 +137,10 @@ func (p *Pipeline) Down(item any) {
 	p.answer()
 }
 
-var notOwned = frame.Failure(frame.InternalError, "handler sent a frame that it had given back")
+var (
+	notOwned = frame.Failure(frame.InternalError, "handler sent a frame that it had given back")
+	sentNil  = frame.Failure(frame.InternalError, "handler sent a nil frame, error or Leave")
+)
 
 // SetTop replaces the top, which gets a Start; the one of before gets a Settled, so that it
 // lets go of what it keeps back. It is called between two items.

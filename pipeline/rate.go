@@ -19,7 +19,7 @@ func (b *bucket) take(rate int, now time.Time, unread time.Duration) bool {
 // spend takes n tokens.
 func (b *bucket) spend(n, rate int, now time.Time, unread time.Duration) bool {
 	if b.last.IsZero() {
-		b.tokens = float64(2 * rate)
+		b.tokens = 2 * float64(rate)
 	} else {
 		passed, wasUnread := now.Sub(b.last), unread-b.unread
 		b.late = max(0, b.late-(passed-wasUnread)) + wasUnread

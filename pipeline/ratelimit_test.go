@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -97,4 +98,11 @@ func TestMaxAge(t *testing.T) {
 	l := newLimited(MaxAge(1))
 	l.onUp(&Start{})
 	assert.EqualValues(t, 1, l.down[0].(*After).Delay)
+}
+
+// The largest rate is one that nobody exceeds.
+func TestRateLimitWithoutEnd(t *testing.T) {
+	l := newLimited(RateLimit{Messages: math.MaxInt, Bytes: math.MaxInt}.Stage())
+	l.messages(3)
+	assert.Empty(t, l.down)
 }

@@ -19,8 +19,8 @@ import (
 //	}
 func (s *Server) All() iter.Seq2[*actor.PID, any] { return all(&s.upgraded.group) }
 
-// CloseWhere asks the connections for whose value match is true to close with code and reason,
-// and returns how many these were. It does not wait for their ends.
+// CloseWhere asks the connections for whose value match is true (nil: all) to close with code and
+// reason, and returns how many these were. It does not wait for their ends.
 func (s *Server) CloseWhere(match func(value any) bool, code frame.Code, reason string) (n int) {
 	s.setup()
 	return closeWhere(s.System, s.All(), match, code, reason)
@@ -46,7 +46,7 @@ func all(g *actors.Group) iter.Seq2[*actor.PID, any] {
 
 func closeWhere(system *actor.ActorSystem, all iter.Seq2[*actor.PID, any], match func(any) bool, code frame.Code, reason string) (n int) {
 	for conn, value := range all {
-		if match(value) {
+		if match == nil || match(value) {
 			system.Root.Send(conn, frame.Close(code, reason))
 			n++
 		}

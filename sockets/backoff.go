@@ -33,7 +33,7 @@ func (b Backoff) wait(failures int, random float64) time.Duration {
 func (b Backoff) ceiling(failures int) time.Duration {
 	ceiling, most := or(b.First, time.Second), or(b.Cap, 30*time.Second)
 	for ; failures > 0 && 0 < ceiling && ceiling < most; failures-- {
-		ceiling *= 2
+		ceiling += min(ceiling, most-ceiling) // twice as much, and no more than most
 	}
 	return min(ceiling, most)
 }

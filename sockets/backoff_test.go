@@ -2,6 +2,7 @@ package sockets
 
 import (
 	queues "container/heap"
+	"math"
 	"testing"
 	"time"
 
@@ -29,6 +30,7 @@ func TestBackoff(t *testing.T) {
 		"no wait":            {Backoff{Floor: -1, Cap: -1}, 9, 0},
 		"never more":         {Backoff{Floor: -1, First: -1}, 9, 0},
 		"floor over ceiling": {Backoff{Floor: time.Minute}, 3, time.Minute},
+		"no cap to speak of": {Backoff{Floor: -1, Cap: math.MaxInt64}, 99, math.MaxInt64/2 + 1},
 		"first over cap":     {Backoff{Floor: -1, First: time.Hour, Cap: time.Minute}, 0, 30 * time.Second},
 	} {
 		assert.Equal(t, test.want, test.b.wait(test.failures, 0.5), name)

@@ -23,9 +23,9 @@ type Incoming interface {
 func IncomingOf(item any) (in Incoming, ok bool) {
 	switch m := item.(type) {
 	case *Message:
-		return m, true
+		return m, m != nil
 	case *frame.Frame:
-		if m.Fin && (m.Opcode == frame.OpText || m.Opcode == frame.OpBinary) {
+		if m != nil && m.Fin && (m.Opcode == frame.OpText || m.Opcode == frame.OpBinary) {
 			return (*whole)(m), true
 		}
 	}

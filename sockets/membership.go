@@ -67,6 +67,9 @@ func (m *membership) takes(size int) bool {
 // lock takes the lock of a room from which those are gone who have ended.
 func (r *LocalRoom) lock() {
 	r.mu.Lock()
+	if r.byConn == nil {
+		r.setup()
+	}
 	r.reap()
 }
 

@@ -33,7 +33,7 @@ type Reconnect struct {
 	Header func(ctx context.Context) (http.Header, error)
 
 	// First returns messages that each connection sends before all others: to log in, or to
-	// subscribe again. They go through the connection's stages. It is called in the
+	// subscribe again. They are *frame.Frame, or what a stage of the program's takes, and go through the connection's stages. It is called in the
 	// connection's turn, where there are actors, and must not block; nil: none.
 	First func(*Upgraded) []any
 

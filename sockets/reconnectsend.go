@@ -21,6 +21,13 @@ func (c *comeback) send(ctx actor.Context, k kept) {
 	}
 	switch m := k.message.(type) {
 	case *frame.Frame:
+		if m == nil { // a mistake of the program's, which its connection says
+			if c.conn == nil {
+				c.report(c.queue.drop(0))
+				return
+			}
+			break
+		}
 		c.closing = c.closing || m.Opcode == frame.OpClose
 		if fits := c.pieces.fits(m); m.Opcode.Control() || fits && (c.conn != nil || m.Fin) {
 			break

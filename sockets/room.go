@@ -45,7 +45,7 @@ type Member struct {
 // LocalRoom is the Room of one process. A message is one frame for all of its members, and
 // deflated once where they have their Options in common. Messages reach all members in the
 // same order. A member costs about 200 bytes and no goroutine, a room without members nothing:
-// it need not be closed.
+// it need not be closed. The zero value is NewRoom(nil)'s.
 type LocalRoom struct {
 	limits RoomOptions
 
@@ -54,7 +54,7 @@ type LocalRoom struct {
 	members  []*membership
 	byConn   map[actors.Ref]*membership
 	departed atomic.Pointer[membership] // whose connections have ended, latest first: whoever has the lock removes them
-	history  []*frame.Frame             // of number n at n modulo its length
+	history  []*frame.Frame             // of number n at n-1 modulo RoomOptions.History, once there are so many
 	stats    RoomStats
 }
 
@@ -62,10 +62,17 @@ var _ Room = (*LocalRoom)(nil)
 
 // NewRoom makes a room of this process. o may be nil: the defaults.
 func NewRoom(o *RoomOptions) *LocalRoom {
-	r := &LocalRoom{byConn: make(map[actors.Ref]*membership)}
+	r := new(LocalRoom)
 	if o != nil {
 		r.limits = *o
 	}
+	r.setup()
+	return r
+}
+
+// setup puts the defaults in, once: in NewRoom, or when a zero LocalRoom is used.
+func (r *LocalRoom) setup() {
+	r.byConn = make(map[actors.Ref]*membership)
 	l := &r.limits
 	l.MaxOut = or(l.MaxOut, defaultRoomMaxOut)
 	l.MaxBurst = or(l.MaxBurst, defaultRoomMaxBurst)
@@ -73,10 +80,6 @@ func NewRoom(o *RoomOptions) *LocalRoom {
 	if l.System != nil {
 		r.rt = actors.RuntimeOf(l.System)
 	}
-	if l.History > 0 {
-		r.history = make([]*frame.Frame, l.History)
-	}
-	return r
 }
 
 // Join is Room's.

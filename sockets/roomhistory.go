@@ -51,22 +51,26 @@ func (r *LocalRoom) Since(after uint64) iter.Seq2[uint64, *frame.Frame] {
 
 // keep remembers the latest message. The lock must be held.
 func (r *LocalRoom) keep(f *frame.Frame) {
-	if n := uint64(len(r.history)); n > 0 {
-		r.history[r.stats.Sent%n] = f
+	switch n := r.limits.History; {
+	case n <= 0:
+	case len(r.history) < n:
+		r.history = append(r.history, f)
+	default:
+		r.history[(r.stats.Sent-1)%uint64(n)] = f
 	}
 }
 
 // since calls yield with what the history has after number after. The lock must be held.
 func (r *LocalRoom) since(after uint64, yield func(uint64, *frame.Frame) bool) (missed uint64) {
-	last, n := r.stats.Sent, uint64(len(r.history))
+	last, kept := r.stats.Sent, uint64(len(r.history))
 	if after > last { // it is of another room
 		after = 0
 	}
-	if kept := min(n, last); last-after > kept {
+	if last-after > kept {
 		missed = last - after - kept
 	}
 	for i := after + missed + 1; i <= last; i++ {
-		if !yield(i, r.history[i%n]) {
+		if !yield(i, r.history[(i-1)%kept]) {
 			break
 		}
 	}

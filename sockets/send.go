@@ -14,9 +14,9 @@ import (
 
 // Send sends f to a connection and waits for space first: until less than Options.HighWater of
 // output waits there. So its caller, any goroutine but not an actor in its turn, cannot make
-// the peer a slow consumer. conn is the connection's actor, of system; nil: DefaultSystem. It
-// returns when the connection has taken f, which nobody may change any more. An error says
-// that it has not: net.ErrClosed after the connection's end, or ctx's.
+// the peer a slow consumer. conn is the connection's actor, of system; nil: DefaultSystem; that of
+// a [ReconnectActor] is none. It returns when the connection has taken f, which nobody may change
+// any more. An error says that it has not: net.ErrClosed after the connection's end, or ctx's.
 func Send(ctx context.Context, system *actor.ActorSystem, conn *actor.PID, f *frame.Frame) error {
 	switch {
 	case f == nil:
@@ -38,6 +38,9 @@ type connActor struct {
 }
 
 func (c connActor) offer(ctx context.Context, o *actors.Offer) error {
+	if _, err := actors.RuntimeOf(c.system).Find(c.pid); err != nil { // nobody else would answer
+		return fmt.Errorf("sockets: send: %w", err)
+	}
 	process, ok := c.system.ProcessRegistry.Get(c.pid)
 	if !ok {
 		return fmt.Errorf("sockets: send: %w", net.ErrClosed)

@@ -44,6 +44,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 // ShutdownResult is Shutdown that tells how many connections there were.
 func (s *Server) ShutdownResult(ctx context.Context) (DrainResult, error) {
+	if ctx == nil {
+		return DrainResult{}, ErrNilContext
+	}
 	s.setup()
 	s.stopped.Store(true)
 	stopped := make(chan error, 1)
@@ -89,6 +92,9 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 
 // ShutdownResult is Shutdown that tells how many connections there were.
 func (h *Handler) ShutdownResult(ctx context.Context) (DrainResult, error) {
+	if ctx == nil {
+		return DrainResult{}, ErrNilContext
+	}
 	return drain(ctx, orDefaultSystem(h.System), &h.upgraded.group, h.Drain)
 }
 

@@ -37,7 +37,7 @@ type Config struct {
 	DialTimeout time.Duration // for a node to answer when a link is made; 0: 1 s
 	Heartbeat   time.Duration // between two questions on each link; 0: 1 s
 	Timeout     time.Duration // without an answer the link is lost; 0: 5 s
-	MaxMessage  int           // bytes of a message that crosses; 0: 16 MiB
+	MaxMessage  int           // bytes of a message that crosses; 0: 16 MiB, at most 1 GiB
 	MaxQueue    int           // bytes that wait for a link; over it the link is lost, or what comes while it is being made is refused; 0: 64 MiB
 
 	// Another is asked for each connection of this node whose handler cannot be heard any more, and
@@ -49,6 +49,9 @@ type Config struct {
 	// Log is told of links and of what was refused; nil: slog.Default.
 	Log *slog.Logger
 }
+
+// maxMaxMessage is half of the most bytes that a message of protobuf has: others travel with it.
+const maxMaxMessage = 1 << 30
 
 // withDefaults is the configuration with its defaults, or what is wrong with it.
 func (c Config) withDefaults() (*Config, error) {
@@ -78,6 +81,12 @@ func (c Config) withDefaults() (*Config, error) {
 		return nil, errors.New("Config.TLS.RootCAs is nil: it says whose certificates nodes have")
 	case c.TLS != nil && len(c.TLS.Certificates) == 0 && (c.TLS.GetCertificate == nil || c.TLS.GetClientCertificate == nil):
 		return nil, errors.New("Config.TLS has no certificate: a node shows one, whether it dials or is dialled")
+	}
+	if min(c.DialTimeout, c.Heartbeat, c.Timeout) < 0 || min(c.MaxMessage, c.MaxQueue) < 0 {
+		return nil, errors.New("Config.DialTimeout, Heartbeat, Timeout, MaxMessage and MaxQueue cannot be lifted: a negative one means nothing")
+	}
+	if c.MaxMessage > maxMaxMessage {
+		return nil, fmt.Errorf("Config.MaxMessage %d is over %d, which protobuf cannot carry", c.MaxMessage, maxMaxMessage)
 	}
 	c.DialTimeout = cmp.Or(c.DialTimeout, time.Second)
 	c.Heartbeat = cmp.Or(c.Heartbeat, time.Second)

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"fmt"
+	"reflect"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/frame"
@@ -24,10 +25,14 @@ func (e *uncrossable) Error() string {
 
 // encode returns the body of an Item for message, but for a frame's, which is appended where it goes.
 func encode(message any) (kind protowire.Number, body []byte, err error) {
+	if f, ok := message.(*frame.Frame); ok && f != nil {
+		return kindFrame, nil, nil
+	}
+	if v := reflect.ValueOf(message); v.Kind() == reflect.Pointer && v.IsNil() {
+		return 0, nil, &uncrossable{message, "it is nil"}
+	}
 	var m proto.Message
 	switch v := message.(type) {
-	case *frame.Frame:
-		return kindFrame, nil, nil
 	case *actor.Touch:
 		return kindTouch, nil, nil
 	case *actor.Touched:

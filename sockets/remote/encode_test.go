@@ -173,3 +173,13 @@ func TestBrokenPacks(t *testing.T) {
 		})
 	}
 }
+
+// What is nil is refused where it is sent.
+func TestNilCannotCross(t *testing.T) {
+	for _, message := range []any{
+		(*frame.Frame)(nil), (*frame.Error)(nil), (*sockets.Leave)(nil), (*sockets.SetOptions)(nil), (*sockets.Flushed)(nil), (*sockets.Upgraded)(nil),
+	} {
+		_, _, err := encode(message)
+		assert.ErrorContains(t, err, "cannot be sent to another node: it is nil")
+	}
+}

@@ -7,11 +7,15 @@ import (
 	"runtime/debug"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/sockets"
 )
 
 // Connect waits for a link to the node at addr, "host:port". There is no need to call it: an
 // upgrade or a message makes a link as well.
 func (n *Node) Connect(ctx context.Context, addr string) error {
+	if ctx == nil {
+		return sockets.ErrNilContext
+	}
 	l, err := n.peer(hostPort(addr)).connect(ctx)
 	if err != nil {
 		return fmt.Errorf("remote: %w", err)

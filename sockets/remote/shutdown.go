@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/sockets"
 )
 
 // Shutdown leaves: other nodes bring no new connections, those whose handlers are here are asked to
@@ -17,6 +18,9 @@ import (
 // servers before it: then the connections of this node have ended, and their handlers on other nodes
 // have been told.
 func (n *Node) Shutdown(ctx context.Context) error {
+	if ctx == nil {
+		return sockets.ErrNilContext
+	}
 	n.mu.Lock()
 	first := !n.leaving
 	n.leaving = true

@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -56,6 +58,17 @@ type Config struct {
 // maxPayload is what a message may have, and the list of a node's members in a room.
 const maxPayload = 8 << 20
 
+// check says what a NATS server would take, and something else would come of.
+func (c *Config) check() error {
+	switch {
+	case strings.ContainsAny(c.Prefix, "*> \t\r\n") || slices.Contains(strings.Split(c.Prefix, "."), ""):
+		return fmt.Errorf("Config.Prefix %q is no part of a subject: it has words without spaces, * and >, with a dot between two", c.Prefix)
+	case c.PresenceTimeout < 0:
+		return errors.New("Config.PresenceTimeout is negative: the members of other nodes would always be gone")
+	}
+	return nil
+}
+
 // embedded are the options of the server in the process.
 func (c *Config) embedded() (*server.Options, error) {
 	listen := c.Listen
@@ -100,6 +113,9 @@ func (c *Config) embedded() (*server.Options, error) {
 		o.Cluster.TLSConfig, o.Cluster.TLSTimeout = c.TLS.Clone(), 5
 	}
 	for _, at := range c.Routes {
+		if _, _, err := net.SplitHostPort(at); err != nil {
+			return nil, fmt.Errorf("route %q: %w", at, err)
+		}
 		o.Routes = append(o.Routes, &url.URL{Scheme: "nats", User: user, Host: at})
 	}
 	return o, nil

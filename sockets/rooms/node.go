@@ -47,6 +47,9 @@ func Open(system *actor.ActorSystem, c Config) (*Node, error) {
 	c.Name = cmp.Or(c.Name, "node-"+strings.ToLower(rand.Text()[:10]))
 	c.Prefix = cmp.Or(c.Prefix, "spindrift")
 	c.PresenceTimeout = cmp.Or(c.PresenceTimeout, 3*time.Second)
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("rooms: open: %w", err)
+	}
 	n := &Node{system: system, config: c, rooms: make(map[string]*Room)}
 	n.teller.tell = n.config.failed
 	if err := n.connect(); err != nil {

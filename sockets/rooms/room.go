@@ -38,7 +38,9 @@ func newRoom(n *Node, name string, o *sockets.RoomOptions) (*Room, error) {
 	var err error
 	r.heard, err = n.nats.Subscribe(r.subject, r.hear)
 	if err == nil {
-		err = n.nats.FlushTimeout(serverTimeout) // the server knows: what is sent from now on comes
+		if err = n.nats.FlushTimeout(serverTimeout); err != nil { // the server knows: what is sent from now on comes
+			r.heard.Unsubscribe()
+		}
 	}
 	return r, err
 }

@@ -93,3 +93,13 @@ func TestProbeMisuseInEachState(t *testing.T) {
 		}
 	}
 }
+
+// A server that is nil fails the test that serves it, and not the whole program.
+func TestServeOfNil(t *testing.T) {
+	for _, serve := range []func(testing.TB){
+		func(t testing.TB) { Serve(t, nil) },
+		func(t testing.TB) { Serve(t, (*sockets.Server)(nil)) },
+	} {
+		fails(t, serve, "sockettest: Serve of a nil server")
+	}
+}

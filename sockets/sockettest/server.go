@@ -6,6 +6,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -62,6 +63,9 @@ func Serve(t testing.TB, server interface {
 	Shutdown(context.Context) error
 }) *Server {
 	t.Helper()
+	if v := reflect.ValueOf(server); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		t.Fatal("sockettest: Serve of a nil server")
+	}
 	s := &Server{t: t, l: newListener()}
 	served := make(chan struct{})
 	go func() {
