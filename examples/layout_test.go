@@ -70,6 +70,7 @@ var sleepers = map[string]string{
 	"sockets/remote/harness_test.go":           "polls with growing pauses for what no event tells: counts of another node",
 	"sockets/remote/process_test.go":           "a process is to be frozen for longer than all that anybody waits",
 	"sockets/send_test.go":                     "lets a goroutine begin to wait, which nothing shows",
+	"sockets/serveends_test.go":                "lets both sides of Serve begin to wait, which nothing shows",
 	"sockets/shutdown_test.go":                 "a handler that takes its time",
 	"sockets/strangers_test.go":                "strangers who come one after another, at a pace",
 }

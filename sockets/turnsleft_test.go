@@ -95,7 +95,6 @@ func TestTurnsThatAreLeft(t *testing.T) {
 					addr := w.run(s)
 					p := w.dial(addr)
 					p.send(handshake("a"), masked(frame.Text("hello")), masked(frame.Text("hello")))
-					time.Sleep(soon)
 					p.send(masked(frame.Close(frame.Normal, "")))
 					p.SetReadDeadline(time.Now().Add(testTimeout))
 					_, err := io.Copy(io.Discard, p.in)
