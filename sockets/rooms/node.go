@@ -27,9 +27,17 @@ type Node struct {
 	nats     *nats.Conn
 	presence *presence // nil: Config.Presence is not set
 
-	mu     sync.Mutex
-	rooms  map[string]*Room
-	closed bool
+	mu      sync.Mutex
+	rooms   map[string]*Room
+	opening map[string]*opening
+	closed  bool
+}
+
+// opening is a room that is being opened, for which a server elsewhere may take its time.
+type opening struct {
+	done chan struct{} // closed when room or err is there
+	room *Room
+	err  error
 }
 
 // ErrClosed: the node, or the room, has been closed.
@@ -50,7 +58,7 @@ func Open(system *actor.ActorSystem, c Config) (*Node, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("rooms: open: %w", err)
 	}
-	n := &Node{system: system, config: c, rooms: make(map[string]*Room)}
+	n := &Node{system: system, config: c, rooms: make(map[string]*Room), opening: make(map[string]*opening)}
 	n.teller.tell = n.config.failed
 	if err := n.connect(); err != nil {
 		n.Close()
@@ -129,22 +137,41 @@ func (n *Node) Addr() net.Addr {
 }
 
 // Room returns the room of that name, which is one with those of the same name on other nodes.
-// The first call says how it treats the members that it has here; o may be nil.
+// The first call says how it treats the members that it has here; o may be nil. That call waits for the
+// NATS server, 10 s at most, and so does who asks for the same room meanwhile.
 func (n *Node) Room(name string, o *sockets.RoomOptions) (*Room, error) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed {
+	r, a, closed := n.rooms[name], n.opening[name], n.closed
+	first := r == nil && a == nil && !closed
+	if first {
+		a = &opening{done: make(chan struct{})}
+		n.opening[name] = a
+	}
+	n.mu.Unlock()
+	switch {
+	case closed:
 		return nil, ErrClosed
-	}
-	if r := n.rooms[name]; r != nil {
+	case r != nil:
 		return r, nil
+	case first:
+		n.open(a, name, o)
 	}
+	<-a.done
+	return a.room, a.err
+}
+
+// open opens a room. The lock is not held, for nobody else is to wait for the server.
+func (n *Node) open(a *opening, name string, o *sockets.RoomOptions) {
 	r, err := newRoom(n, name, o)
+	n.mu.Lock()
+	delete(n.opening, name)
 	if err != nil {
-		return nil, fmt.Errorf("rooms: room %q: %w", name, err)
+		a.err = fmt.Errorf("rooms: room %q: %w", name, err)
+	} else {
+		a.room, n.rooms[name] = r, r
 	}
-	n.rooms[name] = r
-	return r, nil
+	n.mu.Unlock()
+	close(a.done)
 }
 
 // all are the rooms that were opened here.

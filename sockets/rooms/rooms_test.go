@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -278,6 +279,83 @@ func TestURL(t *testing.T) {
 	require.Equal(t, "hello", bob.next())
 	_, err = Open(nil, Config{URL: "nats://127.0.0.1:1"})
 	require.Error(t, err)
+}
+
+// Who opens a room waits for a server that does not answer, and nobody else does.
+func TestServerThatDoesNotAnswer(t *testing.T) {
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true})
+	require.NoError(t, err)
+	s.Start()
+	t.Cleanup(s.WaitForShutdown)
+	t.Cleanup(s.Shutdown)
+	require.True(t, s.ReadyForConnections(within))
+	wire := &deaf{asked: make(chan struct{}, 100)}
+	n := open(t, Config{URL: s.ClientURL(), Presence: true, Options: []nats.Option{nats.SetCustomDialer(wire)}})
+	_, err = n.Room("known", nil)
+	require.NoError(t, err)
+	wire.hears.Lock()
+	defer wire.hears.Unlock()
+	for len(wire.asked) > 0 {
+		<-wire.asked
+	}
+	failed := make(chan error, 2)
+	for range cap(failed) {
+		go func() {
+			_, err := n.Room("new", nil)
+			failed <- err
+		}()
+	}
+	<-wire.asked
+	over := make(chan struct{})
+	go func() {
+		_, err := n.Room("known", nil)
+		assert.NoError(t, err)
+		n.Close()
+		close(over)
+	}()
+	select {
+	case <-over:
+	case <-time.After(serverTimeout / 2):
+		require.Fail(t, "waits for the room of another")
+	}
+	for range cap(failed) {
+		require.Error(t, <-failed)
+	}
+}
+
+// deaf dials connections that hear nothing while hears is locked.
+type deaf struct {
+	hears sync.RWMutex
+	asked chan struct{} // has something when an answer is awaited
+}
+
+func (d *deaf) Dial(network, address string) (net.Conn, error) {
+	nc, err := net.Dial(network, address)
+	return &deafConn{nc, d}, err
+}
+
+type deafConn struct {
+	net.Conn
+	wire *deaf
+}
+
+func (c *deafConn) Read(p []byte) (n int, err error) {
+	n, err = c.Conn.Read(p)
+	if err == nil {
+		c.wire.hears.RLock()
+		c.wire.hears.RUnlock()
+	}
+	return n, err
+}
+
+func (c *deafConn) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("PING")) {
+		select {
+		case c.wire.asked <- struct{}{}:
+		default:
+		}
+	}
+	return c.Conn.Write(p)
 }
 
 // A route that is not there is told of, but not at the first attempt.
