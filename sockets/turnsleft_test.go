@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -145,17 +146,22 @@ func TestDialWhoseStageLeaves(t *testing.T) {
 	}
 }
 
-// A Hijack that does not return is no upgrade under way: no Shutdown waits for it, and its place is free.
-func TestHijackLeaves(t *testing.T) {
-	for does, leave := range leavings {
-		for _, accepts := range []bool{false, true} {
-			t.Run(does, func(t *testing.T) {
+// A Hijack or a Header that does not return is no upgrade under way: no Shutdown waits for it, and its place is free.
+func TestWriterLeaves(t *testing.T) {
+	for name, leave := range leavings {
+		for does, writer := range map[string]func(http.ResponseWriter) http.ResponseWriter{
+			"Accept, Hijack":  func(w http.ResponseWriter) http.ResponseWriter { return leavingHijack{w, leave} },
+			"Upgrade, Hijack": func(w http.ResponseWriter) http.ResponseWriter { return leavingHijack{w, leave} },
+			"Accept, Header":  func(w http.ResponseWriter) http.ResponseWriter { return &leavingHeader{ResponseWriter: w, leave: leave} },
+			"Upgrade, Header": func(w http.ResponseWriter) http.ResponseWriter { return &leavingHeader{ResponseWriter: w, leave: leave} },
+		} {
+			t.Run(does+" "+name, func(t *testing.T) {
 				w := newWorld(t, bare)
 				h := w.handler()
 				u := w.terms(&UpgradeServer{FrameHandler: h.pid})
 				s := &Server{System: w.system, MaxConns: 1, Server: quiet(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-					rw = leavingHijack{rw, leave}
-					if accepts {
+					rw = writer(rw)
+					if strings.HasPrefix(does, "Accept") {
 						Accept(rw, r, u.Options)
 					} else {
 						Upgrade(w.system, rw, r, u)
@@ -170,9 +176,12 @@ func TestHijackLeaves(t *testing.T) {
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), testTimeout/2)
 				defer cancel()
+				assert.Zero(w, s.Connections())
 				d, err := s.ShutdownResult(ctx)
 				assert.NoError(w, err)
 				assert.Zero(w, d)
+				_, free := s.upgraded.group.Admit(netip.Addr{}, s.MaxConns, 0)
+				assert.True(w, free, "a place")
 			})
 		}
 	}
@@ -186,4 +195,21 @@ type leavingHijack struct {
 func (l leavingHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	l.leave()
 	return nil, nil, nil
+}
+
+// leavingHeader leaves once.
+type leavingHeader struct {
+	http.ResponseWriter
+	leave func()
+	left  bool
+}
+
+func (l *leavingHeader) Unwrap() http.ResponseWriter { return l.ResponseWriter }
+
+func (l *leavingHeader) Header() http.Header {
+	if !l.left {
+		l.left = true
+		l.leave()
+	}
+	return l.ResponseWriter.Header()
 }

@@ -80,13 +80,14 @@ func (u *upgrade) decide(ex *actors.Exchange) (err error) {
 	if err != nil {
 		return err
 	}
+	header := ex.Writer.Header() // of middleware, perhaps, which may panic: before there is a place to give back
 	protocol, place, err := u.negotiate(options)
 	if err != nil {
 		return err
 	}
 	u.announce(protocol)
 	u.layOut(options, place)
-	u.prepareGreeting(key, protocol, ex.Writer.Header())
+	u.prepareGreeting(key, protocol, header)
 	u.listener.acquire()
 	u.observations.plan(&u.plan)
 	return nil

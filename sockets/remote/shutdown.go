@@ -52,7 +52,8 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// Close ends all links at once. Handlers and connections are told that they are lost.
+// Close ends all links at once. Handlers and connections are told that they are lost. It waits for what the node is at: a subscriber
+// of the event stream, which is called in the middle of that, calls it on a goroutine of its own.
 func (n *Node) Close() {
 	n.mu.Lock()
 	n.leaving = true
