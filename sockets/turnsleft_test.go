@@ -152,8 +152,12 @@ func TestWriterLeaves(t *testing.T) {
 		for does, writer := range map[string]func(http.ResponseWriter) http.ResponseWriter{
 			"Accept, Hijack":  func(w http.ResponseWriter) http.ResponseWriter { return leavingHijack{w, leave} },
 			"Upgrade, Hijack": func(w http.ResponseWriter) http.ResponseWriter { return leavingHijack{w, leave} },
-			"Accept, Header":  func(w http.ResponseWriter) http.ResponseWriter { return &leavingHeader{ResponseWriter: w, leave: leave} },
-			"Upgrade, Header": func(w http.ResponseWriter) http.ResponseWriter { return &leavingHeader{ResponseWriter: w, leave: leave} },
+			"Accept, Header": func(w http.ResponseWriter) http.ResponseWriter {
+				return &leavingHeader{ResponseWriter: w, leave: leave}
+			},
+			"Upgrade, Header": func(w http.ResponseWriter) http.ResponseWriter {
+				return &leavingHeader{ResponseWriter: w, leave: leave}
+			},
 		} {
 			t.Run(does+" "+name, func(t *testing.T) {
 				w := newWorld(t, bare)

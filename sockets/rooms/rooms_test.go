@@ -341,10 +341,8 @@ type deafConn struct {
 
 func (c *deafConn) Read(p []byte) (n int, err error) {
 	n, err = c.Conn.Read(p)
-	if err == nil {
-		c.wire.hears.RLock()
-		c.wire.hears.RUnlock()
-	}
+	c.wire.hears.RLock()
+	defer c.wire.hears.RUnlock()
 	return n, err
 }
 
