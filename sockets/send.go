@@ -16,7 +16,8 @@ import (
 // output waits there. So its caller, any goroutine but not an actor in its turn, cannot make
 // the peer a slow consumer. conn is the connection's actor, of system; nil: DefaultSystem; that of
 // a [ReconnectActor] is none. It returns when the connection has taken f, which nobody may change
-// any more. An error says that it has not: net.ErrClosed after the connection's end, or ctx's.
+// any more. An error says that it has not: net.ErrClosed after the connection's end, ctx's, or that conn
+// is no connection.
 func Send(ctx context.Context, system *actor.ActorSystem, conn *actor.PID, f *frame.Frame) error {
 	switch {
 	case f == nil:

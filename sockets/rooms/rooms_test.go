@@ -263,35 +263,35 @@ func TestPresence(t *testing.T) {
 	_ = bob
 }
 
-// A server that runs elsewhere does as well.
-func TestURL(t *testing.T) {
+// elsewhere starts a NATS server that is no node's, and returns its URL.
+func elsewhere(t *testing.T) string {
 	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true})
 	require.NoError(t, err)
 	s.Start()
 	t.Cleanup(s.WaitForShutdown)
 	t.Cleanup(s.Shutdown)
 	require.True(t, s.ReadyForConnections(within))
-	a, b := open(t, Config{Name: "a", URL: s.ClientURL()}), open(t, Config{Name: "b", URL: s.ClientURL()})
+	return s.ClientURL()
+}
+
+// A server that runs elsewhere does as well.
+func TestURL(t *testing.T) {
+	at := elsewhere(t)
+	a, b := open(t, Config{Name: "a", URL: at}), open(t, Config{Name: "b", URL: at})
 	require.Nil(t, a.Addr())
 	ann, bob := dial(t, a.url, "ann"), dial(t, b.url, "bob")
 	meet(t, ann, bob)
 	ann.say("hello")
 	require.Equal(t, "hello", bob.next())
-	_, err = Open(nil, Config{URL: "nats://127.0.0.1:1"})
+	_, err := Open(nil, Config{URL: "nats://127.0.0.1:1"})
 	require.Error(t, err)
 }
 
 // Who opens a room waits for a server that does not answer, and nobody else does.
 func TestServerThatDoesNotAnswer(t *testing.T) {
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true})
-	require.NoError(t, err)
-	s.Start()
-	t.Cleanup(s.WaitForShutdown)
-	t.Cleanup(s.Shutdown)
-	require.True(t, s.ReadyForConnections(within))
 	wire := &deaf{asked: make(chan struct{}, 100)}
-	n := open(t, Config{URL: s.ClientURL(), Presence: true, Options: []nats.Option{nats.SetCustomDialer(wire)}})
-	_, err = n.Room("known", nil)
+	n := open(t, Config{URL: elsewhere(t), Presence: true, Options: []nats.Option{nats.SetCustomDialer(wire)}})
+	_, err := n.Room("known", nil)
 	require.NoError(t, err)
 	wire.hears.Lock()
 	defer wire.hears.Unlock()
