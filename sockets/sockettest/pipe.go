@@ -15,7 +15,7 @@ const capacity = 64 << 10
 // pipe is one direction of a connection in memory. What one Write has written, one Read does not
 // read beyond: so a test decides where the network splits.
 type pipe struct {
-	mu      sync.Mutex
+	mu      *sync.Mutex // of both directions: a reset is that of both at once
 	changed sync.Cond
 	writes  [][]byte // and not read yet
 	size    int      // of all of them
@@ -34,9 +34,9 @@ type deadline struct {
 	set    int // how often
 }
 
-func newPipe() *pipe {
-	p := new(pipe)
-	p.changed.L = &p.mu
+func newPipe(mu *sync.Mutex) *pipe {
+	p := &pipe{mu: mu}
+	p.changed.L = mu
 	return p
 }
 
@@ -104,8 +104,10 @@ func (p *pipe) change(f func()) {
 	p.changed.Broadcast()
 }
 
+// cut resets p. The lock must be held.
 func (p *pipe) cut() {
-	p.change(func() { p.reset, p.writes, p.size = true, nil, 0 })
+	p.reset, p.writes, p.size = true, nil, 0
+	p.changed.Broadcast()
 }
 
 // expire sets the deadline d, which is one of p's.
@@ -136,7 +138,8 @@ type conn struct {
 
 // newConns returns both ends of a connection.
 func newConns() (client, server *conn) {
-	up, down := newPipe(), newPipe()
+	mu := new(sync.Mutex)
+	up, down := newPipe(mu), newPipe(mu)
 	client = &conn{in: down, out: up, local: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1234}, remote: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 2), Port: 80}}
 	server = &conn{in: up, out: down, local: client.remote, remote: client.local}
 	return client, server
@@ -162,6 +165,8 @@ func (c *conn) CloseWrite() error {
 
 // abort resets the connection: what was written and not read is lost.
 func (c *conn) abort() {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
 	c.out.cut()
 	c.in.cut()
 }
