@@ -206,7 +206,7 @@ func TestHijackOfMiddleware(t *testing.T) {
 					p.Close()
 					require.True(t, until(func() bool { return s.Connections() == 0 }))
 				}
-				p := w.upgrade(addr)
+				p := w.admitted(addr)
 				p.bytes(plain(frame.Close(frame.Normal, "")))
 				p.Close()
 				ctx, cancel := context.WithTimeout(context.Background(), testTimeout)

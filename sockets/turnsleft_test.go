@@ -103,10 +103,12 @@ func TestTurnsThatAreLeft(t *testing.T) {
 					require.False(w, ok && nerr.Timeout(), "the connection is open")
 					require.True(w, until(func() bool { return s.Connections() == 0 }), "it has not ended")
 					p.Close()
-					again := w.dial(addr)
-					again.send(handshake("a"))
-					assert.NotEqual(w, http.StatusServiceUnavailable, again.answer("GET").StatusCode, "its place is free")
-					again.Close()
+					require.True(w, until(func() bool { // its handler works through Closed yet
+						again := w.dial(addr)
+						defer again.Close()
+						again.send(handshake("a"))
+						return again.answer("GET").StatusCode != http.StatusServiceUnavailable
+					}), "its place is not free")
 					ctx, cancel := context.WithTimeout(t.Context(), testTimeout/2)
 					defer cancel()
 					d, err := s.ShutdownResult(ctx)
