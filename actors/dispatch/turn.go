@@ -1,9 +1,16 @@
 package dispatch
 
-import "github.com/asynkron/protoactor-go/actor"
+import (
+	"errors"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
 
 // turnBudget is how many messages a turn handles before the mailbox goes to the back of the dispatcher's queue.
 const turnBudget = 300
+
+// errExited is the failure of an actor that does not return from its last message.
+var errExited = errors.New("runtime.Goexit was called")
 
 // RunFirst is the first turn of a mailbox that was reserved: Started, then f, then what else has come.
 func (m *Mailbox) RunFirst(f func()) {
@@ -34,10 +41,15 @@ func (m *Mailbox) run(limit int) (more bool) {
 			if message != nil { // or it was in the hooks
 				m.panicked(message, reason)
 			}
-			m.invoker.EscalateFailure(reason, message)
+			if !m.stopAnyway(message) {
+				m.invoker.EscalateFailure(reason, message)
+			}
 			more = true // it is suspended by a message to itself
 		} else if !over {
 			m.exited()
+			if !m.stopAnyway(message) && m.actorEnded() { // it was told Stopped, and then others would have been
+				m.invoker.EscalateFailure(errExited, message)
+			}
 		}
 	}()
 	penalty := m.penalty()
@@ -173,6 +185,20 @@ func (m *Mailbox) Abandon(f func(message any)) {
 		}
 		f(message)
 	}
+}
+
+// stopAnyway goes on with the end of an actor whose code did not return when it was told of that: proto.actor would leave it half
+// stopped, or restart it. A message that is none of its own has the actor look whether it can end.
+func (m *Mailbox) stopAnyway(message any) bool {
+	ctx, ok := m.invoker.(actor.Context)
+	if _, stop := message.(*actor.Stop); !ok || !stop || m.actorEnded() {
+		return false
+	}
+	for _, child := range ctx.Children() {
+		ctx.Stop(child)
+	}
+	m.PostSystemMessage(&actor.Terminated{Who: ctx.Self()})
+	return true
 }
 
 // panicked tells OnPanic.

@@ -164,8 +164,13 @@ func (h *Handlers) OneOf(pid *actor.PID) *dispatch.Mailbox {
 }
 
 // Panicked takes what a supervisor has decided about the panic of an actor. A handler that lives on may have lost what it was to
-// answer; one that was restarted has forgotten its connections. One that is restarted again and again loses them.
+// answer; one that was restarted has forgotten its connections. One that is restarted again and again loses them, and so does one that
+// has ended: of an actor that panics at Stopped, proto.actor tells nobody who watches.
 func (h *Handlers) Panicked(e *actor.SupervisorEvent) {
+	if _, alive := h.system.ProcessRegistry.GetLocal(e.Child.Id); !alive {
+		h.Tell(e.Child, &Lost{&panicked{e.Reason}})
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := h.find(e.Child)
