@@ -222,6 +222,25 @@ func TestListenerIsWatched(t *testing.T) {
 	})
 }
 
+// A listener that panics at its end is forgotten.
+func TestListenerPanicsAtItsEnd(t *testing.T) {
+	virtually(t, func(w *world) {
+		who := w.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+			switch ctx.Message().(type) {
+			case *http.Request:
+				ctx.Respond(text(200, ""))
+			case *actor.Stopped:
+				panic("on purpose")
+			}
+		}))
+		require.Equal(w, 200, w.exchange(newDesk(), context.Background(), &Exchange{Listener: who}).StatusCode)
+		require.NotNil(w, w.rt.listeners.find(who))
+		w.system.Root.Stop(who)
+		synctest.Wait()
+		require.Nil(w, w.rt.listeners.find(who))
+	})
+}
+
 // watched counts who watches the actor of a mailbox.
 type watched struct {
 	actor.Mailbox

@@ -78,11 +78,14 @@ func (ls *listeners) waitingFor(r *http.Request) *Exchange {
 
 // SendSystemMessage makes listeners an actor.Process.
 func (ls *listeners) SendSystemMessage(_ *actor.PID, message any) {
-	m, ok := message.(*actor.Terminated)
-	if !ok {
-		return
+	if m, ok := message.(*actor.Terminated); ok {
+		ls.ended(m.Who)
 	}
-	key := ls.rt.handlers.KeyOf(m.Who)
+}
+
+// ended: the actor pid, a listener perhaps, is no more.
+func (ls *listeners) ended(pid *actor.PID) {
+	key := ls.rt.handlers.KeyOf(pid)
 	ls.mu.Lock()
 	l := ls.byPID[key]
 	delete(ls.byPID, key)

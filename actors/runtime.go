@@ -84,7 +84,12 @@ func (rt *Runtime) published(event any) {
 	switch e := event.(type) {
 	case *actor.SupervisorEvent:
 		rt.panics.onSupervisor(e)
-		rt.handlers.Panicked(e)
+		if _, alive := rt.system.ProcessRegistry.GetLocal(e.Child.Id); alive {
+			rt.handlers.Panicked(e)
+		} else { // at Stopped: proto.actor tells nobody who watches
+			rt.handlers.Ended(e.Child, e.Reason)
+			rt.listeners.ended(e.Child)
+		}
 	case *actor.DeadLetterEvent:
 		// An answer that came when nobody waited any more: whoever writes into its body
 		// would wait for ever.

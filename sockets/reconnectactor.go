@@ -49,7 +49,7 @@ func ReconnectActor(system *actor.ActorSystem, address string, u *UpgradeClient,
 		}
 		o.EndOnRestart = true // for a handler that was restarted has forgotten its connection
 		c.spawned, c.upgrade.Options = true, &o
-		c.upgrade.Spawn, c.upgrade.FrameHandler = nil, system.Root.Spawn(u.Spawn)
+		c.upgrade.Spawn, c.upgrade.FrameHandler = nil, system.Root.Spawn(u.Spawn.Clone(Dispatcher(system)))
 	}
 	return system.Root.Spawn(actor.PropsFromFunc(c.Receive)), nil
 }

@@ -82,6 +82,33 @@ func TestHandlerEndsItsGoroutine(t *testing.T) {
 	})
 }
 
+// The handler that a ReconnectActor starts is on the dispatcher, too.
+func TestHandlerOfAReconnectActorEndsItsGoroutine(t *testing.T) {
+	w := newWorld(t, bare)
+	heard := make(chan string, 2)
+	h := w.spawned(func(ctx actor.Context) {
+		if f, ok := ctx.Message().(*frame.Frame); ok {
+			heard <- f.String()
+			runtime.Goexit()
+		}
+	})
+	pid, err := ReconnectActor(w.system, w.url(w.session(nil, echoes)), &UpgradeClient{Spawn: h.props}, nil)
+	require.NoError(w, err)
+	h.upgraded()
+	for _, text := range []string{"exit", "again"} {
+		w.system.Root.Send(pid, frame.Text(text))
+		select {
+		case s := <-heard:
+			require.Equal(w, text, s)
+		case <-time.After(testTimeout):
+			require.FailNow(w, "it is silent")
+		}
+	}
+	w.system.Root.Stop(pid)
+	gone(w, pid)
+	h.untilFinal()
+}
+
 // A handler on proto.actor's own dispatcher is silent for ever after Goexit. Its connections
 // end, with an error that says so, when their credit's time is over: also those that had
 // sent little, and those that come later.

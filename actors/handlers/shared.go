@@ -153,6 +153,9 @@ func (h *Handlers) Tell(pid *actor.PID, message any) {
 	}
 }
 
+// Ended takes that the actor pid has panicked, and is no more.
+func (h *Handlers) Ended(pid *actor.PID, reason any) { h.Tell(pid, &Lost{&panicked{reason}}) }
+
 // OneOf returns the mailbox of one of the connections that name the actor pid as their handler, or nil.
 func (h *Handlers) OneOf(pid *actor.PID) *dispatch.Mailbox {
 	h.mu.Lock()
@@ -164,13 +167,8 @@ func (h *Handlers) OneOf(pid *actor.PID) *dispatch.Mailbox {
 }
 
 // Panicked takes what a supervisor has decided about the panic of an actor. A handler that lives on may have lost what it was to
-// answer; one that was restarted has forgotten its connections. One that is restarted again and again loses them, and so does one that
-// has ended: of an actor that panics at Stopped, proto.actor tells nobody who watches.
+// answer; one that was restarted has forgotten its connections. One that is restarted again and again loses them.
 func (h *Handlers) Panicked(e *actor.SupervisorEvent) {
-	if _, alive := h.system.ProcessRegistry.GetLocal(e.Child.Id); !alive {
-		h.Tell(e.Child, &Lost{&panicked{e.Reason}})
-		return
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := h.find(e.Child)
