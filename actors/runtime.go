@@ -79,16 +79,22 @@ func (rt *Runtime) Keep() (release func()) {
 // now is a cheap clock: one reading, eight bytes.
 func (rt *Runtime) now() time.Duration { return rt.deadlines.Now() }
 
+// isOver reports whether pid is of this system and no actor any more.
+func (rt *Runtime) isOver(pid *actor.PID) bool {
+	_, alive := rt.system.ProcessRegistry.GetLocal(pid.Id)
+	return !alive && pid.Address == rt.system.Address()
+}
+
 // published is told all events of the actor system.
 func (rt *Runtime) published(event any) {
 	switch e := event.(type) {
 	case *actor.SupervisorEvent:
 		rt.panics.onSupervisor(e)
-		if _, alive := rt.system.ProcessRegistry.GetLocal(e.Child.Id); alive {
-			rt.handlers.Panicked(e)
-		} else { // at Stopped: proto.actor tells nobody who watches
+		if rt.isOver(e.Child) { // it panicked at Stopped: proto.actor tells nobody who watches
 			rt.handlers.Ended(e.Child, e.Reason)
 			rt.listeners.ended(e.Child)
+		} else {
+			rt.handlers.Panicked(e)
 		}
 	case *actor.DeadLetterEvent:
 		// An answer that came when nobody waited any more: whoever writes into its body
