@@ -25,7 +25,10 @@ func must[T any](v T, err error) T {
 
 func echo(ctx context.Context, c *sockets.Conn) error {
 	for m, err := range c.Messages(ctx) {
-		if err != nil || c.Send(ctx, m) != nil {
+		if err == nil {
+			err = c.Send(ctx, m)
+		}
+		if err != nil {
 			return err
 		}
 	}

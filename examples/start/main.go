@@ -18,7 +18,10 @@ func main() {
 // start README start
 func echo(ctx context.Context, c *sockets.Conn) error {
 	for m, err := range c.Messages(ctx) {
-		if err != nil || c.Send(ctx, m) != nil {
+		if err == nil {
+			err = c.Send(ctx, m)
+		}
+		if err != nil {
 			return err
 		}
 	}

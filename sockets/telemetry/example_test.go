@@ -30,7 +30,10 @@ func serve(addr string, h http.Handler) error {
 func ExampleNew() {
 	log.Fatal(serve(":8080", sockets.Session(func(ctx context.Context, c *sockets.Conn) error {
 		for m, err := range c.Messages(ctx) {
-			if err != nil || c.Send(ctx, m) != nil {
+			if err == nil {
+				err = c.Send(ctx, m)
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -160,7 +160,10 @@ import (
 func main() {
 	http.Handle("/echo", sockets.Session(func(ctx context.Context, c *sockets.Conn) error {
 		for m, err := range c.Messages(ctx) {
-			if err != nil || c.Send(ctx, m) != nil {
+			if err == nil {
+				err = c.Send(ctx, m)
+			}
+			if err != nil {
 				return err
 			}
 		}
