@@ -31,7 +31,7 @@ type Closed struct {
 }
 
 // String tells it in a line: closed by peer with 1000 "bye".
-func (c *Closed) String() string {
+func (c Closed) String() string {
 	text := fmt.Sprintf("closed by %s with %d", c.By, c.Code)
 	switch c.By {
 	case Local:
@@ -56,7 +56,7 @@ func (c *Closed) String() string {
 // without a code, or of 1012 by this side (a restart, MaxAge), and nothing that went wrong. It
 // is Err if there is one, and for any other code, also one that the peer has chosen, an error
 // that tells code and reason in a line.
-func (c *Closed) Failure() error {
+func (c Closed) Failure() error {
 	switch {
 	case c.Err != nil:
 		return c.Err

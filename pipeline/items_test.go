@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"io"
 	"testing"
 
@@ -37,5 +38,7 @@ func TestClosedString(t *testing.T) {
 		`closed by this side with 1009: EOF`:      {Code: frame.TooBig, By: Local, Err: io.EOF},
 	} {
 		assert.Equal(t, want, c.String())
+		assert.Equal(t, want, fmt.Sprint(c), "as OnClose of Callbacks has it")
+		assert.Equal(t, want, fmt.Sprint(&c))
 	}
 }

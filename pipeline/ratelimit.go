@@ -16,13 +16,16 @@ type RateLimit struct {
 func (l RateLimit) Stage() Stage {
 	return func(up, down Sink) (Sink, Sink) {
 		var messages, bytes bucket
-		over := func(f *frame.Frame) bool {
+		over := func(f *frame.Frame) (reason string) {
 			var s Status
 			down(&s)
-			if f.Opcode != frame.OpContinuation && l.Messages > 0 && !messages.take(l.Messages, s.Now, s.Unread) {
-				return true
+			switch {
+			case f.Opcode != frame.OpContinuation && l.Messages > 0 && !messages.take(l.Messages, s.Now, s.Unread):
+				return "too many messages"
+			case l.Bytes > 0 && !bytes.spend(len(f.Payload), l.Bytes, s.Now, s.Unread):
+				return "too many bytes"
 			}
-			return l.Bytes > 0 && !bytes.spend(len(f.Payload), l.Bytes, s.Now, s.Unread)
+			return ""
 		}
 		ended := false
 		onUp := func(item any) {
@@ -30,8 +33,9 @@ func (l RateLimit) Stage() Stage {
 				if ended {
 					return
 				}
-				if ended = over(f); ended {
-					down(frame.Failure(frame.PolicyViolation, "too many messages"))
+				if reason := over(f); reason != "" {
+					ended = true
+					down(frame.Failure(frame.PolicyViolation, reason))
 					return
 				}
 			}

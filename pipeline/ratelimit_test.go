@@ -53,7 +53,11 @@ func TestRateLimit(t *testing.T) {
 			require.Empty(t, l.down)
 			l.messages(1)
 			require.Len(t, l.down, 1)
-			require.Equal(t, frame.PolicyViolation, l.down[0].(*frame.Error).Code)
+			reason := "too many messages"
+			if name == "bytes" {
+				reason = "too many bytes"
+			}
+			require.Equal(t, frame.Failure(frame.PolicyViolation, reason), l.down[0])
 			passed := l.passed
 			l.now = l.now.Add(time.Hour)
 			l.messages(5)
