@@ -14,6 +14,8 @@ import (
 func TestParse(t *testing.T) {
 	for address, want := range map[string]string{
 		"ws://a.example":                  "http://a.example",
+		"http://a.example":                "http://a.example",
+		"https://a.example":               "https://a.example",
 		"wss://a.example:444/b?c=d":       "https://a.example:444/b?c=d",
 		"ws://bücher.example":             "http://xn--bcher-kva.example",
 		"ws://BÜCHER.example:81/ü":        "http://xn--bcher-kva.example:81/%C3%BC",

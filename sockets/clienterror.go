@@ -8,8 +8,8 @@ import (
 	"github.com/spindrift-go/spindrift/internal/errorlog"
 )
 
-// HandshakeError is a server's answer that is not the upgrade asked for. Errors of DialActor
-// and of connections that Connect made wrap it: use errors.As.
+// HandshakeError is a server's answer that is not the upgrade asked for. Errors of Dial and
+// DialActor, and of connections that Connect made, wrap it: use errors.As.
 type HandshakeError struct {
 	Why    string      // in one line
 	Status int         // of the response

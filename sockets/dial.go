@@ -15,10 +15,10 @@ type DialOptions struct {
 	System  *actor.ActorSystem // nil: DefaultSystem
 }
 
-// Dial opens a WebSocket to a ws or wss URL. ctx bounds the wait and not the connection. o
-// may be nil. The error is one line, without the URL's password, and wraps a
-// *[HandshakeError] if the server has answered otherwise, a *[ProxyError] if its proxy has
-// not connected.
+// Dial opens a WebSocket to a ws or wss URL; http and https mean the same, so the URL of an
+// httptest.Server will do. ctx bounds the wait and not the connection. o may be nil. The error is
+// one line, without the URL's password, and wraps a *[HandshakeError] if the server has answered
+// otherwise, a *[ProxyError] if its proxy has not connected.
 func Dial(ctx context.Context, address string, o *DialOptions) (*Conn, error) {
 	if o == nil {
 		o = new(DialOptions)

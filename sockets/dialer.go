@@ -30,10 +30,10 @@ type Dialer struct {
 	Timeout time.Duration  // of connecting and of the handshake, together: 10 s; negative: only the context bounds them
 	Jar     http.CookieJar // sends cookies and keeps new ones; nil: none
 
-	// Redirects is how many answers of 301, 302, 303, 307 and 308 DialActor follows, one
-	// after the other: 0. It never follows one from wss to ws. To another scheme, host or port
-	// it takes no user, password or Header with it but Origin, User-Agent, Accept-Language and
-	// the subprotocols; Jar decides on cookies.
+	// Redirects is how many answers of 301, 302, 303, 307 and 308 are followed, one after the
+	// other: 0. A connection that Connect made and a Proxy follow none, and nobody follows one from
+	// wss to ws. To another scheme, host or port no user, password or Header goes along but Origin,
+	// User-Agent, Accept-Language and the subprotocols; Jar decides on cookies.
 	Redirects int
 
 	connectHeader func(ctx context.Context, via *url.URL, addr string) (http.Header, error) // of an http.Transport, for a CONNECT; nil: none

@@ -43,8 +43,14 @@ func (u *UpgradeClient) shakeFrom(ctx context.Context, base *url.URL) (*dialled,
 	for left := u.Dialer.Redirects; ; left-- {
 		a, err := trip.shakeAt(ctx, base)
 		var refused *HandshakeError
-		if u.Dialer.Redirects <= 0 || !errors.As(err, &refused) || !redirects(refused.Status) {
+		if !errors.As(err, &refused) || !redirects(refused.Status) {
 			return a, err
+		}
+		if u.Dialer.Redirects <= 0 {
+			if to := refused.Header.Get("Location"); to != "" {
+				refused.Why += ": it redirects to " + redacted(to) + ", which Dialer.Redirects would follow"
+			}
+			return nil, err
 		}
 		if left <= 0 {
 			refused.Why = fmt.Sprintf("no more than %d redirects are followed", u.Dialer.Redirects)

@@ -154,14 +154,15 @@ func TestRedirectNotFollowed(t *testing.T) {
 		location string
 		most     int
 	}{
-		"server did not upgrade":       {w, plain, 0},
-		"it leads from wss to ws":      {over, plain, 5},
-		"from wss to ws":               {over, "http://a.example", 5},
-		"Location is not a URL":        {w, "ws://ann:secret@%zz", 5},
-		`scheme "ftp" is not`:          {w, "ftp://ann:secret@a.example", 5},
-		`scheme "javascript`:           {w, "javascript:alert(1)", 5},
-		"no more than 3 redirects are": {w, "/again", 3},
-		"no host":                      {w, "ws:///", 5},
+		"redirects to ws://127.0.0.1:1/, which Dialer.Redirects": {w, plain, 0},
+		"redirects to ws://ann:xxxxx@a.example, which Dialer":    {w, "ws://ann:secret@a.example", 0},
+		"it leads from wss to ws":                                {over, plain, 5},
+		"from wss to ws":                                         {over, "http://a.example", 5},
+		"Location is not a URL":                                  {w, "ws://ann:secret@%zz", 5},
+		`scheme "ftp" is not`:                                    {w, "ftp://ann:secret@a.example", 5},
+		`scheme "javascript`:                                     {w, "javascript:alert(1)", 5},
+		"no more than 3 redirects are":                           {w, "/again", 3},
+		"no host":                                                {w, "ws:///", 5},
 	} {
 		addr, asked := tt.world.redirecting(302, tt.location)
 		u := tt.world.client(tt.world.handler())
