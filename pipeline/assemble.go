@@ -129,8 +129,6 @@ func (a *assembler) hold(n int) {
 	}
 }
 
-var noMemory = frame.Failure(frame.TryAgainLater, "out of memory for messages")
-
 // maxDirectRead is the most that is read at once into a message: what is unmasked and
 // checked right afterwards should still be in the processor's cache.
 const maxDirectRead = 256 << 10

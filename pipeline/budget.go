@@ -1,6 +1,10 @@
 package pipeline
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/spindrift-go/spindrift/frame"
+)
 
 // Budget bounds the memory that is held on behalf of peers, over all connections that
 // share it. The connection that would go over it is ended with 1013. Use it by pointer.
@@ -37,6 +41,9 @@ func (b *budgeted) onDown(item any) {
 	}
 	b.down(item)
 }
+
+// noMemory is how a connection ends that a Hold was refused.
+var noMemory = frame.Failure(frame.TryAgainLater, "out of memory for messages")
 
 // hold counts n bytes more, if they may be held.
 func (b *budgeted) hold(n int64) bool {

@@ -17,7 +17,7 @@ const (
 const ratioFrom = 1 << 20
 
 var (
-	tooFar     = frame.Failure(frame.TooBig, "message inflates over the ratio limit")
+	overRatio  = frame.Failure(frame.TooBig, "message inflates over the ratio limit")
 	notDeflate = frame.Failure(frame.InvalidPayload, "message does not inflate")
 
 	inflaters pool[*inflate.Decoder]
@@ -103,8 +103,8 @@ func (i *inflating) last(p []byte) {
 		i.fail(notDeflate)
 		return
 	}
-	if i.tooFar() {
-		i.fail(tooFar)
+	if i.isOverRatio() {
+		i.fail(overRatio)
 		return
 	}
 	if i.window != nil {
@@ -129,8 +129,8 @@ func (i *inflating) feed(p []byte) bool {
 		case state == inflate.Dry:
 			return true
 		case state == inflate.Ended:
-		case i.tooFar():
-			i.fail(tooFar)
+		case i.isOverRatio():
+			i.fail(overRatio)
 			return false
 		default:
 			if i.emit(false); i.failed {
@@ -140,8 +140,9 @@ func (i *inflating) feed(p []byte) bool {
 	}
 }
 
-// tooFar is judged after the same bytes however the message was cut.
-func (i *inflating) tooFar() bool {
+// isOverRatio reports whether the message inflates over the ratio. It is judged after the same bytes however the
+// message was cut.
+func (i *inflating) isOverRatio() bool {
 	made := i.z.Made()
 	return i.ratio > 0 && made > ratioFrom && made/int64(i.ratio) > i.z.Used()
 }

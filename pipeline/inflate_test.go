@@ -357,7 +357,7 @@ func TestInflateRatio(t *testing.T) {
 					r.onUp(piece)
 				}
 				if tt.fails {
-					require.Equal(t, []any{tooFar}, r.down)
+					require.Equal(t, []any{overRatio}, r.down)
 				} else {
 					require.Empty(t, r.down)
 					require.True(t, bytes.Equal(tt.p, r.got(t).Payload))
@@ -519,7 +519,7 @@ func FuzzInflate(f *testing.F) {
 			}
 		}
 		if !takeover && len(whole.down) > 0 {
-			require.Contains(t, []any{tooFar, notDeflate}, whole.down[0])
+			require.Contains(t, []any{overRatio, notDeflate}, whole.down[0])
 		}
 		split.onUp(&Lost{})
 	})

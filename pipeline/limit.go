@@ -128,16 +128,6 @@ func (l *limiter) watch() {
 	l.down(&After{Delay: max(left, l.Time/64), Event: (*overdue)(l), Replace: true}) // the clock may stand still: not again at once
 }
 
-// maxAgain is how often the time of a message may begin anew.
-const maxAgain = 3
-
-// clock stands still while nothing is read because the handler is slow: the peer is
-// not to blame for that.
-func clock(s Status) time.Duration { return since1970(s.Now) - s.Unread }
-
-// since1970 is a time of which many are kept: eight bytes.
-func since1970(t time.Time) time.Duration { return time.Duration(t.UnixNano()) }
-
 func (l *limiter) status() (s Status) {
 	l.down(&s)
 	return s
