@@ -27,8 +27,8 @@ func (w *worker) take() bool {
 	}
 }
 
-// notFor is how often a worker does not yield after it had to wait long for a core.
-const notFor = 64
+// skippedYields is how often a worker does not yield after it had to wait long for a core.
+const skippedYields = 64
 
 // yield has a worker whose lane is empty let other goroutines go first. What those post that its turns have woken, sessions for
 // instance, then waits in the lane when it looks again, where the first of them would have to wake it: with a hundred sessions on one
@@ -38,14 +38,14 @@ func (w *worker) yield() (yielded bool) {
 	if w.lane == nil || w.group.idle.Load() > 0 {
 		return false
 	}
-	if w.hasty > 0 {
-		w.hasty--
+	if w.yieldsToSkip > 0 {
+		w.yieldsToSkip--
 		return false
 	}
 	began := time.Now()
 	runtime.Gosched()
 	if time.Since(began) >= tick { // somebody computes: turns must not wait for that each time
-		w.hasty = notFor
+		w.yieldsToSkip = skippedYields
 	}
 	return true
 }

@@ -56,14 +56,14 @@ func TestWorkerYieldsNoMoreWhereSomebodyComputes(t *testing.T) {
 	w := &worker{group: d.groups[0], lane: (*d.groups[0].lanes.Load())[0]}
 	require.False(t, w.yield(), "another core is free")
 	w.group.idle.Store(0)
-	for w.hasty == 0 { // until it is the other's turn first
+	for w.yieldsToSkip == 0 { // until it is the other's turn first
 		go func() {
 			for began := time.Now(); time.Since(began) < 5*tick; {
 			}
 		}()
 		require.True(t, w.yield())
 	}
-	for range notFor {
+	for range skippedYields {
 		require.False(t, w.yield())
 	}
 	require.True(t, w.yield())

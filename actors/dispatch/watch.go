@@ -6,16 +6,16 @@ import (
 )
 
 const (
-	tick   = time.Millisecond       // between two looks while there is work
-	linger = 200 * time.Millisecond // how long a parked worker waits for work
-	calm   = 8                      // looks that did not make the group wider before it becomes narrower
+	tick      = time.Millisecond       // between two looks while there is work
+	linger    = 200 * time.Millisecond // how long a parked worker waits for work
+	calmLooks = 8                      // looks that did not make the group wider before it becomes narrower
 )
 
 // watch finds the workers of a group that are stuck in a turn. It is a timer that runs only while the group has workers.
 type watch struct {
 	timer *time.Timer
 	every time.Duration // 0: the timer is off
-	calm  int
+	calm  int           // looks in a row that did not make the group wider
 }
 
 // arm makes the next look come within in, unless it comes sooner anyway. The group's lock must be held.
@@ -106,7 +106,7 @@ func (g *group) resize(stuck, active bool) {
 		g.setWidth(2 * width)
 		return
 	}
-	if g.watch.calm++; g.watch.calm >= calm || !active {
+	if g.watch.calm++; g.watch.calm >= calmLooks || !active {
 		g.watch.calm = 0
 		width /= 2
 	}

@@ -54,7 +54,7 @@ func TestWorkersLeaveWhenAGroupBecomesNarrower(t *testing.T) {
 		}
 		synctest.Wait()
 		require.Equal(t, 64, active(d))
-		time.Sleep(10 * calm * tick)
+		time.Sleep(10 * calmLooks * tick)
 		require.Equal(t, runtime.GOMAXPROCS(0), active(d))
 	})
 }

@@ -9,16 +9,16 @@ import (
 
 // worker is a goroutine of a group's. Its fields are its own, but while it is parked: whoever wakes it sets them.
 type worker struct {
-	group     *group
-	woken     chan struct{} // closed: leave
-	begun     bool          // it has a goroutine
-	lane      *lane         // what it drains, if the lane says so too: the watch may have taken it away
-	seeking   bool          // it is counted among those
-	dedicated *Mailbox      // run this one's turns, rather than a lane's
-	turn      any           // what it runs now; set under the lane's lock, for the watch
-	turns     uint          // how many it has run
-	hasty     uint8         // how often it will not yield
-	since     time.Time     // when it was parked
+	group        *group
+	woken        chan struct{} // closed: leave
+	begun        bool          // it has a goroutine
+	lane         *lane         // what it drains, if the lane says so too: the watch may have taken it away
+	seeking      bool          // it is counted among those
+	dedicated    *Mailbox      // run this one's turns, rather than a lane's
+	turn         any           // what it runs now; set under the lane's lock, for the watch
+	turns        uint          // how many it has run
+	yieldsToSkip uint8         // after it had to wait long for a core
+	since        time.Time     // when it was parked
 }
 
 // wake sets a worker to work.
