@@ -55,6 +55,22 @@ func TestBroadcast(t *testing.T) {
 	})
 }
 
+func TestRooms(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := sockettest.NewServer(t, &rooms{sockets.NewRoom(nil)})
+		assert.Equal(t, http.StatusUnauthorized, server.Refused("/").StatusCode)
+		a, b := server.Connect("/?name=ann"), server.Connect("/?name=bob")
+		synctest.Wait() // until both have joined
+		a.SendText("hello")
+		a.ExpectText("hello")
+		b.ExpectText("hello")
+		a.Close(frame.Normal, "")
+		synctest.Wait()
+		b.SendBinary([]byte{1})
+		b.ExpectBinary([]byte{1})
+	})
+}
+
 func TestShout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		system := sockets.NewSystem()
