@@ -176,13 +176,13 @@ func (s *stream) finish(err error) {
 	s.behaviour = d
 	defer d.leave()                                   // all of it also if a stage or an observer calls runtime.Goexit
 	defer func() { s.observation().end(s.outcome) }() // before a drain, or the program, can see that it is over
-	defer s.letGo()
+	defer s.closeSocket()
 	s.endSubscriptions()
 	s.tellClosed(err)
 }
 
-// letGo closes the socket and answers those who wait for it.
-func (s *stream) letGo() {
+// closeSocket closes the socket and answers those who wait for it.
+func (s *stream) closeSocket() {
 	s.dropPending()
 	s.transport.Close()
 	s.out.free()
