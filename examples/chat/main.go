@@ -45,7 +45,10 @@ func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	d, err := server.ShutdownResult(ctx)
-	log.Printf("chat: closed %d connections, cut %d of them: %v", d.Asked, d.Cut, err)
+	log.Printf("chat: closed %d connections, cut %d of them", d.Asked, d.Cut)
+	if err != nil {
+		log.Fatal("chat: ", err)
+	}
 }
 
 // handler has the page, and the WebSockets of the rooms.

@@ -14,17 +14,17 @@ import (
 )
 
 func main() {
-	addr := flag.String("addr", "localhost:8443", "`HOST:PORT` to serve on")
+	addr := flag.String("addr", "localhost:8443", "`HOST:PORT` to serve")
 	cert := flag.String("cert", "", "`FILE` of the certificate; none: in clear")
 	key := flag.String("key", "", "`FILE` of its key")
 	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: http2 [-addr HOST:PORT] [-cert FILE -key FILE]") }
 	flag.Parse()
 	s := server(*addr)
-	fmt.Println("serving", *addr)
-	serve := s.ListenAndServe
+	scheme, serve := "http", s.ListenAndServe
 	if *cert != "" {
-		serve = func() error { return s.ListenAndServeTLS(*cert, *key) }
+		scheme, serve = "https", func() error { return s.ListenAndServeTLS(*cert, *key) }
 	}
+	fmt.Printf("serving %s://%s/\n", scheme, *addr)
 	if err := serve(); err != nil {
 		fmt.Fprintln(os.Stderr, "http2:", err)
 		os.Exit(1)

@@ -17,7 +17,7 @@ import (
 )
 
 func main() {
-	addr := flag.String("addr", ":8080", "`HOST:PORT` to serve")
+	addr := flag.String("addr", "localhost:8080", "`HOST:PORT` to serve")
 	messages := flag.Int("messages", 10, "messages a second that a peer may send")
 	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: stage [-addr HOST:PORT] [-messages N]") }
 	flag.Parse()
@@ -32,6 +32,6 @@ func main() {
 		}),
 		Stages: []pipeline.Stage{RateLimit(*messages, time.Second)},
 	}
-	log.Println("serving", *addr)
+	log.Printf("serving ws://%s/", *addr)
 	log.Fatal(server.ListenAndServe())
 }

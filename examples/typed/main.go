@@ -41,7 +41,7 @@ func handler() *sockets.Handler {
 // end README typed
 
 func main() {
-	addr := flag.String("addr", "localhost:8080", "`address` to listen on")
+	addr := flag.String("addr", "localhost:8080", "`HOST:PORT` to serve")
 	flag.Parse()
 	log.Printf("serving ws://%s/", *addr)
 	log.Fatal(http.ListenAndServe(*addr, handler()))

@@ -35,9 +35,9 @@ var options = &sockets.Options{StreamOver: 64 << 10, MaxMessage: -1, MaxFragment
 // end README upload
 
 func main() {
-	addr := flag.String("addr", ":8080", "where to listen")
+	addr := flag.String("addr", "localhost:8080", "`HOST:PORT` to serve")
 	flag.Parse()
-	log.Print("serving ", *addr)
+	log.Printf("serving ws://%s/", *addr)
 	log.Fatal((&sockets.Server{Server: http.Server{Addr: *addr, Handler: handler()}}).ListenAndServe())
 }
 
