@@ -50,7 +50,9 @@ func pooling(next http.Handler) http.Handler {
 		mu.Lock()
 		defer mu.Unlock()
 		one.params = map[string]string{"tenant": r.URL.Path[1:]}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), routingKey{}, one)))
+		lent := r.WithContext(context.WithValue(r.Context(), routingKey{}, one))
+		lent.SetPathValue("tenant", r.URL.Path[1:])
+		next.ServeHTTP(w, lent)
 		one.params = nil
 	})
 }
@@ -76,6 +78,38 @@ func TestNewSeesWhatARouterPools(t *testing.T) {
 			assert.Equal(w, path, up.Request.URL.Path)
 			p.Close()
 			expect[*Closed](h)
+		}
+	})
+}
+
+// A session runs when the router has taken that back: it has the request's PathValue, and what a handler around it has
+// looked at.
+func TestSessionUnderARouterThatPools(t *testing.T) {
+	everywhere(t, func(w *world) {
+		options := w.terms(&UpgradeServer{}).Options
+		addr := w.dropIn(pooling(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			tenant := param(r)
+			session := Session(func(ctx context.Context, c *Conn) error {
+				if _, err := c.Receive(ctx); err != nil {
+					return err
+				}
+				return c.SendText(ctx, tenant+" "+c.Request().PathValue("tenant"))
+			})
+			session.Options = options
+			session.ServeHTTP(rw, r)
+		})))
+		conns := make([]*Conn, 10)
+		for i := range conns {
+			c, err := Dial(w.within(), fmt.Sprint(w.url(addr), "/", i), &DialOptions{System: w.system, Options: options, Dialer: Dialer{TLS: clientTLS()}})
+			require.NoError(w, err)
+			conns[i] = c
+		}
+		for i, c := range conns {
+			require.NoError(w, c.SendText(w.within(), "who am I?"))
+			answer, err := c.ReceiveText(w.within())
+			require.NoError(w, err)
+			assert.Equal(w, fmt.Sprintf("chat/%d chat/%d", i, i), answer)
+			c.Close(frame.Normal, "")
 		}
 	})
 }

@@ -22,6 +22,15 @@ type SessionHandler struct {
 // goroutine of its own: an idle one costs less than a handler that waits in ServeHTTP. ctx
 // is the connection's: it ends with it, and has the values of the request's.
 //
+// ServeHTTP returns meanwhile. What a router or middleware takes back then, as chi does its routing
+// context with URLParam, is another request's when serve looks at it. Request().PathValue is safe, and
+// so is what a handler around the Session has looked at before:
+//
+//	r.Get("/rooms/{room}", func(w http.ResponseWriter, r *http.Request) {
+//		room := chi.URLParam(r, "room")
+//		sockets.Session(func(ctx context.Context, c *sockets.Conn) error { return talk(ctx, c, room) }).ServeHTTP(w, r)
+//	})
+//
 // It counts for a Server's Shutdown and caps until serve has returned.
 //
 // When serve returns, the connection is closed: with 1000 if the error is nil; with the code
