@@ -13,6 +13,9 @@ import (
 // means "no limit" or "never". Where a comment ends with (live), SetOptions can change that
 // while a connection lives; all else stays as it was at the upgrade. Options must not be
 // changed once they are in use.
+//
+// Share one *Options among connections, and do not make one for each: what is made of it, 2 KB,
+// is made once, and what a Room sends is compressed once for those who have it in common.
 type Options struct {
 	// Of the handshake.
 	Subprotocols       []string              // served or offered, in order of preference

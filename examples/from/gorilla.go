@@ -40,13 +40,16 @@ func (h *hub) serveWs(w http.ResponseWriter, r *http.Request) {
 // end README gorilla
 
 // start README coder
+// options are AcceptOptions, once for all connections: what is made of them is made once.
+var options = &sockets.Options{
+	Subprotocols:   []string{"echo"},
+	AllowedOrigins: []string{"https://*.example.com"}, // OriginPatterns
+	MaxMessage:     32 << 10,                          // SetReadLimit
+}
+
 // reply is a handler of coder/websocket, with a limit for each message.
 func reply(w http.ResponseWriter, r *http.Request) {
-	c, err := sockets.Accept(w, r, &sockets.Options{
-		Subprotocols:   []string{"echo"},
-		AllowedOrigins: []string{"https://*.example.com"}, // OriginPatterns
-		MaxMessage:     32 << 10,                          // SetReadLimit
-	})
+	c, err := sockets.Accept(w, r, options)
 	if err != nil {
 		return
 	}
