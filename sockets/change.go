@@ -9,7 +9,7 @@ import (
 
 // SetOptions, sent to a connection, changes limits and times while it lives. They are those of
 // [Options]. A field that is 0 changes nothing, a negative one lifts the limit. MaxMessage takes MaxFrame
-// with it where nobody has set that.
+// and MaxFragments with it where nobody has set those.
 type SetOptions struct {
 	MaxFrame     int64
 	MaxMessage   int64
@@ -73,8 +73,8 @@ func (c *changer) Change(message any) (change any, next actors.Changer) {
 		if m != nil {
 			copySet(&c.set, m)
 			options := m.stages()
-			if c.framesFollow() && m.MaxMessage != 0 {
-				options.Frame = c.options().MaxFrame
+			if m.MaxMessage != 0 {
+				c.follow(&options.Frame, &options.Fragments, c.options().MaxMessage)
 			}
 			return &actors.SetLimits{Limits: m.drivers, Options: options}, c
 		}
@@ -101,15 +101,20 @@ func (c *changer) Change(message any) (change any, next actors.Changer) {
 func (c *changer) options() *Options {
 	o := c.Options
 	copySet(&o, &c.set)
-	if c.framesFollow() {
-		o.MaxFrame = frameOf(o.MaxMessage)
-	}
+	c.follow(&o.MaxFrame, &o.MaxFragments, o.MaxMessage)
 	o.Stream = o.Stream || c.stream
 	return &o
 }
 
-// framesFollow says that nobody has set MaxFrame.
-func (c *changer) framesFollow() bool { return c.frameUnset && c.set.MaxFrame == 0 }
+// follow sets the limits that follow MaxMessage: those that nobody has set.
+func (c *changer) follow(frame *int64, fragments *int, maxMessage int64) {
+	if c.unset.frame && c.set.MaxFrame == 0 {
+		*frame = frameOf(maxMessage)
+	}
+	if c.unset.fragments && c.set.MaxFragments == 0 {
+		*fragments = fragmentsOf(maxMessage)
+	}
+}
 
 // top is the top of the pipeline with extra stages.
 func (c *changer) top(extra []pipeline.Stage) pipeline.Part {

@@ -12,8 +12,8 @@ import (
 
 // Reader waits for the next message and returns its type and a reader of its payload. With
 // Options.Stream a piece is held at a time, and the message may be as long as the limits let
-// it: MaxMessage, MaxFrame and MaxFragments, and MessageTime to arrive in; a negative number
-// lifts each. The reader waits for its pieces as long as ctx lasts. It must be read to its end
+// it: MaxMessage, which MaxFrame and MaxFragments follow, and MessageTime to arrive in; a negative
+// number lifts each. The reader waits for its pieces as long as ctx lasts. It must be read to its end
 // before anything else is received, unless a Read has failed because ctx has ended: then what
 // receives next passes over the rest of the message.
 func (c *Conn) Reader(ctx context.Context) (frame.Opcode, io.Reader, error) {

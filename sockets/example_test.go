@@ -85,7 +85,7 @@ func ExampleSession() {
 
 // A message of any length goes through a Writer and a Reader, a piece at a time.
 func ExampleConn_Writer() {
-	options := &sockets.Options{Stream: true, MaxMessage: -1, MaxFragments: -1, MessageTime: -1}
+	options := &sockets.Options{Stream: true, MaxMessage: -1, MessageTime: -1}
 	url, stop := serve(&sockets.SessionHandler{Options: options, Serve: func(ctx context.Context, c *sockets.Conn) error {
 		_, r, err := c.Reader(ctx)
 		if err != nil {

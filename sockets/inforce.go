@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"cmp"
+	"math"
 	"time"
 )
 
@@ -35,7 +36,7 @@ type GetOptions struct{}
 func (o Options) inForce() *Options {
 	o.MaxMessage = cmp.Or(o.MaxMessage, defaultMaxMessage)
 	o.MaxFrame = cmp.Or(o.MaxFrame, frameOf(o.MaxMessage))
-	o.MaxFragments = cmp.Or(o.MaxFragments, defaultMaxFragments)
+	o.MaxFragments = cmp.Or(o.MaxFragments, fragmentsOf(o.MaxMessage))
 	o.MessageTime = cmp.Or(o.MessageTime, defaultMessageTime)
 	o.ControlRate = cmp.Or(o.ControlRate, defaultControlRate)
 	o.PingInterval = cmp.Or(o.PingInterval, defaultPingInterval)
@@ -61,6 +62,15 @@ func frameOf(maxMessage int64) int64 {
 		return -1
 	}
 	return max(maxMessage, defaultMaxFrame)
+}
+
+// fragmentsOf is MaxFragments where only MaxMessage is set: as many for each MiB as for the default, so that a
+// message may be written piece by piece however long it is. A Writer's have 16 KiB, others' 4 KiB.
+func fragmentsOf(maxMessage int64) int {
+	if maxMessage < 0 {
+		return -1
+	}
+	return int(min(max(maxMessage/(defaultMaxMessage/defaultMaxFragments), defaultMaxFragments), math.MaxInt32))
 }
 
 // Options returns the options that are in force: with what SetOptions has changed before this

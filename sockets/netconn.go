@@ -24,7 +24,7 @@ import (
 // A stream has no messages to be limited: MaxMessage, MaxFrame, MaxFragments and MessageTime do not
 // count any more from here on, unless SetOptions sets them again, and memory does not depend on them.
 // A peer that speaks first may have met them before: a server that is to take its message of any
-// length begins with Options{MaxMessage: -1, MaxFragments: -1, MessageTime: -1}.
+// length begins with Options{MaxMessage: -1, MessageTime: -1}.
 //
 // Close closes with 1000, and waits as [Conn.Close] does; others get net.ErrClosed at once. If the
 // rest of a character was never written it says so, and closes with 1007: its peer is not to take

@@ -30,7 +30,7 @@ type Options struct {
 	// Of what the peer may send.
 	MaxFrame     int64         // bytes of a frame: 1 MiB, and MaxMessage where that is more; over it: 1009 (live)
 	MaxMessage   int64         // bytes of a message, inflated: 1 MiB; over it: 1009 (live)
-	MaxFragments int           // frames of a message: 4,096; over it: 1008 (live)
+	MaxFragments int           // frames of a message: 4,096, and as many for each MiB of MaxMessage; over it: 1008 (live)
 	MessageTime  time.Duration // from a message's first to its last byte: 60 s; over it: 1008 (live)
 	ControlRate  int           // control frames a second, sustained: 200; over it: 1008 (live)
 	Stream       bool          // hand over the pieces of messages as they arrive, instead of whole messages

@@ -2,6 +2,8 @@ package sockets
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"net/http"
 	"runtime"
 	"testing"
@@ -80,6 +82,43 @@ func TestFramesFollowMessages(t *testing.T) {
 		c.SetOptions(&SetOptions{MaxFrame: 7})
 		c.SetOptions(&SetOptions{MaxMessage: -1})
 		assert.EqualValues(w, 7, c.Options().MaxFrame, "it was set")
+	})
+}
+
+// Nor that a long message may be written in many pieces: MaxFragments follows likewise.
+func TestFragmentsFollowMessages(t *testing.T) {
+	everywhere(t, func(w *world) {
+		addr := w.session(&Options{MaxMessage: 3 << 20}, func(ctx context.Context, c *Conn) error {
+			m, err := c.Receive(ctx)
+			if err != nil {
+				return err
+			}
+			return c.SendText(ctx, fmt.Sprint(len(m.Payload)))
+		})
+		c := w.open(addr, &Options{})
+		const pieces = 2 * defaultMaxFragments
+		for i := range pieces {
+			op := frame.OpContinuation
+			if i == 0 {
+				op = frame.OpBinary
+			}
+			require.NoError(w, c.Send(w.Context(), frame.Fragment(op, i == pieces-1, make([]byte, 10))))
+		}
+		got, err := c.ReceiveText(w.within())
+		require.NoError(w, err)
+		assert.Equal(w, fmt.Sprint(10*pieces), got)
+
+		assert.Equal(w, defaultMaxFragments, c.terms.MaxFragments)
+		c = w.open(addr, &Options{MaxMessage: 1 << 62})
+		assert.Equal(w, math.MaxInt32, c.Options().MaxFragments)
+		c.SetOptions(&SetOptions{MaxMessage: 2 << 20})
+		assert.Equal(w, 2*defaultMaxFragments, c.Options().MaxFragments)
+		c.SetOptions(&SetOptions{MaxMessage: 100})
+		assert.Equal(w, defaultMaxFragments, c.Options().MaxFragments)
+		c.SetOptions(&SetOptions{MaxMessage: -1})
+		assert.Equal(w, -1, c.Options().MaxFragments)
+		c.SetOptions(&SetOptions{MaxFragments: 7})
+		assert.Equal(w, 7, c.Options().MaxFragments, "it was set")
 	})
 }
 

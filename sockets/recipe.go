@@ -12,21 +12,24 @@ import (
 // recipe is what the connections of one Options have in common: the stages' recipes,
 // the limits, and the messages that all of them were sent last, compressed.
 type recipe struct {
-	Options                        // as they were at first use, with the defaults
-	frameUnset bool                // MaxFrame was not set: it follows MaxMessage
-	top        pipeline.Part       // without extra stages
-	cores      [2][2]pipeline.Part // without extensions: of a server or a client; of a handler or a Conn
-	limits     [2]*actors.Limits   // of a handler or a Conn
-	deflated   pipeline.Shared
+	Options                      // as they were at first use, with the defaults
+	unset    followers           // these follow MaxMessage
+	top      pipeline.Part       // without extra stages
+	cores    [2][2]pipeline.Part // without extensions: of a server or a client; of a handler or a Conn
+	limits   [2]*actors.Limits   // of a handler or a Conn
+	deflated pipeline.Shared
 }
+
+// followers are the limits that nobody has set, and that follow MaxMessage therefore.
+type followers struct{ frame, fragments bool }
 
 // nothing is what a handshake without extensions has agreed on.
 var nothing = new(pipeline.Agreed)
 
 func newRecipe(o *Options) *recipe {
-	frameUnset := o.MaxFrame == 0
+	unset := followers{frame: o.MaxFrame == 0, fragments: o.MaxFragments == 0}
 	o = o.inForce()
-	r := &recipe{Options: *o, frameUnset: frameUnset, top: o.top(nil), limits: [2]*actors.Limits{o.limits(), o.connLimits()}}
+	r := &recipe{Options: *o, unset: unset, top: o.top(nil), limits: [2]*actors.Limits{o.limits(), o.connLimits()}}
 	r.Observers = nil // those of o count: one that knows o would keep it here for ever
 	for i := range r.cores {
 		r.cores[i][0] = o.core(i == 1, false, nothing, nil)

@@ -30,7 +30,7 @@ func digest(r io.Reader, conn *actor.PID, root *actor.RootContext) {
 }
 
 // options let one message be of any length and take any time.
-var options = &sockets.Options{StreamOver: 64 << 10, MaxMessage: -1, MaxFragments: -1, MessageTime: -1}
+var options = &sockets.Options{StreamOver: 64 << 10, MaxMessage: -1, MessageTime: -1}
 
 // end README upload
 
