@@ -33,6 +33,9 @@ type DrainResult struct {
 // Closed; of a [Session] or [Callbacks], when the function has returned. Those that have
 // not ended when ctx has are cut, each with its Closed; then the error is ctx's.
 //
+// Serve and ListenAndServe return as soon as it is called, as http.Server's do: a main that ends
+// with them cuts off those whom Shutdown still waits for.
+//
 // A connection whose turn is blocked by code of the program (a stage, the full mailbox
 // of its handler, the Hijack of a connection of another kind) cannot end by itself. Its
 // socket is closed, the error counts it, and Shutdown returns; its Closed comes when the

@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -18,19 +19,30 @@ import (
 )
 
 func main() {
-	addr := flag.String("addr", "localhost:8081", "`HOST:PORT` to serve on")
-	to := flag.String("to", "http://localhost:8080", "`URL` of the server behind")
+	addr := flag.String("addr", "localhost:8081", "`HOST:PORT` to serve")
+	to := flag.String("to", "http://localhost:8080", "`URL` of the server behind, http or https")
 	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: gateway [-addr HOST:PORT] [-to URL]") }
 	flag.Parse()
-	target, err := url.Parse(*to)
-	if err == nil {
-		fmt.Printf("serving ws://%s/, in front of %s\n", *addr, target)
-		err = serve(&sockets.Server{Server: http.Server{Addr: *addr, Handler: gateway(target)}})
-	}
-	if err != nil {
+	if err := run(*addr, *to); err != nil {
 		fmt.Fprintln(os.Stderr, "gateway:", err)
 		os.Exit(1)
 	}
+}
+
+// run serves until it is interrupted.
+func run(addr, to string) error {
+	target, err := url.Parse(to)
+	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
+		return fmt.Errorf("-to %q: write http://HOST:PORT or https://HOST:PORT", to)
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("serving ws://%s/, in front of %s\n", l.Addr(), target)
+	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(interrupted, stop) // a second Ctrl-C kills
+	return serve(interrupted, l, &sockets.Server{Server: http.Server{Handler: gateway(target)}})
 }
 
 // gateway is what stands in front of target.
@@ -40,17 +52,17 @@ func gateway(target *url.URL) http.Handler {
 	return p
 }
 
-// serve serves until it is interrupted. Then backends and clients are told 1001.
-func serve(server *sockets.Server) error {
-	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(interrupted, func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		server.Shutdown(ctx)
-	})
-	if err := server.ListenAndServe(); err != http.ErrServerClosed {
+// serve serves until it is interrupted. Then backends and clients are told 1001, and it returns when all have heard it:
+// Serve returns as soon as Shutdown is called, and a main that ends with Serve would cut them off.
+func serve(interrupted context.Context, l net.Listener, server *sockets.Server) error {
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	select {
+	case err := <-failed:
 		return err
+	case <-interrupted.Done():
 	}
-	return nil
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return server.Shutdown(ctx)
 }
