@@ -122,7 +122,7 @@ func newWorld(t *testing.T, s setting) *world {
 	return w
 }
 
-// observe has observers from now on tell a pairs of their own.
+// observe has what is observed from now on remembered by pairs of its own, and judged at the end.
 func (w *world) observe() {
 	p := new(pairs)
 	w.pairs = p
