@@ -95,7 +95,11 @@ func runNode(text string) error {
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
 	if s.HTTP != "" {
-		go func() { fmt.Fprintln(os.Stderr, server.ListenAndServe()) }()
+		go func() {
+			if err := server.ListenAndServe(); err != http.ErrServerClosed {
+				fmt.Fprintln(os.Stderr, "node:", err)
+			}
+		}()
 	}
 	fmt.Println("ready")
 	ended := make(chan struct{})
