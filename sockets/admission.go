@@ -64,8 +64,8 @@ func (u *upgrade) greetLate(w http.ResponseWriter) (nc net.Conn, first []byte, e
 	if err != nil {
 		return nil, nil, err
 	}
-	if u.set == nil && u.of != nil {
-		u.set = &u.of.upgraded
+	if u.set == nil {
+		u.set = u.home
 	}
 	if u.set == nil {
 		return nc, first, nil

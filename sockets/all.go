@@ -34,6 +34,22 @@ func (h *Handler) CloseWhere(match func(value any) bool, code frame.Code, reason
 	return closeWhere(orDefaultSystem(h.System), h.All(), match, code, reason)
 }
 
+// All is Handler.All: each value is the *Conn.
+func (h *SessionHandler) All() iter.Seq2[*actor.PID, any] { return all(&h.upgraded.group) }
+
+// CloseWhere is Handler.CloseWhere.
+func (h *SessionHandler) CloseWhere(match func(value any) bool, code frame.Code, reason string) (n int) {
+	return closeWhere(DefaultSystem(), h.All(), match, code, reason)
+}
+
+// All is SessionHandler.All, for connections that ServeHTTP has accepted.
+func (b *Callbacks) All() iter.Seq2[*actor.PID, any] { return all(&b.upgraded.group) }
+
+// CloseWhere is Handler.CloseWhere, for connections that ServeHTTP has accepted.
+func (b *Callbacks) CloseWhere(match func(value any) bool, code frame.Code, reason string) (n int) {
+	return closeWhere(DefaultSystem(), b.All(), match, code, reason)
+}
+
 func all(g *actors.Group) iter.Seq2[*actor.PID, any] {
 	return func(yield func(*actor.PID, any) bool) {
 		for _, c := range g.All() {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/spindrift-go/spindrift/frame"
+	"github.com/spindrift-go/spindrift/pipeline"
 )
 
 // Callbacks are functions that are called with what a connection says, one at a time and in
@@ -18,12 +19,16 @@ type Callbacks struct {
 	OnMessage func(c *Conn, m *frame.Frame)
 	OnError   func(c *Conn, err error)
 	OnClose   func(c *Conn, end Closed)
-	Options   *Options // nil: the defaults
+	Options   *Options         // nil: the defaults
+	Stages    []pipeline.Stage // of connections that ServeHTTP accepts, as in SessionHandler
+	Drain     DrainOptions     // how Shutdown treats the connections
+
+	upgraded connSet // of connections that came in by other servers than ours
 }
 
 // ServeHTTP upgrades r or refuses it, and returns.
 func (b *Callbacks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	(&SessionHandler{Serve: b.serve, Options: b.Options}).ServeHTTP(w, r)
+	serveSession(w, r, b.serve, &UpgradeServer{Options: b.Options, Stages: b.Stages}, &b.upgraded)
 }
 
 // Dial is the function [Dial], whose connection is the callbacks'.

@@ -5,12 +5,14 @@ import (
 	"net/http"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/spindrift-go/spindrift/pipeline"
 )
 
 // DialOptions are how [Dial] opens a connection. The zero value is ready.
 type DialOptions struct {
 	Header  http.Header        // added to the request: Origin, Cookie, Authorization
 	Options *Options           // nil: the defaults
+	Stages  []pipeline.Stage   // yours, the one next to the Conn first. Up they send frames
 	Dialer  Dialer             // how to connect: TLS, proxy, timeout
 	System  *actor.ActorSystem // nil: DefaultSystem
 }
@@ -32,5 +34,5 @@ func Dial(ctx context.Context, address string, o *DialOptions) (*Conn, error) {
 
 // upgrade is how c becomes a connection.
 func (o *DialOptions) upgrade(c *Conn) *UpgradeClient {
-	return &UpgradeClient{Header: o.Header, Options: o.Options, Dialer: o.Dialer, receiver: c.top()}
+	return &UpgradeClient{Header: o.Header, Options: o.Options, Stages: o.Stages, Dialer: o.Dialer, receiver: c.top()}
 }

@@ -46,7 +46,7 @@ type Handler struct {
 // connection then lives on as an actor. Over HTTP/2 without [ExtendedConnect], which a
 // Server has, it returns when the connection has ended.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	stream, _ := serve(h.System, w, r, &serving{upgrade: upgrade{of: h}})
+	stream, _ := serve(h.System, w, r, &serving{upgrade: upgrade{of: h, home: &h.upgraded}})
 	stream.stay()
 }
 

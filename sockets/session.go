@@ -16,6 +16,9 @@ type SessionHandler struct {
 	Serve   func(ctx context.Context, c *Conn) error
 	Options *Options         // nil: the defaults
 	Stages  []pipeline.Stage // yours, the one next to the Conn first; a RateLimit for instance. Up they send frames
+	Drain   DrainOptions     // how Shutdown treats the connections
+
+	upgraded connSet // of connections that came in by other servers than ours
 }
 
 // Session returns an http.Handler that accepts every WebSocket and runs serve with it, on a
@@ -57,10 +60,14 @@ func (h *SessionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		nobody.ServeHTTP(w, r)
 		return
 	}
+	serveSession(w, r, h.Serve, &UpgradeServer{Options: h.Options, Stages: h.Stages}, &h.upgraded)
+}
+
+// serveSession upgrades r or refuses it, and has run called with the connection.
+func serveSession(w http.ResponseWriter, r *http.Request, run func(context.Context, *Conn) error, terms *UpgradeServer, home *connSet) {
 	c := newConn()
-	c.session = true
-	terms := &UpgradeServer{Options: h.Options, Stages: h.Stages, Value: c}
-	stream, err := serve(nil, w, r, &serving{upgrade: upgrade{terms: terms, receiver: c.top()}})
+	c.session, terms.Value = true, c
+	stream, err := serve(nil, w, r, &serving{upgrade: upgrade{terms: terms, receiver: c.top(), home: home}})
 	defer stream.stay()
 	if err != nil {
 		return
@@ -70,8 +77,8 @@ func (h *SessionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	go func() {
-		defer c.leave() // also if Serve calls runtime.Goexit
-		c.run(h.Serve, logOf(r), r.RemoteAddr)
+		defer c.leave() // also if run calls runtime.Goexit
+		c.run(run, logOf(r), r.RemoteAddr)
 	}()
 }
 

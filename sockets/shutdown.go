@@ -95,13 +95,35 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 
 // ShutdownResult is Shutdown that tells how many connections there were.
 func (h *Handler) ShutdownResult(ctx context.Context) (DrainResult, error) {
-	if ctx == nil {
-		return DrainResult{}, ErrNilContext
-	}
 	return drain(ctx, orDefaultSystem(h.System), &h.upgraded.group, h.Drain)
 }
 
+// Shutdown is Handler.Shutdown: of an http.Server, which knows nothing of WebSockets, it is called beside that server's own.
+func (h *SessionHandler) Shutdown(ctx context.Context) error {
+	_, err := h.ShutdownResult(ctx)
+	return err
+}
+
+// ShutdownResult is Shutdown that tells how many connections there were.
+func (h *SessionHandler) ShutdownResult(ctx context.Context) (DrainResult, error) {
+	return drain(ctx, DefaultSystem(), &h.upgraded.group, h.Drain)
+}
+
+// Shutdown is SessionHandler.Shutdown, for connections that ServeHTTP has accepted.
+func (b *Callbacks) Shutdown(ctx context.Context) error {
+	_, err := b.ShutdownResult(ctx)
+	return err
+}
+
+// ShutdownResult is Shutdown that tells how many connections there were.
+func (b *Callbacks) ShutdownResult(ctx context.Context) (DrainResult, error) {
+	return drain(ctx, DefaultSystem(), &b.upgraded.group, b.Drain)
+}
+
 func drain(ctx context.Context, system *actor.ActorSystem, g *actors.Group, o DrainOptions) (DrainResult, error) {
+	if ctx == nil {
+		return DrainResult{}, ErrNilContext
+	}
 	leave := &pipeline.Leave{Code: o.Code, Reason: o.Reason}
 	d := DrainResult(actors.RuntimeOf(system).Drain(ctx, g, leave, cmp.Or(o.Batch, 10_000), cmp.Or(o.Every, 2*time.Second)))
 	why := ctx.Err()

@@ -32,6 +32,7 @@ type upgrade struct {
 	receiver actors.Receiver // in place of a handler; nil: none
 	protocol string          // that was agreed on elsewhere; "": none was
 	of       *Handler        // nil: terms count
+	home     *connSet        // to join where the request came by another server than ours; nil: none
 	own      UpgradeServer   // the handler's terms are made here
 	base     *Options        // what the terms' Options refine; nil: the defaults
 	complete bool            // the terms' Options are taken as they are: they refine nothing

@@ -13,8 +13,8 @@ func (u *upgrade) find() {
 		u.observedBy(u.set.observers)
 	case u.stream == nil: // another server's, or middleware has replaced the request's context
 		u.late = true
-	case u.of != nil:
-		u.set = &u.of.upgraded
+	default:
+		u.set = u.home
 	}
 	if u.of != nil {
 		u.observedOn(u.of.Options)
