@@ -3,6 +3,7 @@ package sockets
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -133,13 +134,14 @@ func (d *Dialer) askTunnel(ctx context.Context, nc net.Conn, via *url.URL, addr 
 		credentials.SetBasicAuth(via.User.Username(), password)
 		r.Header.Set("Proxy-Authorization", credentials.Header.Get("Authorization"))
 	}
-	if err := r.Write(nc); err != nil {
-		return err
+	unsent := r.Write(nc)
+	if unsent != nil { // the proxy may have said why
+		nc.SetReadDeadline(time.Now().Add(time.Second))
 	}
 	for left := maxProxyHead; ; {
 		head, err := readHead(nc, left)
 		if err != nil {
-			return err
+			return cmp.Or(unsent, err)
 		}
 		left -= len(head)
 		answer, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(head)), r)
@@ -150,7 +152,7 @@ func (d *Dialer) askTunnel(ctx context.Context, nc net.Conn, via *url.URL, addr 
 		case code >= 300 || code == http.StatusSwitchingProtocols:
 			return refusedTunnel(nc, head, r)
 		case code >= 200: // whatever its header says of a body, there is none
-			return nil
+			return unsent
 		}
 	}
 }

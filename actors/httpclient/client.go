@@ -46,10 +46,13 @@ func (c *Client) Ask(ctx context.Context, r *http.Request) (*http.Response, erro
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { Cut(c.conn) })
-	err := withRFCSpelling(r).Write(c.conn)
-	var response *http.Response
-	if err == nil {
-		response, err = c.answer(r)
+	unsent := withRFCSpelling(r).Write(c.conn)
+	if unsent != nil { // the server may have said why
+		c.conn.SetReadDeadline(time.Now().Add(refusalTime))
+	}
+	response, err := c.answer(r)
+	if unsent != nil && (err != nil || response.StatusCode == http.StatusSwitchingProtocols) {
+		response, err = nil, unsent
 	}
 	if err == nil && response.StatusCode != http.StatusSwitchingProtocols {
 		c.keepRefusal(response, 0)
