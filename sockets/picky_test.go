@@ -1,8 +1,6 @@
 package sockets
 
 import (
-	"bytes"
-	"io"
 	"strings"
 	"testing"
 
@@ -12,30 +10,43 @@ import (
 
 // handshakeTo is the header of the handshake that a client sends to path, byte by byte.
 func (w *world) handshakeTo(path string, o *Options) string {
+	return w.headTo(func(addr string) {
+		_, err := Dial(w.within(), "ws://"+addr+path, &DialOptions{System: w.system, Options: o})
+		require.Error(w, err)
+	})
+}
+
+// headTo is the header that ask sends to a server which answers nothing.
+func (w *world) headTo(ask func(addr string)) string {
 	sent := make(chan string, 1)
 	addr, _ := w.script(func(p *peer) {
-		var head bytes.Buffer
-		for !strings.HasSuffix(head.String(), "\r\n\r\n") {
-			if _, err := io.CopyN(&head, p.in, 1); err != nil {
-				break
-			}
-		}
-		sent <- head.String()
+		head, _ := readHead(p.in, 1<<20)
+		sent <- string(head)
 		p.Conn.Close()
 	})
-	_, err := Dial(w.within(), "ws://"+addr+path, &DialOptions{System: w.system, Options: o})
-	require.Error(w, err)
+	ask(addr)
 	return <-sent
 }
 
 // There are servers for which a name has case.
 func TestHandshakeIsSpelledAsInTheRFC(t *testing.T) {
 	w := newWorld(t, bare)
-	head := w.handshakeTo("/", &Options{Subprotocols: []string{"chat"}})
-	for _, name := range []string{"Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Protocol"} {
-		assert.Equal(w, 1, strings.Count(head, "\r\n"+name+": "), "%s in %q", name, head)
+	o := &Options{Subprotocols: []string{"chat"}}
+	for _, head := range []string{
+		w.handshakeTo("/", o),
+		w.headTo(func(addr string) { // where HTTP was spoken before
+			conn, err := Connect(w.within(), w.system, "ws://"+addr, nil)
+			require.NoError(w, err)
+			u := w.client(w.handler())
+			u.Options = o
+			require.Implements(w, new(error), w.ask(conn, u))
+		}),
+	} {
+		for _, name := range []string{"Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Protocol"} {
+			assert.Equal(w, 1, strings.Count(head, "\r\n"+name+": "), "%s in %q", name, head)
+		}
+		assert.NotContains(w, head, "Sec-Websocket-")
 	}
-	assert.NotContains(w, head, "Sec-Websocket-")
 }
 
 // A request line is ASCII.

@@ -150,7 +150,7 @@ func (r *Requester) cookieURL(q *http.Request) *url.URL {
 
 func (c *Call) write(nc net.Conn) error {
 	defer close(c.written) // also if the body panics
-	return c.sent.Write(nc)
+	return withRFCSpelling(c.sent).Write(nc)
 }
 
 // expect makes c the Call whose answer comes next, unless something has come already.
