@@ -24,6 +24,7 @@ func (u *UpgradeClient) request(base *url.URL, jar http.CookieJar) (*http.Reques
 	if err != nil {
 		return nil, err
 	}
+	r.Host = strings.TrimSuffix(r.Host, defaultPorts[target.Scheme]) // RFC 6455 4.1
 	r.Header = u.header()
 	if host := r.Header["Host"]; len(host) > 0 {
 		r.Host = host[0]

@@ -1,6 +1,9 @@
 package sockets
 
 import (
+	"context"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -62,4 +65,41 @@ func TestEmptySubprotocol(t *testing.T) {
 	addr, _, _ := w.replying(agreed + "Sec-WebSocket-Protocol:\r\n\r\n")
 	c := w.open(addr, &Options{Subprotocols: []string{"chat"}})
 	assert.Empty(w, c.Subprotocol())
+}
+
+// A port that is the scheme's is not named, RFC 6455 4.1: there are servers that compare or sign the whole field. What the
+// program says is sent as it is.
+func TestHostWithoutTheDefaultPort(t *testing.T) {
+	for _, s := range settings[:2] {
+		w := newWorld(t, s)
+		scheme, port, other := "ws", ":80", ":443"
+		if w.tls {
+			scheme, port, other = "wss", ":443", ":80"
+		}
+		for host, want := range map[string]string{
+			"a.example":              "a.example",
+			"a.example:":             "a.example",
+			"a.example" + port:       "a.example",
+			"A.example" + port:       "A.example",
+			"a.example" + other:      "a.example" + other,
+			"a.example" + port + "0": "a.example" + port + "0",
+			"[::1]" + port:           "[::1]",
+			"[::1]":                  "[::1]",
+			"ü.example" + port:       "xn--tda.example",
+		} {
+			for own, want := range map[string]string{"": want, "b.example" + port: "b.example" + port} {
+				head := w.headTo(func(addr string) {
+					o := &DialOptions{System: w.system, Header: http.Header{}, Dialer: Dialer{Proxy: NoProxy, TLS: clientTLS()}}
+					o.Dialer.TLS.ServerName = "localhost"
+					o.Dialer.NetDial = func(context.Context, string, string) (net.Conn, error) { return net.Dial("tcp", addr) }
+					if own != "" {
+						o.Header.Set("Host", own)
+					}
+					_, err := Dial(w.within(), scheme+"://"+host+"/", o)
+					require.Error(w, err)
+				})
+				assert.Contains(w, head, "\r\nHost: "+want+"\r\n", host)
+			}
+		}
+	}
 }
