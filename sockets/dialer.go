@@ -36,7 +36,8 @@ type Dialer struct {
 	// User-Agent, Accept-Language and the subprotocols; Jar decides on cookies.
 	Redirects int
 
-	connectHeader func(ctx context.Context, via *url.URL, addr string) (http.Header, error) // of an http.Transport, for a CONNECT; nil: none
+	connectHeader func(ctx context.Context, via *url.URL, addr string) (http.Header, error)                   // of an http.Transport, for a CONNECT; nil: none
+	connectAnswer func(ctx context.Context, via *url.URL, request *http.Request, answer *http.Response) error // likewise, of the answer to it
 }
 
 // NoProxy is a Dialer.Proxy that uses none.

@@ -14,8 +14,8 @@ import (
 
 // DialActorRequest is DialActor on the terms of net/http: r says where to and with which
 // headers, its context bounds the wait; c, nil being http.DefaultClient, has the Jar, the
-// Timeout, and in its *http.Transport the Proxy and what that is told, DialContext and TLSClientConfig. What u has
-// besides counts: its handler, stages and options, its Header with r's, and of its Dialer
+// Timeout, and in its *http.Transport the Proxy, what that is told and who looks at its answer, DialContext and
+// TLSClientConfig. What u has besides counts: its handler, stages and options, its Header with r's, and of its Dialer
 // what c leaves at zero. Redirects are followed as u.Dialer says.
 //
 // r is a GET without a body of a ws, wss, http or https URL.
@@ -89,6 +89,7 @@ func (d *Dialer) like(c *http.Client) error {
 			d.TLS = config
 		}
 	}
+	d.connectAnswer = t.OnProxyConnectResponse
 	switch header := t.ProxyConnectHeader; {
 	case t.GetProxyConnectHeader != nil:
 		d.connectHeader = t.GetProxyConnectHeader

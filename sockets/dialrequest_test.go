@@ -3,6 +3,7 @@ package sockets
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -157,6 +158,54 @@ func TestDialRequestTellsProxies(t *testing.T) {
 	}
 	_, err := DialRequest(w.get("ws://a.example/"), &http.Client{Transport: over}, nil)
 	assert.ErrorIs(t, err, refused)
+}
+
+// What looks at the answers of an http.Transport's proxies looks at them here, and may fail the dial.
+func TestDialRequestShowsAnswersOfProxies(t *testing.T) {
+	own := errors.New("not by this proxy")
+	for name, tt := range map[string]struct {
+		answer string
+		err    error
+		want   string // is seen
+	}{
+		"refused":             {answer: "HTTP/1.1 100 Wait\r\n\r\nHTTP/1.1 407 Who\r\nContent-Length: 4\r\n\r\nwho?", want: "CONNECT 407 who?"},
+		"refused differently": {answer: "HTTP/1.1 407 Who\r\nContent-Length: 4\r\n\r\nwho?", err: own, want: "CONNECT 407 who?"},
+		"connected":           {answer: "HTTP/1.1 200 Yes\r\nContent-Length: 4\r\n\r\n", want: "CONNECT 200 "},
+		"connected in vain":   {answer: "HTTP/1.1 200 Yes\r\n\r\n", err: own, want: "CONNECT 200 "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, bare)
+			addr, _ := w.script(func(p *peer) {
+				if _, err := http.ReadRequest(p.in); err != nil {
+					return
+				}
+				io.WriteString(p, tt.answer)
+				if r, err := http.ReadRequest(p.in); err == nil {
+					io.WriteString(p, strings.ReplaceAll(agreed+"\r\n", "ACCEPT", AcceptKey(r.Header.Get("Sec-WebSocket-Key"))))
+				}
+			})
+			via := &url.URL{Scheme: "http", Host: addr}
+			seen := make(chan string, 1)
+			over := &http.Transport{Proxy: http.ProxyURL(via), OnProxyConnectResponse: func(_ context.Context, by *url.URL, r *http.Request, answer *http.Response) error {
+				said, _ := io.ReadAll(answer.Body)
+				assert.Equal(t, via, by)
+				seen <- fmt.Sprintf("%s %d %s", r.Method, answer.StatusCode, said)
+				return tt.err
+			}}
+			c, err := DialRequest(w.get("ws://a.example/"), &http.Client{Transport: over}, &DialOptions{System: w.system})
+			close(seen)
+			assert.Equal(t, tt.want, <-seen)
+			switch {
+			case tt.err != nil:
+				assert.ErrorIs(t, err, tt.err)
+			case name == "refused":
+				assert.Equal(t, "proxy 407 who?", refusedBy(err))
+			default:
+				require.NoError(t, err)
+				c.Cut()
+			}
+		})
+	}
 }
 
 // An UpgradeClient takes a whole request, on a connection that spoke HTTP before too.

@@ -150,11 +150,23 @@ func (d *Dialer) askTunnel(ctx context.Context, nc net.Conn, via *url.URL, addr 
 		}
 		switch code := answer.StatusCode; {
 		case code >= 300 || code == http.StatusSwitchingProtocols:
-			return refusedTunnel(nc, head, r)
+			return d.judged(ctx, via, answer, refusedTunnel(nc, head, r))
 		case code >= 200: // whatever its header says of a body, there is none
-			return unsent
+			return d.judged(ctx, via, answer, unsent)
 		}
 	}
+}
+
+// judged is what comes of the answer of an HTTP proxy: err, unless the program has something against it.
+func (d *Dialer) judged(ctx context.Context, via *url.URL, answer *http.Response, err error) error {
+	if d.connectAnswer == nil {
+		return err
+	}
+	answer.Body = http.NoBody
+	if refused := (*ProxyError)(nil); errors.As(err, &refused) {
+		answer.Body = io.NopCloser(bytes.NewReader(refused.Body))
+	}
+	return cmp.Or(d.connectAnswer(ctx, via, answer.Request, answer), err)
 }
 
 // refusedTunnel keeps what an HTTP proxy says where it does not connect.
