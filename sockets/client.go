@@ -157,7 +157,11 @@ func (u *UpgradeClient) plan(system *actor.ActorSystem, a *dialled) (*actors.Pla
 		return nil, err
 	}
 	o, r := u.Options.recipe(), a.response.Request
-	ctx := newConnContext(r.Context(), new(life))
+	values := r.Context()
+	if u.Request != nil {
+		values = u.Request.Context()
+	}
+	ctx := newConnContext(values, new(life))
 	*r = *r.WithContext(&ctx) // it is ours: what Response.Request is as well
 	hello := &Upgraded{
 		Request:     r,

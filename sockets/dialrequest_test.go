@@ -17,6 +17,27 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// The context of a connection has the values of its request's, as on a server, and not its end.
+func TestDialRequestKeepsValues(t *testing.T) {
+	w := newWorld(t, bare)
+	type key struct{}
+	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "mine"))
+	seen := make(chan any, 1)
+	o := &DialOptions{System: w.system, Options: &Options{Observers: []*Observer{{Opened: func(_ *Observed, r *http.Request) { seen <- r.Context().Value(key{}) }}}}}
+	r := w.get("http://" + w.session(nil, echoes) + "/").WithContext(ctx)
+	c, err := DialRequest(r, nil, o)
+	require.NoError(t, err)
+	defer c.Cut()
+	cancel()
+	assert.Equal(t, "mine", <-seen)
+	assert.Equal(t, "mine", c.Context().Value(key{}))
+	assert.Equal(t, "mine", c.Request().Context().Value(key{}))
+	assert.NoError(t, c.Context().Err())
+	stillAnswers(w, c)
+	c.Cut()
+	<-c.Context().Done()
+}
+
 // What net/http's client knows, a WebSocket's uses.
 func TestDialActorRequest(t *testing.T) {
 	everywhere(t, func(w *world) {
