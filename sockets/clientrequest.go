@@ -40,6 +40,9 @@ func (u *UpgradeClient) request(base *url.URL, jar http.CookieJar) (*http.Reques
 	return r, u.Options.recipe().offer(r)
 }
 
+// looked are the headers that are looked for by name, here or by net/http when it writes a request.
+var looked = []string{"Authorization", "Content-Length", "Cookie", "Trailer", "Transfer-Encoding", "User-Agent"}
+
 // header is that of the handshake as the program has it. Its Host is where a Host goes.
 func (u *UpgradeClient) header() http.Header {
 	h := http.Header{}
@@ -51,9 +54,17 @@ func (u *UpgradeClient) header() http.Header {
 	if q == nil {
 		return h
 	}
+	for name := range q.Header {
+		if name = http.CanonicalHeaderKey(name); name != "Host" {
+			delete(h, name)
+		}
+	}
 	for name, values := range q.Header {
-		if name != "Host" { // net/http sends that of the field
-			delete(h, http.CanonicalHeaderKey(name))
+		switch known := http.CanonicalHeaderKey(name); {
+		case known == "Host": // net/http sends that of the field
+		case ofHandshake(known), slices.Contains(looked, known):
+			h[known] = append(h[known], values...)
+		default:
 			h[name] = slices.Clone(values) // spelled as net/http would send it
 		}
 	}

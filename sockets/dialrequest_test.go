@@ -103,6 +103,42 @@ func TestDialRequestOfNetHTTP(t *testing.T) {
 	assert.ErrorContains(t, err, "no URL")
 }
 
+// A field of the handshake is one however the request's header spells it, the RFC's way among them, which is not net/http's:
+// servers refuse a second key, and what a client has offered without knowing it refuses itself.
+func TestDialRequestOfOtherSpellings(t *testing.T) {
+	for _, spell := range []func(string) string{
+		strings.ToLower,
+		func(name string) string { return strings.Replace(name, "Websocket", "WebSocket", 1) },
+	} {
+		w := newWorld(t, bare)
+		addr, seen, _ := w.replying(agreed + "Sec-WebSocket-Protocol: b\r\n\r\n")
+		jar, _ := cookiejar.New(nil)
+		jar.SetCookies(&url.URL{Scheme: "http", Host: addr}, []*http.Cookie{{Name: "a", Value: "1"}})
+		r := w.get("http://ann:secret@" + addr + "/")
+		r.Header = http.Header{spell("X-Mine"): {"kept"}, spell("Host"): {"elsewhere.example"}, spell("Cookie"): {"own=3"}}
+		for name, value := range map[string]string{
+			"User-Agent": "tests", "Content-Length": "5", "Transfer-Encoding": "chunked", "Trailer": "X", "Authorization": "Bearer t",
+			"Upgrade": "h2c", "Connection": "close", "Sec-Websocket-Version": "8", "Sec-Websocket-Key": "mine", "Sec-Websocket-Protocol": "a, b",
+		} {
+			r.Header[spell(name)] = []string{value}
+		}
+		c, err := DialRequest(r, &http.Client{Jar: jar}, &DialOptions{System: w.system, Header: http.Header{"Sec-WebSocket-Protocol": {"not this"}}})
+		require.NoError(t, err)
+		assert.Equal(t, "b", c.Subprotocol())
+		c.Cut()
+		got := <-seen
+		_, refused := check(got)
+		assert.Nil(t, refused, "our own server takes it")
+		assert.Equal(t, addr, got.Host)
+		assert.Equal(t, []string{"a, b"}, got.Header["Sec-Websocket-Protocol"])
+		assert.Equal(t, []string{"own=3; a=1"}, got.Header["Cookie"])
+		assert.Equal(t, []string{"Bearer t"}, got.Header["Authorization"])
+		assert.Equal(t, []string{"tests"}, got.Header["User-Agent"])
+		assert.Empty(t, got.Trailer)
+		assert.Equal(t, "kept", got.Header.Get("X-Mine"))
+	}
+}
+
 // A Transport makes a TLS configuration of its own for its first request, and changes that which it has: neither
 // takes the place of the options', nor is read while it is changed.
 func TestDialRequestBesideRequests(t *testing.T) {
