@@ -141,7 +141,7 @@ func (d *Dialer) askTunnel(ctx context.Context, nc net.Conn, via *url.URL, addr 
 	for left := maxProxyHead; ; {
 		head, err := readHead(nc, left)
 		if err != nil {
-			return cmp.Or(unsent, err)
+			return httpclient.Why(unsent, err)
 		}
 		left -= len(head)
 		answer, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(head)), r)

@@ -52,7 +52,7 @@ func (c *Client) Ask(ctx context.Context, r *http.Request) (*http.Response, erro
 	}
 	response, err := c.answer(r)
 	if unsent != nil && (err != nil || response.StatusCode == http.StatusSwitchingProtocols) {
-		response, err = nil, unsent
+		response, err = nil, Why(unsent, err)
 	}
 	if err == nil && response.StatusCode != http.StatusSwitchingProtocols {
 		c.keepRefusal(response, 0)
@@ -61,6 +61,16 @@ func (c *Client) Ask(ctx context.Context, r *http.Request) (*http.Response, erro
 		return nil, ctx.Err()
 	}
 	return response, err
+}
+
+// Why is what failed, where a request could not be written because of unsent, nil if it was, and reading its answer failed because
+// of err: who ends TLS says why before.
+func Why(unsent, err error) error {
+	var said *net.OpError
+	if unsent == nil || errors.As(err, &said) && said.Op == "remote error" {
+		return err
+	}
+	return unsent
 }
 
 // Rest is what has been read behind the answer. It lies in the Client's buffer, and is valid until the next call.

@@ -101,16 +101,17 @@ func (r *Requester) ask(c *Call) {
 		Cut(r.Client.conn)
 	})
 	defer func() { late = !stop() }()
-	if err := c.write(r.Client.conn); err != nil && (!closesSoon(c.read) || c.err != nil) { // the server may have said why
+	err := c.write(r.Client.conn)
+	if err != nil && !closesSoon(c.read) { // the server may have said why
 		out.Err = err
 		return
 	}
 	<-c.read
 	if c.err != nil {
-		out.Response, out.Err = c.response, c.err
+		out.Response, out.Err = c.response, Why(err, c.err)
 		return
 	}
-	var err error
+	err = nil
 	if c.Upgrade != nil {
 		err = c.Upgrade.Agree(c.response)
 	} else if r.Jar != nil {
