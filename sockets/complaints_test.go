@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -64,6 +65,17 @@ func TestComplaints(t *testing.T) {
 			require.NoError(w, c.SendText(w.within(), "{} {}"))
 			assert.ErrorContains(w, c.ReceiveJSON(w.within(), &struct{}{}), "after top-level value")
 			stillAnswers(w, c)
+		},
+		"a decoder that has its value, and does not look for the end of the message": func(w *world, c *Conn) {
+			for _, value := range []string{`{"a":1}`, `[1]` + "\n", `"` + strings.Repeat("x", 100_000) + `"`} {
+				require.NoError(w, c.SendText(w.within(), value))
+				_, r, err := c.Reader(w.within())
+				require.NoError(w, err)
+				require.NoError(w, json.NewDecoder(r).Decode(new(any)))
+				stillAnswers(w, c)
+				n, err := r.Read(make([]byte, 9))
+				require.Equal(w, "0 EOF", fmt.Sprint(n, " ", err))
+			}
 		},
 		"Receive after the end again and again": func(w *world, c *Conn) {
 			c.Close(frame.Normal, "")
@@ -128,6 +140,39 @@ func stillAnswers(w *world, c *Conn) {
 	got, err := c.ReceiveText(w.within())
 	require.NoError(w, err)
 	require.Equal(w, "still there?", got)
+}
+
+// A message in pieces is over with the last byte of its last piece.
+func TestReaderAtTheLastByte(t *testing.T) {
+	w := newWorld(t, bare)
+	got := make(chan string)
+	p := w.upgrade(w.session(&Options{Stream: true}, func(ctx context.Context, c *Conn) error {
+		_, r, err := c.Reader(ctx)
+		if err != nil {
+			return err
+		}
+		whole := make([]byte, 8)
+		for n := 0; n < len(whole); {
+			k, err := r.Read(whole[n : n+2])
+			if err != nil {
+				return err
+			}
+			n += k
+			if _, err := c.Receive(ended()); n < len(whole) {
+				assert.ErrorIs(w, err, ErrReaderOpen)
+			} else {
+				assert.ErrorIs(w, err, context.Canceled)
+			}
+		}
+		got <- string(whole)
+		text, err := c.ReceiveText(ctx)
+		got <- text
+		return err
+	}))
+	p.send(masked(frame.Fragment(frame.OpText, false, []byte("half"))), masked(frame.Fragment(frame.OpContinuation, true, []byte("half"))))
+	assert.Equal(w, "halfhalf", <-got)
+	p.send(masked(frame.Text("the next")))
+	assert.Equal(w, "the next", <-got)
 }
 
 // Who gives up a message in its middle, because the context has ended, receives the next one.

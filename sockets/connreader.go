@@ -13,9 +13,9 @@ import (
 // Reader waits for the next message and returns its type and a reader of its payload. With
 // Options.Stream a piece is held at a time, and the message may be as long as the limits let
 // it: MaxMessage, which MaxFrame and MaxFragments follow, and MessageTime to arrive in; a negative
-// number lifts each. The reader waits for its pieces as long as ctx lasts. It must be read to its end
-// before anything else is received, unless a Read has failed because ctx has ended: then what
-// receives next passes over the rest of the message.
+// number lifts each. The reader waits for its pieces as long as ctx lasts. It must be read to its last
+// byte, with Options.Stream to io.EOF, before anything else is received, unless a Read has failed
+// because ctx has ended: then what receives next passes over the rest of the message.
 func (c *Conn) Reader(ctx context.Context) (frame.Opcode, io.Reader, error) {
 	r, err := c.reader(ctx, false)
 	if err != nil {
@@ -156,8 +156,7 @@ func (r *messageReader) skip() error {
 func (r *messageReader) advance() error {
 	r.discard()
 	if r.fin {
-		r.c.endReading()
-		r.err = io.EOF
+		r.end()
 		return nil
 	}
 	err := r.next(r.ctx)
@@ -192,6 +191,15 @@ func (r *messageReader) Read(p []byte) (int, error) {
 		return 0, r.err
 	}
 	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
+	if r.rest = r.rest[n:]; len(r.rest) == 0 && r.fin { // a decoder that has its value does not ask for the end
+		r.end()
+	}
 	return n, nil
+}
+
+// end lets others receive: the message has been read.
+func (r *messageReader) end() {
+	r.discard()
+	r.c.endReading()
+	r.err = io.EOF
 }
