@@ -3,10 +3,10 @@ package sockets
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -171,14 +171,37 @@ func dripping(p *peer, first, more string) {
 	}
 }
 
-// A body that stalls does not hide the answer.
+// undated is a conn whose deadlines do nothing, as those of a channel of SSH.
+type undated struct{ net.Conn }
+
+func (undated) SetDeadline(time.Time) error      { return errors.ErrUnsupported }
+func (undated) SetReadDeadline(time.Time) error  { return errors.ErrUnsupported }
+func (undated) SetWriteDeadline(time.Time) error { return errors.ErrUnsupported }
+
+// A body that stalls does not hide the answer, of a server or of a proxy, whatever the conn can do.
 func TestRefusalWhoseBodyStalls(t *testing.T) {
-	w := newWorld(t, bare)
-	addr, _, _ := w.replying("HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nbecause")
-	_, err := DialActor(t.Context(), w.system, w.url(addr), w.client(w.handler()))
-	var e *HandshakeError
-	require.ErrorAs(t, err, &e)
-	assert.Equal(t, "403 because", fmt.Sprint(e.Status, " ", string(e.Body)))
+	for name, over := range map[string]func(net.Conn) net.Conn{
+		"deadlines":    func(nc net.Conn) net.Conn { return nc },
+		"no deadlines": func(nc net.Conn) net.Conn { return undated{nc} },
+	} {
+		for _, by := range []string{"server", "proxy"} {
+			t.Run(name+"/"+by, func(t *testing.T) {
+				w := newWorld(t, bare)
+				addr, _, _ := w.replying("HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nbecause")
+				u := w.client(w.handler())
+				u.Dialer.Proxy = NoProxy
+				if by == "proxy" {
+					u.Dialer.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy.example"})
+				}
+				u.Dialer.NetDial = func(context.Context, string, string) (net.Conn, error) {
+					nc, err := net.Dial("tcp", addr)
+					return over(nc), err
+				}
+				_, err := DialActor(t.Context(), w.system, "ws://a.example/", u)
+				assert.Equal(t, by+" 403 because", refusedBy(err))
+			})
+		}
+	}
 }
 
 // Interim answers come first; frames come in the same segment as the 101, or

@@ -48,7 +48,7 @@ func (c *Client) Ask(ctx context.Context, r *http.Request) (*http.Response, erro
 	stop := context.AfterFunc(ctx, func() { Cut(c.conn) })
 	unsent := withRFCSpelling(r).Write(c.conn)
 	if unsent != nil { // the server may have said why
-		c.conn.SetReadDeadline(time.Now().Add(refusalTime))
+		defer c.cutSoon().Stop()
 	}
 	response, err := c.answer(r)
 	if unsent != nil && (err != nil || response.StatusCode == http.StatusSwitchingProtocols) {
@@ -109,7 +109,7 @@ func (c *Client) keepBody(r *http.Response, limit int64) error {
 // keepRefusal keeps the beginning of the body of r and passes over so many bytes more, so that the
 // connection may be used again. Both have refusalTime. r.Close says that it may not be used again.
 func (c *Client) keepRefusal(r *http.Response, more int64) {
-	c.conn.SetReadDeadline(time.Now().Add(refusalTime))
+	late := c.cutSoon()
 	kept := cmp.Or(c.Refusal, maxRefusal)
 	c.source.left = 2*(kept+more) + maxHead
 	body, err := io.ReadAll(io.LimitReader(r.Body, kept))
@@ -118,9 +118,13 @@ func (c *Client) keepRefusal(r *http.Response, more int64) {
 		n, err = io.Copy(io.Discard, io.LimitReader(r.Body, more+1))
 		r.Close = r.Close || n > more
 	}
-	r.Close = r.Close || err != nil
+	r.Close = !late.Stop() || r.Close || err != nil
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	c.conn.SetReadDeadline(time.Time{})
+}
+
+// cutSoon closes the connection in refusalTime, unless it is stopped: there are conns whose deadlines do nothing.
+func (c *Client) cutSoon() *time.Timer {
+	return time.AfterFunc(refusalTime, func() { Cut(c.conn) })
 }
 
 // limited is a reader that has an error of its own at its limit.
