@@ -10,7 +10,7 @@ import (
 // connHandshake is what a Conn keeps of Upgraded. Headers are mostly maps: each is a string until somebody asks for it, which
 // is a sixth of an idle Dial (make idle).
 type connHandshake struct {
-	request     http.Request // without its Header
+	request     http.Request // without its Header; its TLS is the response's of a client
 	header      packedHeader // of request
 	response    string       // the head of a client's, as on the wire; "": there is none
 	subprotocol string
@@ -25,6 +25,7 @@ func newHandshake(u *Upgraded) *connHandshake {
 	}
 	h.request.Header = nil
 	if r := u.Response; r != nil {
+		h.request.TLS = r.TLS
 		var b strings.Builder
 		code := fmt.Sprintf("%03d", r.StatusCode)
 		fmt.Fprintf(&b, "HTTP/%d.%d %s%s\r\n", r.ProtoMajor, r.ProtoMinor, code, strings.TrimPrefix(r.Status, code))
@@ -43,6 +44,9 @@ func (c *Conn) Request() *http.Request {
 	h := c.must().handshake
 	r := h.request
 	r.Header = h.header.header()
+	if h.response != "" { // a client's request has none
+		r.TLS = nil
+	}
 	return &r
 }
 
@@ -54,6 +58,9 @@ func (c *Conn) Response() *http.Response {
 		return nil
 	}
 	r, _ := http.ReadResponse(bufio.NewReader(strings.NewReader(h.response)), c.Request()) // what was read before can be read
+	if r != nil {
+		r.TLS = h.request.TLS
+	}
 	return r
 }
 

@@ -107,3 +107,43 @@ func TestResponseOfAClient(t *testing.T) {
 		assert.Equal(t, *want.Response, *c.Response(), "also when it has ended")
 	}
 }
+
+// The answer of a server has the state of TLS with it, as one of net/http's has; that of a proxy is none of its.
+func TestResponseOverTLS(t *testing.T) {
+	for _, s := range settings[:2] {
+		w := newWorld(t, s)
+		secure := func(what string, r *http.Response) {
+			require.Equal(w, w.tls, r.TLS != nil, what)
+			if w.tls {
+				assert.NotEmpty(w, r.TLS.PeerCertificates, what)
+			}
+		}
+		c := w.open(w.session(nil, echoes), nil)
+		secure("Dial", c.Response())
+		secure("Dial, asked again", c.Response())
+		assert.Nil(w, c.Request().TLS)
+		again := introduce(c.asUpgraded(), connContext{}).HelloAgain(true).(*Upgraded)
+		secure("told again", again.Response)
+		assert.Nil(w, again.Request.TLS)
+
+		mux := http.NewServeMux()
+		mux.Handle("/", site())
+		mux.Handle("/chat", w.upgrading(&UpgradeServer{Spawn: w.spawned().props}))
+		conn, err := Connect(w.within(), w.system, w.url(w.dropIn(mux)), &Dialer{TLS: clientTLS()})
+		require.NoError(w, err)
+		secure("a page", w.ask(conn, w.get("/hello")).(*http.Response))
+		mine := w.handler()
+		secure("Connect", w.ask(conn, w.client(mine)).(*http.Response))
+		_, up := mine.upgraded()
+		secure("Upgraded", up.Response)
+		w.ended(conn)
+
+		m := middleman{world: w, scheme: "https", target: w.session(nil, echoes)}
+		o := &DialOptions{System: w.system, Dialer: Dialer{TLS: clientTLS(), Proxy: http.ProxyURL(m.start())}}
+		o.Dialer.TLS.ServerName = "localhost"
+		c, err = Dial(w.within(), w.url("a.example"), o)
+		require.NoError(w, err)
+		secure("by a proxy", c.Response())
+		c.Cut()
+	}
+}

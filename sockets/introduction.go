@@ -17,10 +17,10 @@ type introduction struct {
 }
 
 type introductionMore struct {
-	header packedHeader // without the handshake's
-	tls    *tls.ConnectionState
-	agreed *Upgraded // without the Request and the Response; nil: nothing was agreed on, and there is no Value
-	client *asked    // nil: this is a server's
+	header packedHeader         // without the handshake's
+	tls    *tls.ConnectionState // of the Request, or a client's Response
+	agreed *Upgraded            // without the Request and the Response; nil: nothing was agreed on, and there is no Value
+	client *asked               // nil: this is a server's
 }
 
 // asked is where a client has asked, and what is kept of the answer.
@@ -37,6 +37,7 @@ func introduce(u *Upgraded, ctx connContext) *introduction {
 		more.agreed = &Upgraded{Subprotocol: u.Subprotocol, Compressed: u.Compressed, Extensions: u.Extensions, Value: u.Value}
 	}
 	if u.Response != nil {
+		more.tls = u.Response.TLS
 		more.client = &asked{r.URL, pack(nil, u.Response.Header, ofHandshake)}
 	}
 	if more.tls != nil || more.header != "" || more.agreed != nil || more.client != nil {
@@ -70,7 +71,7 @@ func (i *introduction) HelloAgain(known bool) any {
 		RequestURI: i.uri, Host: i.host, RemoteAddr: i.remote, TLS: more.tls, Body: http.NoBody,
 	}
 	if more.client != nil {
-		r.URL = more.client.url
+		r.URL, r.TLS = more.client.url, nil
 	} else {
 		r.URL, _ = url.ParseRequestURI(i.uri)
 	}
@@ -85,7 +86,7 @@ func (i *introduction) HelloAgain(known bool) any {
 	if more.client != nil {
 		u.Response = &http.Response{
 			StatusCode: http.StatusSwitchingProtocols, Status: "101 Switching Protocols", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-			Header: more.client.header.header(), Body: http.NoBody, Request: u.Request,
+			Header: more.client.header.header(), Body: http.NoBody, Request: u.Request, TLS: more.tls,
 		}
 	}
 	return u

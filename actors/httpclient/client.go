@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -57,10 +58,22 @@ func (c *Client) Ask(ctx context.Context, r *http.Request) (*http.Response, erro
 	if err == nil && response.StatusCode != http.StatusSwitchingProtocols {
 		c.keepRefusal(response, 0)
 	}
+	if err == nil {
+		response.TLS = c.tlsTo(r.URL)
+	}
 	if !stop() {
 		return nil, ctx.Err()
 	}
 	return response, err
+}
+
+// tlsTo is the state of TLS with the server at u, nil if there is none: TLS that is there may be with its proxy.
+func (c *Client) tlsTo(u *url.URL) *tls.ConnectionState {
+	if tc, ok := c.conn.(*tls.Conn); ok && u.Scheme == "https" {
+		state := tc.ConnectionState()
+		return &state
+	}
+	return nil
 }
 
 // Why is what failed, where a request could not be written because of unsent, nil if it was, and reading its answer failed because

@@ -42,6 +42,7 @@ func (r *Requester) readAnswer(c *Call) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	answer.TLS = r.Client.tlsTo(r.Base)
 	switched := answer.StatusCode == http.StatusSwitchingProtocols
 	switch {
 	case switched:
