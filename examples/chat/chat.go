@@ -33,18 +33,28 @@ type room struct{ talk, news *sockets.LocalRoom }
 
 func newRooms() *rooms { return &rooms{named: map[string]*room{}, epoch: time.Now().UnixMilli()} }
 
-// room is nil if there are too many.
-func (a *rooms) room(name string) *room {
+// enter has c join a room, which nobody removes from then on.
+func (a *rooms) enter(c *sockets.Conn, where, name string, seen uint64) (r *room, missed uint64, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if r, err = a.room(where); err == nil {
+		missed, err = r.talk.JoinAfter(c.PID(), name, seen) // what it has missed is on its way now
+	}
+	if err == nil {
+		err = r.news.Join(c.PID(), name)
+	}
+	return r, missed, err
+}
+
+func (a *rooms) room(name string) (*room, error) {
 	if r := a.named[name]; r != nil {
-		return r
+		return r, nil
 	}
 	if len(a.named) >= most {
 		maps.DeleteFunc(a.named, func(_ string, r *room) bool { return r.news.Len() == 0 }) // nobody is there
 	}
 	if len(a.named) >= most {
-		return nil
+		return nil, frame.Failure(frame.TryAgainLater, "there are too many rooms")
 	}
 	// Who does not take 64 KiB in 5 s is closed, with 1008; the others do not wait meanwhile.
 	r := &room{
@@ -52,7 +62,7 @@ func (a *rooms) room(name string) *room {
 		news: sockets.NewRoom(&sockets.RoomOptions{MaxOut: 64 << 10, WhenFull: sockets.DropNewest}),
 	}
 	a.named[name] = r
-	return r
+	return r, nil
 }
 
 // number puts n into the object that f is, so that a page which comes back can say what it has seen.
@@ -82,18 +92,11 @@ func (a *rooms) session(ctx context.Context, c *sockets.Conn) error {
 	if name == "" || max(len(name), len(where)) > mostName {
 		return frame.Failure(frame.PolicyViolation, "a name has 1 to 40 bytes")
 	}
-	r := a.room(where)
-	if r == nil {
-		return frame.Failure(frame.TryAgainLater, "there are too many rooms")
-	}
 	var seen uint64
 	if query.Get("epoch") == fmt.Sprint(a.epoch) {
 		fmt.Sscan(query.Get("seen"), &seen)
 	}
-	missed, err := r.talk.JoinAfter(c.PID(), name, seen) // what it has missed is on its way now
-	if err == nil {
-		err = r.news.Join(c.PID(), name)
-	}
+	r, missed, err := a.enter(c, where, name, seen)
 	if err != nil {
 		return err
 	}

@@ -44,9 +44,7 @@ func main() {
 	stop() // a second Ctrl-C kills
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	d, err := server.ShutdownResult(ctx)
-	log.Printf("chat: closed %d connections, cut %d of them", d.Asked, d.Cut)
-	if err != nil {
+	if err := server.Shutdown(ctx); err != nil {
 		log.Fatal("chat: ", err)
 	}
 }
