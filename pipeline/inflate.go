@@ -157,6 +157,7 @@ func (i *inflating) emit(fin bool) {
 		i.z.Discard()
 	}
 	i.up(i.piece)
+	i.piece.Payload = nil // an idle connection must not keep a decoder's memory
 }
 
 func (i *inflating) fail(e *frame.Error) {

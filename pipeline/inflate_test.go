@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"weak"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -610,6 +611,34 @@ func forgets(t *testing.T, z *inflate.Decoder, bad []byte) {
 	require.Equal(t, strings.Repeat("a", 33), string(z.Output()))
 	refused()
 	require.Equal(t, want, string(z.Output()))
+}
+
+// Between two messages a connection keeps nothing of a decompressor: what it has passed up, of a message that has
+// ended or not, lies in memory that others use, and that goes when nobody does.
+func TestInflateKeepsNoMemory(t *testing.T) {
+	p := prose(1, 100_000)
+	for name, message := range map[string][]*frame.Frame{
+		"whole":        {messageOf(t, p)},
+		"in fragments": fragments(frame.OpText, deflated(t, p, 5), 3),
+	} {
+		t.Run(name, func(t *testing.T) {
+			message[0].RSV = frame.RSV1
+			var passed []weak.Pointer[byte]
+			stage := Deflate{Params: DeflateParams{ClientNoContextTakeover: true}}.Stage()
+			up, _ := stage(func(item any) { passed = append(passed, weak.Make(&item.(*frame.Frame).Payload[0])) }, func(any) {})
+			for _, f := range message {
+				up(f)
+			}
+			require.NotEmpty(t, passed)
+			for range 3 { // the pools forget
+				runtime.GC()
+			}
+			for _, memory := range passed {
+				require.Nil(t, memory.Value())
+			}
+			runtime.KeepAlive(up)
+		})
+	}
 }
 
 // A message that is inflated, of some JSON.
