@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -31,4 +32,14 @@ func forwarded(header http.Header) http.Header {
 		h["User-Agent"] = []string{""} // and not Go's
 	}
 	return h
+}
+
+// parsable is a query without the parameters that net/url does not parse: whoever has looked at them on this side has not seen
+// these, and the backend may read them.
+func parsable(query string) string {
+	parsed, err := url.ParseQuery(query)
+	if err == nil {
+		return query
+	}
+	return parsed.Encode()
 }

@@ -33,9 +33,10 @@ import (
 // Use it by pointer, and do not change it after its first request.
 type Proxy struct {
 	// Rewrite makes of the client's request In what the backend is asked, Out, as that of an
-	// httputil.ReverseProxy does. Out has been freed of what concerns one hop only, of
-	// forwarding headers, and of the handshake but for Sec-WebSocket-Protocol; its URL must
-	// name the backend: ws, wss, http or https.
+	// httputil.ReverseProxy does, and may put another in its place. Out has been freed of what
+	// concerns one hop only, of forwarding headers, of query parameters that do not parse, and of
+	// the handshake but for Sec-WebSocket-Protocol; its URL must name the backend: ws, wss, http
+	// or https.
 	Rewrite func(*httputil.ProxyRequest)
 
 	Options *Options           // of the client's side: origins, compression, intervals, limits; nil: the defaults, or what is installed. Messages and frames have no limit unless it sets one: the backend has its own. Subprotocols are the backend's affair
@@ -179,9 +180,11 @@ func checkBackend(u *url.URL) error {
 // ask has the backend upgrade what Rewrite makes of r.
 func (p *Proxy) ask(r *http.Request, out *UpgradeClient) (*dialled, error) {
 	asked := r.Clone(r.Context())
-	asked.Header = forwarded(r.Header)
+	asked.Header, asked.URL.RawQuery = forwarded(r.Header), parsable(r.URL.RawQuery)
 	if p.Rewrite != nil {
-		p.Rewrite(&httputil.ProxyRequest{In: r, Out: asked})
+		rewritten := &httputil.ProxyRequest{In: r, Out: asked}
+		p.Rewrite(rewritten)
+		asked = rewritten.Out
 	}
 	if err := checkBackend(asked.URL); err != nil {
 		return nil, err

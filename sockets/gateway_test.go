@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httputil"
 	"net/url"
 	"strings"
 	"testing"
@@ -254,6 +255,46 @@ func TestGatewayRefusals(t *testing.T) {
 	defer silence.Close()
 	addr = w.proxied(silence.Addr().String(), func(p *Proxy) { p.Dialer.Timeout = 50 * time.Millisecond })
 	assert.Equal(w, 504, get(addr, handshake(addr)).StatusCode)
+}
+
+// What the backend is asked is what an httputil.ReverseProxy would ask: a query without what this side cannot parse, which
+// whoever has looked at it here has not seen, or another request altogether.
+func TestGatewayRewrites(t *testing.T) {
+	w := newWorld(t, bare)
+	asked := make(chan string, 1)
+	backend := w.dropIn(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.RawQuery + " " + r.Header.Get("By")
+		http.Error(rw, "no", http.StatusForbidden)
+	}))
+	target := &url.URL{Scheme: "http", Host: backend}
+	usual := NewProxy(target).Rewrite
+	for _, rewrite := range []func(r *httputil.ProxyRequest){
+		func(r *httputil.ProxyRequest) { usual(r); r.Out.Header.Set("By", "rewriting") },
+		func(r *httputil.ProxyRequest) {
+			usual(r)
+			r.Out = r.Out.Clone(r.Out.Context())
+			r.Out.Header.Set("By", "rewriting")
+		},
+	} {
+		ours := w.proxied(backend, func(p *Proxy) { p.Rewrite = rewrite })
+		theirs := w.dropIn(&httputil.ReverseProxy{Rewrite: rewrite})
+		for query, want := range map[string]string{
+			"b=2&a=1":            "b=2&a=1",
+			"a=%2f&a=%2F&b":      "a=%2f&a=%2F&b",
+			"user=me;user=other": "",
+			"a=1&b=2;c=3&d=4":    "a=1&d=4",
+			"a=%zz&b=2":          "b=2",
+			"a=1&b=%":            "a=1",
+		} {
+			for _, addr := range []string{theirs, ours} {
+				p := w.dial(addr)
+				p.send(strings.Replace(handshake(addr), "/chat", "/chat?"+query, 1))
+				require.Equal(t, 403, p.answer("GET").StatusCode)
+				assert.Equal(t, want+" rewriting", <-asked, query)
+				p.Close()
+			}
+		}
+	}
 }
 
 // A message of any length goes either way in memory that does not grow, and neither side is read
