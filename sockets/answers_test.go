@@ -338,6 +338,15 @@ func TestSlowBodyStallsNobody(t *testing.T) {
 		assert.Equal(w, `"hello" <nil>`, slow.answer("POST").body)
 		slow.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n")
 		assert.Equal(w, `"ab" <nil>`, slow.answer("POST").body)
+		// Nor does one that says it is of a handshake.
+		for method, want := range map[string]string{"POST": `"hello" <nil>`, "GET": `"" sockets: a handshake has no body`} {
+			slow = w.dial(addr)
+			slow.send(method + " / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n\r\nhe")
+			p.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+			assert.Equal(w, `"hi" <nil>`, p.answer("POST").body)
+			slow.send("llo")
+			assert.Equal(w, want, slow.answer(method).body)
+		}
 	})
 }
 
@@ -360,7 +369,8 @@ func TestBodyBounds(t *testing.T) {
 			{"broken", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n", 5, 400, "body cannot be read\n"},
 			{"as long as may be", "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello", 5, 200, "<nil>"},
 			{"late", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel", 5, 408, "body has not come in time\n"},
-			{"of a handshake", "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n\r\n", 5, 200, ""},
+			{"of a handshake", "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n\r\n", 5, 200, "sockets: a handshake has no body"},
+			{"of no handshake", "POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello!\r\n", 5, 413, "body is too large\n"},
 			{"late, and the listener reads", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel", -1, 200, ""},
 		} {
 			w.in(test.name, func(w *world) {

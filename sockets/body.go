@@ -22,7 +22,7 @@ const (
 // for a client; or, where it may not, bounds the time that reading it takes. It returns
 // the request that the listener gets, net/http's own being as it came: that answers by what
 // is left of its Body, at once if the client waits for a 100. Or it returns the answer if there is no more
-// to do. A handshake has no body: what looks like one is the upgrade's to refuse.
+// to do. A handshake has no body: one that announces a body is the upgrade's to refuse, and nobody waits for that body.
 func (s *Server) takeBody(w http.ResponseWriter, r *http.Request) (*http.Request, *http.Response) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return r, nil
@@ -39,10 +39,12 @@ func (s *Server) takeBody(w http.ResponseWriter, r *http.Request) (*http.Request
 	if limit == 0 {
 		limit = defaultMaxBody
 	}
-	if limit < 0 || IsUpgrade(r) {
+	switch {
+	case limit < 0:
 		return withBody(r, bound), nil
-	}
-	if r.ContentLength > limit {
+	case r.Method == http.MethodGet && IsUpgrade(r):
+		return withBody(r, handshakeBody{}), nil
+	case r.ContentLength > limit:
 		return r, refuse(http.StatusRequestEntityTooLarge, "body is too large").response(r)
 	}
 	body, err := io.ReadAll(io.LimitReader(bound, limit+1))
@@ -79,3 +81,11 @@ func (b *timedBody) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// handshakeBody is what a listener finds where a handshake announces a body. Any client can, so its listener must not wait for it.
+type handshakeBody struct{}
+
+var errHandshakeBody = errors.New("sockets: a handshake has no body")
+
+func (handshakeBody) Read([]byte) (int, error) { return 0, errHandshakeBody }
+func (handshakeBody) Close() error             { return nil }
