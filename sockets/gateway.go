@@ -135,6 +135,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	in := &serving{upgrade: upgrade{receiver: front, request: r, complete: true}}
 	in.findStream(w, r)
 	in.terms = &UpgradeServer{Options: p.clientOptions(&in.upgrade)}
+	// From here on: observers are told when the handshake began.
+	in.find()
 	if _, _, err := in.judge(); err != nil { // the backend is not troubled
 		serve(system, w, r, in)
 		return
@@ -142,7 +144,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := &UpgradeClient{Options: p.backend, Dialer: p.Dialer, receiver: back, refusal: maxBody}
 	answer, err := p.ask(r, out)
 	if err != nil {
-		badGateway(w, r, err)
+		in.observations.refused(&backendError{badGateway(w, r, err), err}, logOf(r))
 		return
 	}
 	in.protocol = answer.protocol
@@ -205,8 +207,16 @@ func (p *Proxy) ask(r *http.Request, out *UpgradeClient) (*dialled, error) {
 	}, (*dialled).drop)
 }
 
-// badGateway answers a request that the backend has refused, or could not be asked.
-func badGateway(w http.ResponseWriter, r *http.Request, err error) {
+// backendError is why a backend has not upgraded a request, and the status of the answer.
+type backendError struct {
+	status int
+	error
+}
+
+func (e *backendError) Unwrap() error { return e.error }
+
+// badGateway answers a request that the backend has refused, or could not be asked, and returns the status.
+func badGateway(w http.ResponseWriter, r *http.Request, err error) (status int) {
 	h, status, body := w.Header(), http.StatusBadGateway, []byte("the backend cannot be reached\n")
 	var refused *HandshakeError
 	switch {
@@ -229,4 +239,5 @@ func badGateway(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	w.WriteHeader(status)
 	w.Write(body)
+	return status
 }

@@ -3,6 +3,7 @@ package sockets
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -295,6 +296,68 @@ func TestGatewayRewrites(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A server's observers hear of each handshake with a Proxy, whose backend it may have been that refused, and when it began.
+func TestGatewayIsObserved(t *testing.T) {
+	everywhere(t, func(w *world) {
+		h, seen, asked := w.handler(), new(pairs), make(chan func() (path string, at time.Time), 2)
+		upgrading := w.upgrading(&UpgradeServer{FrameHandler: h.pid})
+		backend := w.dropIn(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			path, now := r.URL.Path, time.Now()
+			asked <- func() (string, time.Time) { return path, now }
+			if path != "/yes" {
+				http.Error(rw, "no", http.StatusForbidden)
+				return
+			}
+			upgrading.ServeHTTP(rw, r)
+		}))
+		gone, silent := w.listen(), w.listen()
+		gone.Close()
+		defer silent.Close()
+		routes := http.NewServeMux()
+		for path, to := range map[string]string{"/yes": backend, "/no": backend, "/gone": gone.Addr().String(), "/silent": silent.Addr().String()} {
+			target := &url.URL{Scheme: "http", Host: to}
+			if w.tls {
+				target.Scheme = "https"
+			}
+			p := NewProxy(target)
+			p.System, p.Dialer.TLS, p.Options, p.Backend = w.system, clientTLS(), &Options{Portable: w.portable}, &Options{Portable: w.portable}
+			if path == "/silent" {
+				p.Dialer.Timeout = soon
+			}
+			routes.Handle(path, p)
+		}
+		s := &Server{Server: quiet(routes), System: w.system, Observers: []*Observer{seen.observer()}}
+		addr := w.run(s)
+		for path, status := range map[string]int{"/yes": 101, "/no": 403, "/gone": 502, "/silent": 504} {
+			p := w.dial(addr)
+			p.send(strings.Replace(handshake(addr), "/chat", path, 1))
+			require.Equal(w, status, p.answer("GET").StatusCode, path)
+			p.Close()
+		}
+		h.untilClosed()
+		require.NoError(w, s.Shutdown(w.Context()))
+		seen.judge(w)
+		seen.mu.Lock()
+		defer seen.mu.Unlock()
+		require.Len(w, seen.closed, 1)
+		require.Len(w, seen.refused, 3)
+		began := map[string]time.Time{}
+		for c := range seen.open {
+			began[c.Path] = c.Began
+		}
+		for _, r := range seen.refused {
+			assert.Equal(w, map[string]int{"/no": 403, "/gone": 502, "/silent": 504}[r.Path], r.Status, r.Path)
+			assert.Equal(w, r.Path, r.Request.URL.Path)
+			assert.Equal(w, r.Path == "/no", errors.As(r.Err, new(*HandshakeError)), r.Path)
+			began[r.Path] = r.Began
+		}
+		for range 2 {
+			path, at := (<-asked)()
+			assert.True(w, began[path].Before(at), "%s has begun before the backend was asked", path)
+		}
+	})
 }
 
 // A message of any length goes either way in memory that does not grow, and neither side is read

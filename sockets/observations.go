@@ -105,6 +105,7 @@ func (obs *observations) Refused(why error) {
 func (h *Handshake) status(why error) int {
 	var refusal *Refusal
 	var answer *HandshakeError
+	var backend *backendError
 	switch {
 	case h.Client && errors.As(why, &answer):
 		return answer.Status
@@ -112,6 +113,8 @@ func (h *Handshake) status(why error) int {
 		return 0
 	case errors.As(why, &refusal):
 		return refusal.status()
+	case errors.As(why, &backend):
+		return backend.status
 	case errors.Is(why, http.ErrHijacked): // somebody else has the connection
 		return 0
 	}

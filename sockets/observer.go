@@ -110,7 +110,7 @@ type Refused struct {
 	Handshake
 	Request *http.Request // on the server; nil for a client
 	Status  int           // that the client was told, or the server has told us; 0: none, there was no answer
-	Err     error         // why: on the server a *Refusal where it was one, for a client what the error of DialActor wraps
+	Err     error         // why: on the server a *Refusal where it was one, or what a Proxy's backend has said; for a client what the error of DialActor wraps
 }
 
 // LogValue makes Refused a slog.LogValuer.
