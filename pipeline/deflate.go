@@ -58,7 +58,7 @@ func (o *Deflate) layer() *deflate {
 	if !sendFresh && o.ContextTakeover {
 		d.out.window = &window{size: min(1<<kind.bits, takeoverSize)}
 	} else if o.Shared != nil {
-		d.out.shared = &o.Shared.slots[kind.index()]
+		d.out.shared = o.Shared.of(kind)
 	}
 	return d
 }

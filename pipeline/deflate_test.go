@@ -353,6 +353,9 @@ func TestDeflateSharedBurst(t *testing.T) {
 	}
 	var wg sync.WaitGroup
 	o := Deflate{Compression: Compression{Level: 7}, Shared: new(Shared)}
+	for range 2 { // there are others before the first message
+		o.Stage()(nil, func(any) {})
+	}
 	for range workers {
 		wg.Go(func() { receive(o, burst) })
 	}
@@ -364,7 +367,9 @@ func TestDeflateSharedBurst(t *testing.T) {
 func TestDeflateSharedIsBounded(t *testing.T) {
 	for size, times := range map[int]int{1000: 40, 100 << 10: 40, 3 << 20: 3} {
 		var shared Shared
-		_, down := Deflate{Shared: &shared}.Stage()(nil, func(any) {})
+		stage := Deflate{Shared: &shared}.Stage()
+		_, down := stage(nil, func(any) {})
+		stage(nil, func(any) {}) // who it is shared with
 		for i := range times {
 			f := frame.Text(strings.Repeat(fmt.Sprintf("%010d", i), size/10)).Share()
 			down(f)
@@ -383,6 +388,23 @@ func TestDeflateSharedIsBounded(t *testing.T) {
 		m.add(&sharedFrame{plain: frame.Text("a")})
 	}
 	assert.Len(t, m.order, sharedCount)
+}
+
+// Where a connection is alone with its Options, for they are made for each request, nothing is remembered: messages that lie where
+// others did would be taken for broadcasts, and a MiB of them be kept.
+func TestDeflateSharedWithNobody(t *testing.T) {
+	var shared Shared
+	stage := Deflate{Shared: &shared}.Stage()
+	_, down := stage(nil, func(any) {})
+	f := frame.Text(string(prose(1, 1000))).Share()
+	for range 3 {
+		down(f)
+	}
+	assert.Nil(t, shared.slots[defaultLevel].memory.Load())
+	_, other := stage(nil, func(any) {})
+	down(f)
+	other(f)
+	assert.GreaterOrEqual(t, kept(&shared, f), 1000)
 }
 
 // A message to many connections is compressed twice if nobody has said that it is one, and one

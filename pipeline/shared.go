@@ -24,7 +24,19 @@ const (
 
 // slot is a Shared for one kind of compressor: only connections without context
 // takeover, which all compress alike.
-type slot struct{ memory atomic.Pointer[memory] }
+type slot struct {
+	one, many atomic.Bool // connections there were: nothing is remembered for one that is alone with its Options
+	memory    atomic.Pointer[memory]
+}
+
+// of returns the slot for one more connection.
+func (s *Shared) of(kind deflaterKind) *slot {
+	slot := &s.slots[kind.index()]
+	if !slot.many.Load() && slot.one.Swap(true) {
+		slot.many.Store(true)
+	}
+	return slot
+}
 
 // memory is a slot that is in use.
 type memory struct {
@@ -51,7 +63,7 @@ type sharedFrame struct {
 // first time and its sender has not called Share, so that messages to a single connection
 // cost nothing.
 func (s *slot) find(f *frame.Frame) *sharedFrame {
-	if s == nil || f.HandedOver() {
+	if s == nil || f.HandedOver() || !s.many.Load() {
 		return nil
 	}
 	m := s.memory.Load()
