@@ -231,7 +231,9 @@ func badGateway(w http.ResponseWriter, r *http.Request, err error) (status int) 
 		status = http.StatusGatewayTimeout
 		fallthrough
 	default:
-		logOf(r).Error("proxy failed", "error", errorlog.OneLine(err.Error()), "path", r.URL.Path, "peer", r.RemoteAddr)
+		if !errors.Is(err, context.Canceled) { // that is a client that has left, as any may
+			logOf(r).Error("proxy failed", "error", errorlog.OneLine(err.Error()), "path", r.URL.Path, "peer", r.RemoteAddr)
+		}
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 	}
 	if r.ProtoMajor < 2 {

@@ -360,6 +360,40 @@ func TestGatewayIsObserved(t *testing.T) {
 	})
 }
 
+// A client that leaves while the backend is asked fills no log. A backend that cannot be reached is told.
+func TestGatewayLogs(t *testing.T) {
+	everywhere(t, func(w *world) {
+		silent, gone := w.listen(), w.listen()
+		defer silent.Close()
+		gone.Close()
+		logged, seen := new(lines), &pairs{news: make(chan struct{}, 1)}
+		routes := http.NewServeMux()
+		for path, to := range map[string]string{"/silent": silent.Addr().String(), "/gone": gone.Addr().String()} {
+			p := NewProxy(&url.URL{Scheme: "http", Host: to})
+			p.System = w.system
+			routes.Handle(path, p)
+		}
+		s := &Server{Server: quiet(routes), System: w.system, Observers: []*Observer{seen.observer()}}
+		logged.to(s)
+		addr := w.run(s)
+		for _, path := range []string{"/silent", "/gone"} {
+			p := w.dial(addr)
+			p.send(strings.Replace(handshake(addr), "/chat", path, 1))
+			if path == "/silent" {
+				nc, err := silent.Accept()
+				require.NoError(w, err)
+				defer nc.Close()
+			} else {
+				require.Equal(w, 502, p.answer("GET").StatusCode)
+			}
+			p.Close()
+			<-seen.news
+		}
+		assert.Contains(w, logged.String(), "path=/gone")
+		assert.NotContains(w, logged.String(), "path=/silent")
+	})
+}
+
 // A message of any length goes either way in memory that does not grow, and neither side is read
 // faster than the other takes it.
 func TestGatewayIsFlat(t *testing.T) {
