@@ -149,8 +149,22 @@ func TestSessionsThatAreNotLogged(t *testing.T) {
 		}, ""},
 		"another context":   {func(context.Context, *Conn) error { return context.Canceled }, "session failed"},
 		"late, and another": {func(ctx context.Context, c *Conn) error { c.Discard(); <-ctx.Done(); return errors.New("broken") }, "broken"},
-		"http's panic":      {func(context.Context, *Conn) error { panic(http.ErrAbortHandler) }, ""},
-		"a panic":           {func(context.Context, *Conn) error { panic("on purpose") }, "session panicked"},
+		"its stream": {func(_ context.Context, c *Conn) error {
+			_, err := io.ReadFull(c.NetConn(frame.OpText), make([]byte, 1))
+			return err
+		}, ""},
+		"its stream, in the middle": {func(_ context.Context, c *Conn) error {
+			_, err := io.ReadFull(c.NetConn(frame.OpText), make([]byte, 8))
+			return fmt.Errorf("so: %w", err)
+		}, ""},
+		"another stream": {func(_ context.Context, c *Conn) error { c.NetConn(frame.OpText); return io.EOF }, "session failed"},
+		"another stream, late": {func(ctx context.Context, c *Conn) error {
+			c.Discard()
+			<-ctx.Done()
+			return io.EOF
+		}, "session failed"},
+		"http's panic": {func(context.Context, *Conn) error { panic(http.ErrAbortHandler) }, ""},
+		"a panic":      {func(context.Context, *Conn) error { panic("on purpose") }, "session panicked"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, bare)
@@ -158,7 +172,10 @@ func TestSessionsThatAreNotLogged(t *testing.T) {
 			s := &Server{Server: quiet(Session(test.serve)), System: w.system}
 			said.to(s)
 			c := w.open(w.run(s), nil)
-			if test.said == "" || strings.HasPrefix(name, "late") {
+			if strings.HasSuffix(name, "in the middle") {
+				require.NoError(w, c.SendText(w.within(), "half"))
+			}
+			if test.said == "" || strings.Contains(name, "late") {
 				c.Close(frame.Normal, "")
 			}
 			_, err := c.Receive(w.within())

@@ -39,6 +39,13 @@ func (c *Conn) NetConn(op frame.Opcode) net.Conn {
 	return &netConn{Conn: c, op: op, reads: newDeadline(), writes: newDeadline()}
 }
 
+// isStream reports whether a NetConn receives what comes.
+func (c *Conn) isStream() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.streamed
+}
+
 type netConn struct {
 	*Conn
 	op            frame.Opcode

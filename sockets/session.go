@@ -3,6 +3,7 @@ package sockets
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 
 	"github.com/spindrift-go/spindrift/frame"
@@ -40,7 +41,8 @@ type SessionHandler struct {
 // and reason of a *frame.Error, or the code of a *[CloseError]; with 1007 for ReceiveJSON's
 // error about a message that does not unmarshal, with 1003 for a *[MessageTypeError]; else with
 // 1011, and the error is logged, by the server's ErrorLog or slog.Default. So is a panic, with
-// its stack, but for http.ErrAbortHandler. That ctx ended with the connection is no error.
+// its stack, but for http.ErrAbortHandler. That ctx ended with the connection is no error, nor is
+// the io.EOF that its NetConn has then, or an io.ErrUnexpectedEOF.
 //
 // It panics if serve is nil.
 func Session(serve func(ctx context.Context, c *Conn) error) *SessionHandler {
@@ -97,8 +99,7 @@ func (c *Conn) run(serve func(ctx context.Context, c *Conn) error, log *errorlog
 	ended := errGoexit
 	defer func() { // also if serve calls runtime.Goexit
 		code, reason, known := closeOf(ended)
-		over := errors.Is(ended, context.Canceled) && c.Context().Err() != nil // why that ended is in Closed
-		if !known && !over {
+		if !known && !c.isItsEnd(ended) {
 			code = frame.InternalError
 			if p := (*panicked)(nil); errors.As(ended, &p) {
 				c.handle.Panicked(p.reason)
@@ -108,6 +109,17 @@ func (c *Conn) run(serve func(ctx context.Context, c *Conn) error, log *errorlog
 		c.Close(code, reason)
 	}()
 	ended = guarded(func() error { return serve(c.Context(), c) })
+}
+
+// isItsEnd reports whether err is how a session says that its connection has ended. Why that has is in Closed.
+func (c *Conn) isItsEnd(err error) bool {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return c.Context().Err() != nil
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF): // of its NetConn
+		return c.done.closed() && c.isStream()
+	}
+	return false
 }
 
 // sayFailed logs why a session has failed, unless it is to say nothing, as in net/http.
