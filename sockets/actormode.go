@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"time"
@@ -25,7 +26,7 @@ func (s *Server) actorMode() {
 	}
 	connState := s.ConnState
 	s.ConnState = func(c net.Conn, state http.ConnState) {
-		if state == http.StateClosed || state == http.StateHijacked {
+		if s.ListenerFor != nil && (state == http.StateClosed || state == http.StateHijacked) && isKey(c) {
 			if l, ok := s.listeners.LoadAndDelete(c); ok {
 				l.(*connListener).release()
 			}
@@ -41,7 +42,7 @@ func (s *Server) actorMode() {
 			transport.SetNonblocking(c) // the program may have called Fd
 		}
 		p := &connInfo{conn: c, upgraded: &s.upgraded, log: &s.log, system: s.System}
-		if s.ListenerFor != nil {
+		if s.ListenerFor != nil && isKey(c) {
 			p.listener = newConnListener(s.System)
 			s.listeners.Store(c, p.listener)
 		}
@@ -69,6 +70,11 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s.ListenerFor != nil {
+		if own == nil {
+			s.log.Error("ListenerFor cannot tell connections from each other that Go cannot compare: have the net.Listener return pointers", "type", fmt.Sprintf("%T", ex.Conn))
+			rt.Answer(ex, errNoListener.response(r))
+			return
+		}
 		own.acquire()
 		defer own.release()
 		if ex.Listener = own.of(ex.Conn, r, s.ListenerFor); ex.Listener == nil {

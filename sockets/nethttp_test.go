@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -514,5 +515,90 @@ func TestUpgradeWithoutHandler(t *testing.T) {
 		a := p.answer("GET")
 		assert.Equal(t, http.StatusInternalServerError, a.StatusCode)
 		p.eof()
+	}
+}
+
+// unlike is a connection that Go cannot compare: it panics. wrapped can be compared, going by its type.
+type unlike struct {
+	net.Conn
+	_ func()
+}
+type wrapped struct{ net.Conn }
+
+// unlikely is a listener that makes connections of what there is.
+type unlikely struct {
+	net.Listener
+	of func(net.Conn) net.Conn
+}
+
+func (l *unlikely) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	if err == nil {
+		nc = l.of(nc)
+	}
+	return nc, err
+}
+
+// net/http compares no connections, so they may be of any type.
+func TestConnectionsThatCannotBeCompared(t *testing.T) {
+	for name, of := range map[string]func(net.Conn) net.Conn{
+		"by their type": func(nc net.Conn) net.Conn { return unlike{Conn: nc} },
+		"by what is in": func(nc net.Conn) net.Conn { return wrapped{unlike{Conn: nc}} },
+	} {
+		w := newWorld(t, bare)
+		h := w.handler(echo)
+		terms := w.terms(&UpgradeServer{FrameHandler: h.pid})
+		listener := w.system.Root.Spawn(actor.PropsFromFunc(respond(func(r *http.Request) any {
+			if IsUpgrade(r) {
+				return terms
+			}
+			return &http.Response{Body: body("page")}
+		})))
+		t.Cleanup(func() { w.system.Root.StopFuture(listener).Wait() })
+		stray := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			w.upgrading(terms).ServeHTTP(rw, r.WithContext(context.Background()))
+		})
+		for mode, s := range map[string]*Server{
+			"drop-in":     {Server: quiet(stray), MaxConns: 1},
+			"actor mode":  {Listener: listener},
+			"ListenerFor": {ListenerFor: func(net.Conn) *actor.PID { return listener }},
+		} {
+			t.Run(mode+", "+name, func(t *testing.T) {
+				var said lines
+				said.to(s)
+				s.System = w.system
+				l := w.listen()
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					s.Serve(&unlikely{l, of})
+				}()
+				defer func() {
+					s.Close()
+					<-done
+				}()
+				p := w.dial(l.Addr().String())
+				defer p.Close()
+				if mode == "actor mode" {
+					p.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+					assert.Equal(t, "page", p.answer("GET").body)
+					p.eof()
+					p = w.dial(l.Addr().String())
+					defer p.Close()
+				}
+				p.send(handshake("a"))
+				if mode == "ListenerFor" { // it has to know which one has ended
+					assert.Equal(t, 503, p.answer("GET").StatusCode)
+					assert.Contains(t, said.String(), "have the net.Listener return pointers")
+					return
+				}
+				p.bytes(switched())
+				h.upgraded()
+				p.send(masked(frame.Text("hello")))
+				p.bytes(plain(frame.Text("hello")))
+				p.Close()
+				h.untilClosed()
+			})
+		}
 	}
 }

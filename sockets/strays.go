@@ -23,7 +23,7 @@ type straySet struct {
 
 // hijacked is told by every Server of its connections.
 func (s *straySet) hijacked(nc net.Conn, of *connSet) {
-	if s.wanted.Load() == 0 || !reflect.TypeOf(nc).Comparable() {
+	if s.wanted.Load() == 0 || !isKey(nc) {
 		return
 	}
 	s.mu.Lock()
@@ -54,7 +54,7 @@ func (s *straySet) hijack(w http.ResponseWriter) (nc net.Conn, first []byte, of 
 
 // find looks for nc, or what it is a wrapping of.
 func (s *straySet) find(nc net.Conn) *connSet {
-	for nc != nil && reflect.TypeOf(nc).Comparable() {
+	for nc != nil && isKey(nc) {
 		if of, ok := s.sets[nc]; ok {
 			return of
 		}
@@ -66,3 +66,7 @@ func (s *straySet) find(nc net.Conn) *connSet {
 	}
 	return nil
 }
+
+// isKey reports whether nc can be the key of a map. A listener of the program's may make connections that are no
+// pointers, and have a function in them, say.
+func isKey(nc net.Conn) bool { return reflect.ValueOf(nc).Comparable() }
