@@ -81,7 +81,7 @@ func (e *extendedConnect) answer(w http.ResponseWriter, r *http.Request) *tunnel
 		return nil
 	}
 	if refused := checkConnect(r); refused != nil {
-		refused.write(w, r)
+		e.refuse(w, r, refused)
 		return nil
 	}
 	s := newConnectStream(w, r)
@@ -93,6 +93,17 @@ func (e *extendedConnect) answer(w http.ResponseWriter, r *http.Request) *tunnel
 		return t
 	}
 	return nil
+}
+
+// refuse answers a request that comes to no route. The server's observers hear of it if it was for a WebSocket.
+func (e *extendedConnect) refuse(w http.ResponseWriter, r *http.Request, why *Refusal) {
+	if isWebSocket(r) && e.info != nil {
+		if told := observe(handshakeOf(r), e.info.upgraded.observers); told != nil {
+			told.request = r
+			told.refused(why, logOf(r))
+		}
+	}
+	why.write(w, r)
 }
 
 // checkConnect judges an extended CONNECT, which net/http has found to have all that any request

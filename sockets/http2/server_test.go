@@ -1,6 +1,7 @@
 package http2_test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"sync"
@@ -61,7 +62,7 @@ func TestObserverOfStreams(t *testing.T) {
 	traffic := make(chan sockets.Traffic, 1)
 	observer := &sockets.Observer{
 		Opened:  func(_ *sockets.Observed, r *http.Request) { tell("opened " + r.Proto) },
-		Refused: func(*sockets.Refused) { tell("refused") },
+		Refused: func(r *sockets.Refused) { tell(fmt.Sprint("refused ", r.Status, " ", r.Request.URL)) },
 		Closed: func(c *sockets.Observed, how *sockets.Closed) {
 			tell("closed " + how.Reason)
 			traffic <- c.Traffic
@@ -74,6 +75,12 @@ func TestObserverOfStreams(t *testing.T) {
 	status, _, err := s.Answer()
 	require.NoError(t, err)
 	require.Equal(t, "403", status)
+	for _, fields := range [][]string{connect("/body", "content-length", "5"), connect("/none", ":protocol", "connect-udp")} { // the second is none
+		s, err = c.Request(false, fields...)
+		require.NoError(t, err)
+		_, _, err = s.Answer()
+		require.NoError(t, err)
+	}
 	p := open(t, c, "/")
 	p.echoes("hello")
 	p.send(frame.Close(frame.Normal, "bye"))
@@ -86,7 +93,7 @@ func TestObserverOfStreams(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	assert.Equal(t, []string{"refused", "opened HTTP/2.0", "closed bye"}, told)
+	assert.Equal(t, []string{"refused 403 /", "refused 400 /body", "opened HTTP/2.0", "closed bye"}, told)
 }
 
 // A plain CONNECT is the handler's, as it is with net/http alone.
