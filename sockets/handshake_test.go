@@ -514,3 +514,46 @@ func TestSubprotocols(t *testing.T) {
 	r.Header["Sec-Websocket-Protocol"] = []string{"b, a", " c,,b "}
 	assert.Equal(t, []string{"b", "a", "c", "b"}, Subprotocols(r))
 }
+
+// The subprotocol may be named in a header of the answer, as with gorilla, where the options name none; and only one that was offered.
+func TestSubprotocolInAHeader(t *testing.T) {
+	for name, tt := range map[string]struct {
+		of      string // whose header it is
+		options Options
+		named   []string
+		want    string
+	}{
+		"the ResponseWriter's": {"writer", Options{}, []string{"b"}, "b"},
+		"the terms'":           {"terms", Options{}, []string{"b"}, "b"},
+		"of several":           {"terms", Options{}, []string{"x", "a", "b"}, "a"},
+		"not offered":          {"writer", Options{}, []string{"x"}, ""},
+		"required":             {"writer", Options{RequireSubprotocol: true}, []string{"b"}, "b"},
+		"the options' first":   {"writer", Options{Subprotocols: []string{"a"}}, []string{"b"}, "a"},
+		"the options' only":    {"terms", Options{Subprotocols: []string{"x"}}, []string{"b"}, ""},
+		"a function's":         {"terms", Options{ChooseSubprotocol: func(*http.Request) (string, error) { return "", nil }}, []string{"b"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, bare)
+			h := w.handler()
+			u := w.terms(&UpgradeServer{FrameHandler: h.pid, Options: &tt.options})
+			if tt.of == "terms" {
+				u.Header = http.Header{"Sec-WebSocket-Protocol": tt.named}
+			}
+			addr := w.dropIn(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if tt.of == "writer" {
+					rw.Header().Set("Sec-WebSocket-Protocol", tt.named[0])
+				}
+				Upgrade(w.system, rw, r, u)
+			}))
+			p := w.dial(addr)
+			p.send(handshake(addr, "Sec-WebSocket-Protocol: a, b"))
+			a := p.answer("GET")
+			require.Equal(w, http.StatusSwitchingProtocols, a.StatusCode)
+			_, up := h.upgraded()
+			assert.Equal(w, tt.want, up.Subprotocol)
+			assert.Equal(w, tt.want, strings.Join(a.Header["Sec-Websocket-Protocol"], ";"), "once")
+			p.Close()
+			h.untilClosed()
+		})
+	}
+}

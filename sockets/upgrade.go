@@ -18,7 +18,7 @@ type UpgradeServer struct {
 	FrameHandler *actor.PID       // gets the connection's messages, an actor of the same system, or with sockets/remote of another node; or
 	Spawn        *actor.Props     // the handler to start for this connection, which ends with it; its mailbox is replaced by the dispatcher's
 	Stages       []pipeline.Stage // extra ones, from handler to wire, below AutoPong and AutoPing
-	Header       http.Header      // added to the 101
+	Header       http.Header      // added to the 101. Its Sec-WebSocket-Protocol, if that was offered, is the subprotocol where Options name none
 	Options      *Options         // nil: the defaults. Not to be changed once in use
 	Value        any              // handed on in Upgraded, and found by ValueOf and Server.All: who the request's user is, say
 }
@@ -82,7 +82,7 @@ func (u *upgrade) decide(ex *actors.Exchange) (err error) {
 		return err
 	}
 	header := ex.Writer.Header() // of middleware, perhaps, which may panic: before there is a place to give back
-	protocol, place, err := u.negotiate(options)
+	protocol, place, err := u.negotiate(options, header)
 	if err != nil {
 		return err
 	}
@@ -135,9 +135,9 @@ func (u *upgrade) judge() (key string, o *recipe, err error) {
 	return key, o, nil
 }
 
-// negotiate agrees on a subprotocol, "" for none, and extensions, and finds the connection its place.
-func (u *upgrade) negotiate(o *recipe) (protocol string, place actors.Lifetime, err error) {
-	if protocol, err = u.agreeOnProtocol(o); err != nil {
+// negotiate agrees on a subprotocol, "" for none, and extensions, and finds the connection its place. header is the ResponseWriter's.
+func (u *upgrade) negotiate(o *recipe, header http.Header) (protocol string, place actors.Lifetime, err error) {
+	if protocol, err = u.agreeOnProtocol(o, header); err != nil {
 		return "", nil, err
 	}
 	if u.agreed, err = o.extensions().Accept(u.request.Header["Sec-Websocket-Extensions"]); err != nil {
@@ -149,11 +149,14 @@ func (u *upgrade) negotiate(o *recipe) (protocol string, place actors.Lifetime, 
 }
 
 // agreeOnProtocol is the subprotocol of the connection, "" for none.
-func (u *upgrade) agreeOnProtocol(o *recipe) (string, error) {
+func (u *upgrade) agreeOnProtocol(o *recipe, header http.Header) (string, error) {
 	if u.protocol != "" {
 		return u.protocol, nil
 	}
 	protocol, err := o.subprotocol(u.request)
+	if o.ChooseSubprotocol == nil && len(o.Subprotocols) == 0 {
+		protocol = u.protocolOf(u.terms.Header, header)
+	}
 	switch {
 	case err != nil:
 		return "", err
@@ -163,6 +166,23 @@ func (u *upgrade) agreeOnProtocol(o *recipe) (string, error) {
 		return "", refuse(http.StatusBadRequest, "subprotocol must be one of: "+strings.Join(o.Subprotocols, ", "))
 	}
 	return protocol, nil
+}
+
+// protocolOf is the subprotocol that the program has put into a header of the answer: that of gorilla's Upgrade, say. "": none that
+// was offered.
+func (u *upgrade) protocolOf(headers ...http.Header) string {
+	offered := Subprotocols(u.request)
+	if len(offered) == 0 {
+		return ""
+	}
+	for _, h := range headers {
+		for name, values := range h {
+			if http.CanonicalHeaderKey(name) == "Sec-Websocket-Protocol" {
+				return choose(values, offered)
+			}
+		}
+	}
+	return ""
 }
 
 // refusal is the answer to a request that failed with err: what is not meant for the
