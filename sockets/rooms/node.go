@@ -46,6 +46,13 @@ var ErrClosed = errors.New("rooms: closed")
 // serverTimeout is for the server in the process to begin, and for the one elsewhere to answer.
 const serverTimeout = 10 * time.Second
 
+// A server elsewhere that takes nothing keeps who sends waiting for writeTimeout, then it is lost; and who closes the node
+// for leaveTimeout.
+const (
+	writeTimeout = 5 * time.Second
+	leaveTimeout = 2 * time.Second
+)
+
 // Open makes this process a node whose rooms have connections of system (nil:
 // sockets.DefaultSystem). It does not wait for other nodes: they may come later.
 func Open(system *actor.ActorSystem, c Config) (*Node, error) {
@@ -78,6 +85,9 @@ func (n *Node) connect() error {
 		nats.Name("spindrift " + n.config.Name),
 		nats.Timeout(serverTimeout),
 		nats.MaxReconnects(-1),
+		nats.IgnoreAuthErrorAbort(), // one that refuses twice may know who this is when it has all of its configuration
+		nats.FlusherTimeout(writeTimeout),
+		nats.ReconnectOnFlusherError(),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { n.failed(err) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
@@ -194,12 +204,14 @@ func (n *Node) Close() {
 	if was {
 		return
 	}
-	if n.presence != nil {
-		n.presence.stop()
-	}
-	if n.nats != nil {
-		n.nats.FlushTimeout(time.Second) // what was sent goes out
-		n.nats.Close()
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		n.leave()
+	}()
+	select {
+	case <-gone:
+	case <-time.After(leaveTimeout):
 	}
 	if n.server != nil {
 		n.log.close()
@@ -207,6 +219,17 @@ func (n *Node) Close() {
 		n.server.WaitForShutdown()
 	}
 	n.teller.close()
+}
+
+// leave says good-bye to the other nodes, and to the server. One that takes nothing is waited for until each write has failed.
+func (n *Node) leave() {
+	if n.presence != nil {
+		n.presence.stop()
+	}
+	if n.nats != nil {
+		n.nats.FlushTimeout(time.Second) // what was sent goes out
+		n.nats.Close()
+	}
 }
 
 // failed has the program told of what has gone wrong.

@@ -22,24 +22,22 @@ const (
 type presence struct {
 	node    *Node
 	subject string
-	started int64 // tells a node from the one that had its name before
+	started int64         // tells a node from the one that had its name before
+	asked   chan struct{} // has something when the others want to be told all
+	missed  chan struct{} // has something when not all came that another has said
 	done    chan struct{}
 	over    sync.WaitGroup
-	told    map[string]told // of the own goroutine
+	told    map[string]uint64 // joins and leaves that the others know, by room; of the own goroutine, which alone publishes
+	news    uint64            // reports with Rooms so far; likewise
 
 	mu    sync.Mutex
 	nodes map[string]*neighbour
 }
 
-// told is what the others know of a room here.
-type told struct {
-	version uint64 // joins and leaves until then
-	members int
-}
-
 // neighbour is another node.
 type neighbour struct {
 	started int64
+	news    uint64 // its reports with Rooms, up to which none was missed
 	seen    time.Time
 	rooms   map[string][]string // names of members
 }
@@ -51,24 +49,27 @@ type report struct {
 	Rooms   map[string][]string `json:",omitempty"` // that have changed; of one that is empty no name
 	All     bool                `json:",omitempty"` // Rooms are all that there are
 	Ask     bool                `json:",omitempty"` // the others are to tell all
-	Count   int                 // of rooms with members, for who has missed something
+	News    uint64              // reports with Rooms so far, this one included: for who has missed one
 	Left    bool                `json:",omitempty"`
 }
 
+// news reports whether who does not hear r knows too little from then on.
+func (r *report) news() bool { return r.All || len(r.Rooms) > 0 }
+
 func (n *Node) beginPresence() error {
 	p := &presence{node: n, subject: n.config.Prefix + ".presence", started: time.Now().UnixNano(),
-		done: make(chan struct{}), told: map[string]told{}, nodes: map[string]*neighbour{}}
-	asked := make(chan struct{}, 1)
-	if _, err := n.nats.Subscribe(p.subject, func(m *nats.Msg) { p.hear(m, asked) }); err != nil {
+		asked: make(chan struct{}, 1), missed: make(chan struct{}, 1), done: make(chan struct{}),
+		told: map[string]uint64{}, nodes: map[string]*neighbour{}}
+	if _, err := n.nats.Subscribe(p.subject, p.hear); err != nil {
 		return err
 	}
 	n.presence = p
-	p.over.Go(func() { p.run(asked) })
+	p.over.Go(p.run)
 	return nil
 }
 
 // run tells the others. Who leaves by itself is noticed within tellEvery.
-func (p *presence) run(asked <-chan struct{}) {
+func (p *presence) run() {
 	pace := time.NewTicker(tellEvery)
 	defer pace.Stop()
 	p.tell(report{Ask: true})
@@ -78,7 +79,9 @@ func (p *presence) run(asked <-chan struct{}) {
 		case <-p.done:
 			p.tell(report{Left: true})
 			return
-		case <-asked:
+		case <-p.missed:
+			p.tell(report{Ask: true})
+		case <-p.asked:
 			p.tell(report{All: true, Rooms: p.changes(true)})
 			last = time.Now()
 		case now := <-pace.C:
@@ -97,14 +100,14 @@ func (p *presence) changes(all bool) map[string][]string {
 	for _, r := range p.node.all() {
 		s := r.here.Stats()
 		version := s.Joined + s.Left + s.Renamed
-		if was := p.told[r.name]; !all && was.version == version {
+		if !all && p.told[r.name] == version {
 			continue
 		}
 		names := []string{}
 		for _, m := range r.here.Members() {
 			names = append(names, m.Name)
 		}
-		p.told[r.name] = told{version, len(names)}
+		p.told[r.name] = version
 		if len(names) > 0 || !all {
 			rooms[r.name] = names
 		}
@@ -112,18 +115,12 @@ func (p *presence) changes(all bool) map[string][]string {
 	return rooms
 }
 
-// tell publishes a report with what only the own goroutine knows.
+// tell publishes a report.
 func (p *presence) tell(m report) {
-	for _, t := range p.told {
-		if t.members > 0 {
-			m.Count++
-		}
+	if m.news() {
+		p.news++
 	}
-	p.publish(m)
-}
-
-func (p *presence) publish(m report) {
-	m.Node, m.Started = p.node.config.Name, p.started
+	m.Node, m.Started, m.News = p.node.config.Name, p.started, p.news
 	b, err := json.Marshal(m)
 	if err == nil {
 		err = p.node.nats.Publish(p.subject, b)
@@ -134,7 +131,7 @@ func (p *presence) publish(m report) {
 }
 
 // hear takes what another node says.
-func (p *presence) hear(m *nats.Msg, asked chan<- struct{}) {
+func (p *presence) hear(m *nats.Msg) {
 	var r report
 	if err := json.Unmarshal(m.Data, &r); err != nil {
 		p.node.failed(fmt.Errorf("rooms: presence: %w", err))
@@ -147,18 +144,23 @@ func (p *presence) hear(m *nats.Msg, asked chan<- struct{}) {
 		return
 	}
 	if r.Ask {
-		select {
-		case asked <- struct{}{}:
-		default:
-		}
+		note(p.asked)
 	}
-	if p.learn(r) {
-		p.publish(report{Ask: true})
+	if p.learn(&r) {
+		note(p.missed)
+	}
+}
+
+// note has the own goroutine do what c stands for.
+func note(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
 // learn keeps what a node says. It reports whether something before it was missed.
-func (p *presence) learn(r report) (missed bool) {
+func (p *presence) learn(r *report) (missed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := p.nodes[r.Node]
@@ -173,8 +175,18 @@ func (p *presence) learn(r report) (missed bool) {
 		p.nodes[r.Node] = n
 	}
 	n.seen = time.Now()
-	if r.All {
+	next := n.news
+	if r.news() {
+		next++
+	}
+	switch {
+	case r.All:
 		clear(n.rooms)
+		n.news = r.News
+	case r.News == next:
+		n.news = next
+	default: // it is asked for All
+		missed = true
 	}
 	for room, names := range r.Rooms {
 		if len(names) == 0 {
@@ -183,7 +195,7 @@ func (p *presence) learn(r report) (missed bool) {
 			n.rooms[room] = names
 		}
 	}
-	return !r.Ask && len(n.rooms) != r.Count
+	return missed
 }
 
 // forget drops nodes that are silent.

@@ -20,6 +20,8 @@ type Room struct {
 	here    *sockets.LocalRoom
 	heard   *nats.Subscription
 	batch   []*frame.Frame // heard, and not handed over yet; of hear
+
+	numbered bool // RoomOptions.Number is set: sending calls the program
 }
 
 var _ sockets.Room = (*Room)(nil)
@@ -33,7 +35,7 @@ func newRoom(n *Node, name string, o *sockets.RoomOptions) (*Room, error) {
 		return nil, errors.New("its System is not the node's")
 	}
 	own.System = n.system
-	r := &Room{node: n, name: name, here: sockets.NewRoom(&own)}
+	r := &Room{node: n, name: name, here: sockets.NewRoom(&own), numbered: own.Number != nil}
 	r.subject = n.config.Prefix + ".room." + token(name)
 	var err error
 	r.heard, err = n.nats.Subscribe(r.subject, r.hear)
@@ -106,7 +108,7 @@ func (r *Room) handOver() {
 	if len(r.batch) == 0 {
 		return
 	}
-	if attempt(func() error { return r.here.SendAll(r.batch) }) != nil { // none was sent
+	if r.attempt(func() error { return r.here.SendAll(r.batch) }) != nil { // none was sent
 		for _, f := range r.batch {
 			r.try(func() error { return r.here.Send(f) })
 		}
@@ -115,19 +117,29 @@ func (r *Room) handOver() {
 	r.batch = r.batch[:0]
 }
 
-// attempt sends. What RoomOptions.Number panics with is an error: nobody else would recover it here.
-func attempt(send func() error) (err error) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			err = fmt.Errorf("RoomOptions.Number panicked: %v", reason)
-		}
+// attempt sends. A panic of RoomOptions.Number is an error, for nobody else would recover it here, and so is its
+// runtime.Goexit, which would end the goroutine on which NATS calls hear: so Number is called on another.
+func (r *Room) attempt(send func() error) (err error) {
+	if !r.numbered {
+		return send()
+	}
+	sent := make(chan error, 1)
+	go func() {
+		err := errors.New("RoomOptions.Number called runtime.Goexit")
+		defer func() {
+			if reason := recover(); reason != nil {
+				err = fmt.Errorf("RoomOptions.Number panicked: %v", reason)
+			}
+			sent <- err
+		}()
+		err = send()
 	}()
-	return send()
+	return <-sent
 }
 
 // try sends, and says so if that fails.
 func (r *Room) try(send func() error) {
-	if err := attempt(send); err != nil {
+	if err := r.attempt(send); err != nil {
 		r.node.failed(fmt.Errorf("rooms: room %q: a message is lost: %w", r.name, err))
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -110,6 +112,31 @@ func TestOnErrorMayClose(t *testing.T) {
 	}
 }
 
+// Who is told of what goes wrong, and panics or ends its goroutine, is told of the next.
+func TestOnErrorThatFails(t *testing.T) {
+	told := make(chan error, 3)
+	n, err := Open(nil, Config{OnError: func(err error) {
+		told <- err
+		switch err.Error() {
+		case "panic":
+			panic("on purpose")
+		case "exit":
+			runtime.Goexit()
+		}
+	}})
+	require.NoError(t, err)
+	defer n.Close()
+	for _, text := range []string{"panic", "exit", "no more"} {
+		n.failed(errors.New(text))
+		select {
+		case err := <-told:
+			require.EqualError(t, err, text)
+		case <-time.After(within):
+			require.Fail(t, "nobody is told", text)
+		}
+	}
+}
+
 // A Number that fails costs its message, and nothing else.
 func TestNumberThatFails(t *testing.T) {
 	n := open(t, Config{})
@@ -119,14 +146,16 @@ func TestNumberThatFails(t *testing.T) {
 			panic("on purpose")
 		case "nil":
 			return nil
+		case "exit":
+			runtime.Goexit()
 		}
 		return frame.Text(fmt.Sprint(n, " ", f))
 	}})
 	require.NoError(t, err)
-	for _, text := range []string{"a", "panic", "b", "nil", "c"} {
+	for _, text := range []string{"a", "panic", "b", "nil", "exit", "c"} {
 		require.NoError(t, room.Send(frame.Text(text)))
 	}
-	for _, want := range []string{"panicked: on purpose", "nil frame"} {
+	for _, want := range []string{"panicked: on purpose", "nil frame", "runtime.Goexit"} {
 		select {
 		case err := <-n.told:
 			require.ErrorContains(t, err, want)
@@ -354,6 +383,105 @@ func (c *deafConn) Write(p []byte) (int, error) {
 		}
 	}
 	return c.Conn.Write(p)
+}
+
+// A server that takes nothing keeps nobody for long who sends, nor who closes the node.
+func TestServerThatTakesNothing(t *testing.T) {
+	wire := &full{stuck: make(chan struct{})}
+	n := open(t, Config{URL: elsewhere(t), Presence: true, Options: []nats.Option{nats.SetCustomDialer(wire)}})
+	room, err := n.Room("lobby", nil)
+	require.NoError(t, err)
+	close(wire.stuck)
+	failed := make(chan struct{})
+	go func() {
+		defer close(failed)
+		for room.Send(frame.Binary(make([]byte, 100_000))) == nil {
+		}
+	}()
+	select {
+	case <-failed:
+	case <-time.After(2 * writeTimeout):
+		require.Fail(t, "Send waits")
+	}
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		n.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(2 * leaveTimeout):
+		require.Fail(t, "Close waits")
+	}
+}
+
+// full dials connections that take nothing from when stuck is closed.
+type full struct{ stuck chan struct{} }
+
+func (f *full) Dial(network, address string) (net.Conn, error) {
+	select {
+	case <-f.stuck:
+		return nil, errors.New("on purpose")
+	default:
+	}
+	nc, err := net.Dial(network, address)
+	return &fullConn{Conn: nc, full: f}, err
+}
+
+type fullConn struct {
+	net.Conn
+	full *full
+	late time.Time
+}
+
+func (c *fullConn) SetWriteDeadline(late time.Time) error {
+	c.late = late
+	return nil
+}
+
+func (c *fullConn) Write(p []byte) (int, error) {
+	select {
+	case <-c.full.stuck:
+		<-time.After(time.Until(c.late))
+		return 0, os.ErrDeadlineExceeded
+	default:
+		return c.Conn.Write(p)
+	}
+}
+
+// A server that comes back and knows nobody at first is tried again.
+func TestServerThatRefusesForAWhile(t *testing.T) {
+	start := func(port int, password string) *server.Server {
+		s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, Username: "node", Password: password, NoLog: true, NoSigs: true})
+		require.NoError(t, err)
+		s.Start()
+		require.True(t, s.ReadyForConnections(within))
+		return s
+	}
+	end := func(s *server.Server) {
+		s.Shutdown()
+		s.WaitForShutdown()
+	}
+	s := start(server.RANDOM_PORT, "secret")
+	at := s.Addr().(*net.TCPAddr)
+	n := open(t, Config{URL: "nats://node:secret@" + at.String(), Options: []nats.Option{nats.ReconnectWait(time.Millisecond), nats.ReconnectJitter(0, 0)}})
+	ann := dial(t, n.url, "ann")
+	end(s)
+	s = start(at.Port, "another")
+	for refused := 0; refused < 3; {
+		select {
+		case err := <-n.told:
+			if errors.Is(err, nats.ErrAuthorization) {
+				refused++
+			}
+		case <-time.After(within):
+			require.Fail(t, "it is not tried again")
+		}
+	}
+	end(s)
+	s = start(at.Port, "secret")
+	defer end(s)
+	meet(t, ann)
 }
 
 // A route that is not there is told of, but not at the first attempt.

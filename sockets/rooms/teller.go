@@ -1,6 +1,8 @@
 package rooms
 
 import (
+	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -35,10 +37,23 @@ func (t *teller) add(err error) {
 	}
 }
 
+// run tells all that waits. A panic of who is told is logged, and like its runtime.Goexit ends no more than the goroutine: another
+// tells the rest.
 func (t *teller) run() {
+	over := false
+	defer func() {
+		if over {
+			return
+		}
+		if reason := recover(); reason != nil {
+			slog.Default().Error("rooms: Config.OnError panicked", "reason", reason, "stack", string(debug.Stack()))
+		}
+		go t.run()
+	}()
 	for err := t.next(); err != nil; err = t.next() {
 		t.tell(err)
 	}
+	over = true
 }
 
 // next is what is told next; nil: nothing waits.
