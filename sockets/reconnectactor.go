@@ -198,7 +198,7 @@ func (c *comeback) connectionOver(ctx actor.Context, m *connectionOver) {
 func (c *comeback) lose(ctx actor.Context, d *Disconnected) {
 	c.last = nil
 	if d.Final {
-		c.report(c.queue.abandon())
+		c.abandon(ctx)
 	}
 	c.tell(d)
 	if d.Final {
@@ -221,12 +221,7 @@ func (c *comeback) stop(ctx actor.Context) {
 		c.dismiss()
 		return
 	}
-	for _, k := range c.held {
-		if waits(k.message) {
-			c.queue.lose(c.queue.size(k))
-		}
-	}
-	c.report(c.queue.abandon())
+	c.abandon(ctx)
 	conn, live := c.line.stop()
 	if conn != nil {
 		ctx.Stop(conn)

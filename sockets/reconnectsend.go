@@ -45,11 +45,32 @@ func (c *comeback) send(ctx actor.Context, k kept) {
 		ctx.Stop(c.self)
 	case waits(k.message):
 		c.report(c.queue.add(k))
-	case k.sender != nil:
-		if _, ok := k.message.(*Flush); ok {
-			ctx.Send(k.sender, &Flushed{Err: net.ErrClosed})
+	default:
+		unsent(ctx, k)
+	}
+}
+
+// unsent answers a message that is not sent and does not wait, if it asks.
+func unsent(ctx actor.Context, k kept) {
+	if _, ok := k.message.(*Flush); ok && k.sender != nil {
+		ctx.Send(k.sender, &Flushed{Err: net.ErrClosed})
+	}
+}
+
+// abandon loses all that waits for a connection, for there will be none.
+func (c *comeback) abandon(ctx actor.Context) {
+	for _, k := range c.held {
+		switch f, ok := k.message.(*frame.Frame); {
+		case ok && f == nil:
+			c.queue.lose(0)
+		case waits(k.message):
+			c.queue.lose(c.queue.size(k))
+		default:
+			unsent(ctx, k)
 		}
 	}
+	c.held = nil
+	c.report(c.queue.abandon())
 }
 
 // waits reports whether a message may wait for a connection.
