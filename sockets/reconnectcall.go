@@ -2,7 +2,9 @@ package sockets
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"net/http"
 	"runtime"
 
 	"github.com/spindrift-go/spindrift/internal/errorlog"
@@ -10,9 +12,8 @@ import (
 
 // call calls a function of the program's. A panic of its is an error, which was logged.
 func (c *Reconnecting) call(f func()) error {
-	id := goroutine()
-	c.calling.Store(&id)
-	defer c.calling.Store(nil)
+	c.enter()
+	defer c.leave()
 	err := guarded(func() error { f(); return nil })
 	if p := (*panicked)(nil); errors.As(err, &p) {
 		(*errorlog.Log)(nil).Error("client that comes back panicked", "reason", p.reason, "stack", string(p.stack))
@@ -20,7 +21,35 @@ func (c *Reconnecting) call(f func()) error {
 	return err
 }
 
-// called reports whether the caller is a function that call calls.
+// marked is r, whose functions that an attempt calls are known to be called.
+func (c *Reconnecting) marked(r *Reconnect) *Reconnect {
+	own := *r
+	if r.Header != nil {
+		own.Header = func(ctx context.Context) (http.Header, error) {
+			c.enter()
+			defer c.leave()
+			return r.Header(ctx)
+		}
+	}
+	if r.Final != nil {
+		own.Final = func(d *Disconnected) bool {
+			c.enter()
+			defer c.leave()
+			return r.Final(d)
+		}
+	}
+	return &own
+}
+
+// enter notes that the caller is about to call a function of the program's. There is one such at a time.
+func (c *Reconnecting) enter() {
+	id := goroutine()
+	c.calling.Store(&id)
+}
+
+func (c *Reconnecting) leave() { c.calling.Store(nil) }
+
+// called reports whether the caller is a function of the program's that the client has called.
 func (c *Reconnecting) called() bool {
 	id := c.calling.Load()
 	return id != nil && *id == goroutine()

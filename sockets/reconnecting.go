@@ -27,7 +27,7 @@ type Reconnecting struct {
 	done    chan struct{}
 	last    *Disconnected // set before done is closed
 
-	calling atomic.Pointer[string] // the goroutine that is in Lost or First; nil: none
+	calling atomic.Pointer[string] // the goroutine that is in a function of policy; nil: none
 
 	mu       sync.Mutex
 	changed  chan struct{} // closed when what is below changes
@@ -50,12 +50,14 @@ const maxUnread = 4
 // connection, and so nothing dropped: Send waits. Lost and First are called on the client's
 // goroutine, which does nothing else meanwhile: there is no next connection before they return,
 // and to wait for one in them is an error. They may call Close and Cut, which return at once then.
-// A panic of theirs is logged and ends the client.
+// A panic of theirs is logged and ends the client. The same holds of Header and Final, but that Reconnect says
+// what a panic of theirs is.
 func DialReconnecting(address string, o *DialOptions, r *Reconnect) (*Reconnecting, error) {
 	if _, err := parse(address); err != nil {
 		return nil, &dialError{"dial", address, err}
 	}
-	c := &Reconnecting{address: address, policy: r.orDefault(), done: make(chan struct{}), changed: make(chan struct{})}
+	c := &Reconnecting{address: address, done: make(chan struct{}), changed: make(chan struct{})}
+	c.policy = c.marked(r.orDefault())
 	if o != nil {
 		c.options = *o
 	}

@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"context"
+	"net/http"
 	"runtime"
 	"testing"
 
@@ -118,7 +119,7 @@ func TestReconnectingCallbacks(t *testing.T) {
 		}
 	}
 	for name, way := range ways {
-		for _, in := range []string{"Lost", "First"} {
+		for _, in := range []string{"Lost", "First", "Header", "Final"} {
 			w.in(in+" "+name, func(w *world) {
 				made := make(chan *Reconnecting, 1)
 				r := &Reconnect{Backoff: fast}
@@ -130,25 +131,33 @@ func TestReconnectingCallbacks(t *testing.T) {
 					default: // told of the end as well
 					}
 				}
-				if in == "Lost" {
+				begun := make(chan struct{}) // the callback may be called before DialReconnecting has returned
+				switch in {
+				case "Lost":
 					to = "127.0.0.1:1"
-					r.Lost = func(*Disconnected) { once() }
-				} else {
-					r.First = func(*Upgraded) []any { once(); return nil }
-				}
-				// The callback may be called before DialReconnecting has returned.
-				begun := make(chan struct{})
-				if in == "Lost" {
-					lost := r.Lost
-					r.Lost = func(d *Disconnected) { <-begun; lost(d) }
-				} else {
-					first := r.First
-					r.First = func(u *Upgraded) []any { <-begun; return first(u) }
+					r.Lost = func(*Disconnected) { <-begun; once() }
+				case "First":
+					r.First = func(*Upgraded) []any { <-begun; once(); return nil }
+				case "Header":
+					r.Header = func(context.Context) (http.Header, error) { <-begun; once(); return nil, nil }
+				case "Final":
+					to = "127.0.0.1:1"
+					r.Final = func(*Disconnected) bool { <-begun; once(); return false }
 				}
 				c := w.dialReconnecting(to, r)
 				made <- c
 				close(begun)
-				<-c.Done()
+				if in == "Header" && (name == "panic" || name == "Goexit") { // that costs the attempt
+					_, err := c.Conn(w.within())
+					require.NoError(w, err)
+					c.Close(frame.Normal, "")
+					return
+				}
+				select {
+				case <-c.Done():
+				case <-w.within().Done():
+					require.FailNow(w, "it does not end")
+				}
 				_, err := c.Receive(w.within())
 				var d *Disconnected
 				require.ErrorAs(w, err, &d)
