@@ -2,7 +2,6 @@ package actors
 
 import (
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/spindrift-go/spindrift/actors/handlers"
 )
 
 // Nodes carries messages between this actor system and those of other nodes. Package
@@ -29,11 +28,6 @@ func (rt *Runtime) Nodes() Nodes { return rt.nodes }
 // more. Where another returns a handler for one, that takes its place; another may be nil.
 func (rt *Runtime) NodeLost(address string, err error, another func(lost *actor.PID) *actor.PID) {
 	rt.handlers.NodeLost(address, err, another)
-}
-
-// TellHandled tells the connections of an actor of another node that it is lost.
-func (rt *Runtime) TellHandled(handler *actor.PID, err error) {
-	rt.handlers.Tell(handler, &handlers.Lost{Err: err})
 }
 
 // HandlerPanicked is what a supervisor on another node has decided about a handler's panic.

@@ -47,11 +47,10 @@ func (g *guardian) send(pid *actor.PID, message any) {
 
 // tell tells the connections of a handler that it is lost: those that name it, or the one that it was spawned for.
 func (g *guardian) tell(handler *actor.PID, why error) {
-	lost := &Lost{why}
-	g.handlers.Tell(handler, lost)
+	g.handlers.lost(handler, why)
 	id, _ := ConnectionOf(handler.Id)
 	if connection, alive := g.handlers.system.ProcessRegistry.GetLocal(id); alive {
-		connection.SendUserMessage(nil, lost)
+		connection.SendUserMessage(nil, &Lost{why})
 	}
 }
 

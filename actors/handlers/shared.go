@@ -14,6 +14,7 @@ type shared struct {
 	handlers *Handlers
 	pid      *actor.PID
 	key      Key
+	process  actor.Process     // that pid led to: another actor may have its name when it has stopped
 	mailbox  *dispatch.Mailbox // nil: it is not one of the dispatcher's
 
 	// Under the lock of Handlers.
@@ -60,9 +61,17 @@ func (h *Handlers) add(m *Member, pid *actor.PID) (first bool) {
 	defer h.mu.Unlock()
 	key := h.KeyOf(pid)
 	s := h.byPID[key]
+	process, there := h.system.ProcessRegistry.Get(pid)
+	if s != nil && key.node == "" && s.process != process { // it has stopped, which is about to be told
+		s.tell(&Lost{ErrStopped})
+		s = nil
+	}
 	if s == nil {
 		first = true
-		s = &shared{handlers: h, pid: pid, key: key, mailbox: h.Mailbox(pid)}
+		s = &shared{handlers: h, pid: pid, key: key, process: process}
+		if there {
+			s.mailbox = dispatch.Of(process)
+		}
 		if h.byPID == nil {
 			h.byPID = make(map[Key]*shared)
 		}
@@ -138,23 +147,25 @@ func (h *Handlers) find(pid *actor.PID) *shared {
 	return h.byPID[h.KeyOf(pid)]
 }
 
-// Tell sends message to the connections that name the actor pid as their handler. One that is lost is forgotten: who names it later
-// watches it anew and is told too, also while some of them are still closing.
-func (h *Handlers) Tell(pid *actor.PID, message any) {
+// lost tells the connections that name the actor pid as their handler that it is lost, and forgets it: who names it later watches it anew
+// and is told too, also while some of them are still closing. One that has stopped may have a successor of its name by now, whose
+// connections are not told.
+func (h *Handlers) lost(pid *actor.PID, why error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := h.find(pid)
 	if s == nil {
 		return
 	}
-	s.tell(message)
-	if _, lost := message.(*Lost); lost {
-		delete(h.byPID, s.key)
+	if process, there := h.system.ProcessRegistry.Get(pid); why == ErrStopped && there && process == s.process {
+		return
 	}
+	s.tell(&Lost{why})
+	delete(h.byPID, s.key)
 }
 
 // Ended takes that the actor pid has panicked, and is no more.
-func (h *Handlers) Ended(pid *actor.PID, reason any) { h.Tell(pid, &Lost{&panicked{reason}}) }
+func (h *Handlers) Ended(pid *actor.PID, reason any) { h.lost(pid, &panicked{reason}) }
 
 // OneOf returns the mailbox of one of the connections that name the actor pid as their handler, or nil.
 func (h *Handlers) OneOf(pid *actor.PID) *dispatch.Mailbox {

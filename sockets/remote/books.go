@@ -4,12 +4,23 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
+// handled is a handler that is watched. Another of its name may take its place: it is the process that tells.
+type handled struct {
+	process actor.Process
+	conns   int // in all books
+}
+
 // entered counts a connection in, and reports whether the node leaves.
 func (n *Node) entered(e *entry) (leaving bool) {
 	n.mu.Lock()
 	n.entries++
-	_, watched := n.handlers[e.handler.Id]
-	n.handlers[e.handler.Id]++
+	h := n.handlers[e.handler.Id]
+	watched := h != nil && h.process == e.to.process
+	if !watched {
+		h = &handled{process: e.to.process}
+		n.handlers[e.handler.Id] = h
+	}
+	h.conns++
 	leaving = n.leaving
 	n.mu.Unlock()
 	if !watched {
@@ -23,8 +34,8 @@ func (n *Node) left(e *entry) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.entries--
-	if _, there := n.handlers[e.handler.Id]; there {
-		n.handlers[e.handler.Id]--
+	if h := n.handlers[e.handler.Id]; h != nil && h.process == e.to.process {
+		h.conns--
 	}
 	if n.entries == 0 && n.leaving {
 		select {

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	version       = 2
+	version       = 3
 	helloMethod   = "/spindrift.remote.v1.Node/Hello"
 	receiveMethod = "/remote.Remoting/Receive" // of proto.actor's remote
 	packType      = "spindrift.remote.v1.Pack"

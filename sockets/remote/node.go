@@ -46,7 +46,7 @@ type Node struct {
 	links    map[string]*link
 	peers    map[string]*peer
 	routes   map[string]*route
-	handlers map[string]int // connections in all books, by handler
+	handlers map[string]*handled // those with connections in the books, by id
 	entries  int
 	leaving  bool
 	stopped  bool
@@ -73,7 +73,7 @@ func Start(system *actor.ActorSystem, c Config) (*Node, error) {
 	}
 	n := &Node{
 		system: system, config: config, empty: make(chan struct{}, 1), stop: make(chan struct{}),
-		links: make(map[string]*link), peers: make(map[string]*peer), routes: make(map[string]*route), handlers: make(map[string]int),
+		links: make(map[string]*link), peers: make(map[string]*peer), routes: make(map[string]*route), handlers: make(map[string]*handled),
 	}
 	if err := n.listen(); err != nil {
 		return nil, fmt.Errorf("remote: %w", err)

@@ -101,9 +101,12 @@ func (l *link) deliver(i *item, pack int) error {
 	case kindWatch, kindUnwatch, kindTerminated, kindStop:
 		l.run.flush()
 		return l.system(i)
-	case kindHandlerGone, kindHandlerPanicked:
+	case kindHandlerGone:
 		l.run.flush()
-		return l.handlerNews(i)
+		return l.handlerGone(i)
+	case kindHandlerPanicked:
+		l.run.flush()
+		return l.handlerPanicked(i)
 	case kindLeaving:
 		l.mu.Lock()
 		l.leaving = true
@@ -208,16 +211,16 @@ func (l *link) enter(i *item) {
 	e.to = n.receiver(string(i.target))
 	e.handler = e.to.pid
 	if e.to.process == actor.Process(n.system.DeadLetter) || internal[e.handler.Id] {
-		l.tellGone(e.handler.Id, fmt.Errorf("there is no actor %q on node %s", e.handler.Id, n.address))
+		l.tellGone(e, fmt.Errorf("there is no actor %q on node %s", e.handler.Id, n.address))
 		return
 	}
-	if known := l.books[id]; known != nil {
+	leaving := n.entered(e)
+	if known := l.books[id]; known != nil { // counted out behind, so that the books are not empty meanwhile
 		n.left(known)
 	}
 	l.mu.Lock()
 	l.books[id] = e
 	l.mu.Unlock()
-	leaving := n.entered(e)
 	e.to.give(&actor.MessageEnvelope{Header: i.headers(), Message: u, Sender: e.conn})
 	if leaving {
 		l.leave(e)

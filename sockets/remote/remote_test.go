@@ -282,6 +282,43 @@ func TestHandlersEnd(t *testing.T) {
 	eventually(t, "empty books", func() bool { return worker.node.Stats().Handled == 0 })
 }
 
+// A handler that takes the place of one that stops, under its name, keeps its own connections: those of the other end.
+func TestHandlerTakesThePlaceOfAnother(t *testing.T) {
+	worker, gateway := start(t, Config{}), start(t, Config{})
+	url := gateway.serve(worker.node.Addr(), "desk")
+	stopping, stopped := make(chan struct{}), make(chan struct{})
+	first, err := worker.system.Root.SpawnNamed(actor.PropsFromFunc(func(ctx actor.Context) {
+		switch ctx.Message().(type) {
+		case *sockets.Upgraded:
+			ctx.Respond(frame.Text("first"))
+		case *actor.Stopped: // its name is free, and nobody has been told
+			close(stopping)
+			<-stopped
+		}
+	}), "desk")
+	require.NoError(t, err)
+	before := dial(t, url)
+	text, err := before.ReceiveText(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "first", text)
+	worker.system.Root.Stop(first)
+	<-stopping
+	h := worker.handler("desk", echo)
+	after := dial(t, url)
+	says(t, after, "second")
+	close(stopped)
+	ends(t, []*sockets.Conn{before}, 5*time.Second, frame.InternalError)
+	says(t, after, "lives on")
+	require.NoError(t, after.Close(frame.Normal, ""))
+	next[*sockets.Closed](t, h)
+	h.judge(t)
+	last := dial(t, url)
+	says(t, last, "watched")
+	worker.system.Root.Stop(worker.system.NewLocalPID("desk"))
+	ends(t, []*sockets.Conn{last}, 5*time.Second, frame.InternalError)
+	eventually(t, "empty books", func() bool { return worker.node.Stats().Handled == 0 })
+}
+
 // Actors of the program's own talk over links as well, and watch each other.
 func TestActorsOfTheProgram(t *testing.T) {
 	a, b := start(t, Config{}), start(t, Config{})

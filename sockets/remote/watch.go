@@ -136,30 +136,31 @@ func (n watcher) SendSystemMessage(_ *actor.PID, message any) {
 	if !ok {
 		return
 	}
+	now := n.receiver(t.Who.Id).process // it is in the registry no more, another of its name may be
 	n.mu.Lock()
-	delete(n.handlers, t.Who.Id)
+	if h := n.handlers[t.Who.Id]; h != nil && h.process != now {
+		delete(n.handlers, t.Who.Id)
+	}
 	n.mu.Unlock()
 	for _, l := range n.allLinks() {
 		go l.handlerStopped(t.Who.Id) // not in the turn of who has stopped, which a Pack may be handed to
 	}
 }
 
+// handlerStopped takes the connections of a handler out of the books, but for those of one that has its name now.
 func (l *link) handlerStopped(id string) {
 	l.handing.Lock()
 	defer l.handing.Unlock()
+	now := l.node.receiver(id).process
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	had := false
 	for conn, e := range l.books {
-		if e.handler.Id == id {
+		if e.handler.Id == id && e.to.process != now {
 			delete(l.books, conn)
 			e.ctx.end()
 			l.node.left(e)
-			had = true
+			l.tellGone(e, handlers.ErrStopped)
 		}
-	}
-	if had {
-		l.tellGone(id, handlers.ErrStopped)
 	}
 }
 
@@ -170,9 +171,10 @@ func (n *Node) published(event any) {
 		return
 	}
 	n.mu.Lock()
-	count := n.handlers[e.Child.Id]
+	h := n.handlers[e.Child.Id]
+	nobody := h == nil || h.conns == 0
 	n.mu.Unlock()
-	if count == 0 {
+	if nobody {
 		return
 	}
 	n.config.Log.Error("handler panicked", "reason", e.Reason, "actor", e.Child.Id)
