@@ -73,8 +73,8 @@ func TestRestartOfAHubStallsNobody(t *testing.T) {
 	other.closed()
 }
 
-// A connection that its handler was taken from, for it was restarted again and again, waits for its
-// peer's end. Meanwhile it says nothing of itself to a handler that is restarted once more.
+// A connection that its handler was taken from waits for its peer's end. Meanwhile it says nothing of itself to a handler that is
+// restarted once more.
 func TestHandlerThatIsGoneIsNotToldAgain(t *testing.T) {
 	virtually(t, func(w *world) {
 		h := w.handler()

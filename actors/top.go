@@ -104,10 +104,14 @@ func (s *stream) loseHandler(err error) {
 	}
 }
 
-// announceAgain tells a handler that was restarted that the connection is there.
-func (s *stream) announceAgain() {
-	if s.limits.EndOnRestart {
-		s.pipeline.Up(&pipeline.HandlerGone{Err: handlers.ErrRestarted})
+// handlerRestarted tells a handler that was restarted that the connection is there, unless that is to end: then it is told
+// Closed, as ever.
+func (s *stream) handlerRestarted(end error) {
+	if end == nil && s.limits.EndOnRestart {
+		end = handlers.ErrRestarted
+	}
+	if end != nil {
+		s.pipeline.Up(&pipeline.HandlerGone{Err: end})
 		return
 	}
 	if t, ok := s.top.(*sharedTop); ok && t.again != nil && s.hearing == hearsAll {

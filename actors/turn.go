@@ -51,7 +51,7 @@ func (s *stream) receive(ctx actor.Context) {
 	case *handlers.Moved:
 		s.moveHandler(m.To)
 	case *handlers.Restarted:
-		s.announceAgain()
+		s.handlerRestarted(m.Err)
 	case *handlers.Survived:
 		s.forgive()
 	case *woken:

@@ -371,7 +371,7 @@ func TestARestartedHandlerIsToldItsConnections(t *testing.T) {
 	require.True(w, until(func() bool { return members.Load() == 0 }))
 }
 
-// One that restarts again and again loses its connections.
+// One that restarts again and again loses its connections, and is told so.
 func TestAHandlerThatKeepsRestartingLosesItsConnections(t *testing.T) {
 	w := newWorld(t, bare)
 	h := w.handler(func(ctx actor.Context) {
@@ -383,12 +383,17 @@ func TestAHandlerThatKeepsRestartingLosesItsConnections(t *testing.T) {
 	p := w.upgrade(w.websocket(&UpgradeServer{FrameHandler: h.pid}))
 	h.upgraded()
 	go func() {
-		for range 20 {
+		for range 8 { // after ten proto.actor stops it
 			io.WriteString(p.Conn, masked(frame.Text("boom")))
 			time.Sleep(20 * time.Millisecond)
 		}
 	}()
 	p.closes(frame.InternalError)
 	p.Close()
-
+	for {
+		if c, ok := h.next().message.(*Closed); ok {
+			assert.ErrorIs(t, c.Err, ErrHandlerPanicked)
+			return
+		}
+	}
 }

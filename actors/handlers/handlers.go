@@ -20,8 +20,9 @@ type (
 	// Lost says that the handler has ended, or cannot be heard any more: ErrStopped, ErrPanicked, or what a network said.
 	Lost struct{ Err error }
 
-	// Restarted says that the handler was restarted, and has forgotten the connection.
-	Restarted struct{}
+	// Restarted says that the handler was restarted, and has forgotten the connection. Where Err is set it was once too often, and the
+	// connection is to end.
+	Restarted struct{ Err error }
 
 	// Survived says that the handler has panicked and lives on. It may never answer what it was sent at that time.
 	Survived struct{}

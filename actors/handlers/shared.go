@@ -198,7 +198,7 @@ func (h *Handlers) Panicked(e *actor.SupervisorEvent) {
 	s.restarts++
 	s.announced.call(restartedEvery, now, &h.mu, func() {
 		if s.restarts > restartsInRow {
-			s.tell(&Lost{errKeepsRestarting})
+			s.tell(&Restarted{errKeepsRestarting})
 		} else {
 			s.tell(&Restarted{})
 		}

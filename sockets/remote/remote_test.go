@@ -282,6 +282,27 @@ func TestHandlersEnd(t *testing.T) {
 	eventually(t, "empty books", func() bool { return worker.node.Stats().Handled == 0 })
 }
 
+// A handler that is restarted again and again loses its connections, is told so, and the books forget them.
+func TestHandlerThatKeepsRestarting(t *testing.T) {
+	worker, gateway := start(t, Config{}), start(t, Config{})
+	h := worker.handler("desk", func(ctx actor.Context) {
+		if f, ok := ctx.Message().(*frame.Frame); ok && f.String() == "panic" {
+			panic("on purpose")
+		}
+		echo(ctx)
+	})
+	url := gateway.serve(worker.node.Addr(), "desk")
+	conns := []*sockets.Conn{dial(t, url), dial(t, url)}
+	says(t, conns[0], "hi")
+	says(t, conns[1], "hi")
+	for range 8 { // after ten proto.actor stops it
+		require.NoError(t, conns[0].Send(t.Context(), frame.Text("panic")))
+	}
+	ends(t, conns, 5*time.Second, frame.InternalError)
+	eventually(t, "the Closeds", func() bool { return h.closeds() == 2 })
+	eventually(t, "empty books", func() bool { return worker.node.Stats().Handled == 0 })
+}
+
 // A handler that takes the place of one that stops, under its name, keeps its own connections: those of the other end.
 func TestHandlerTakesThePlaceOfAnother(t *testing.T) {
 	worker, gateway := start(t, Config{}), start(t, Config{})
