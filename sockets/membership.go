@@ -10,11 +10,12 @@ import (
 // membership is a connection in a LocalRoom. All but the Subscription is under the room's lock.
 type membership struct {
 	actors.Subscription
-	room     *LocalRoom
-	name     string
-	index    int         // in room.members; negative: it has left
-	departed *membership // the one that ended before, see LocalRoom.departed
-	behind   time.Time   // since when more waits than RoomOptions.MaxOut; zero: it does not
+	room      *LocalRoom
+	name      string
+	index     int         // in room.members; negative: it has left
+	departed  *membership // the one that ended before, see LocalRoom.departed
+	behind    time.Time   // since when more waits than RoomOptions.MaxOut; zero: it does not
+	allowance int         // bytes of the history that may wait besides, until no more than MaxOut does
 }
 
 // Ended makes membership an actors.Subscriber. A turn of the connection's calls it, which does
@@ -32,8 +33,13 @@ func (m *membership) Ended() {
 
 // keepsUp reports whether no more than MaxOut waits for the member, with size bytes more.
 func (m *membership) keepsUp(size int) bool {
-	if limit := m.room.limits.MaxOut; limit > 0 && m.Waiting()+size > limit {
-		return false
+	if limit, waiting := m.room.limits.MaxOut, m.Waiting(); limit > 0 {
+		if waiting <= limit {
+			m.allowance = 0
+		}
+		if waiting+size > limit+m.allowance {
+			return false
+		}
 	}
 	m.behind = time.Time{}
 	return true
@@ -50,7 +56,7 @@ func (m *membership) takes(size int) bool {
 	if m.behind.IsZero() {
 		m.behind = now
 	}
-	if now.Sub(m.behind) < l.SlowAfter && (l.MaxBurst <= 0 || m.Waiting()+size <= l.MaxBurst) {
+	if now.Sub(m.behind) < l.SlowAfter && (l.MaxBurst <= 0 || m.Waiting()+size <= l.MaxBurst+m.allowance) {
 		return true
 	}
 	if l.WhenFull != CloseSlow {

@@ -113,7 +113,9 @@ func (r *LocalRoom) join(conn *actor.PID, name string, after *uint64) (missed ui
 	m.Subscribe(ref, conn, m)
 	if after != nil {
 		missed = r.since(*after, func(_ uint64, f *frame.Frame) bool {
-			m.Post(f, cost(f))
+			size := cost(f)
+			m.Post(f, size)
+			m.allowance += size
 			return true
 		})
 	}

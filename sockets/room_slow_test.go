@@ -160,6 +160,41 @@ func TestRoomHistory(t *testing.T) {
 	})
 }
 
+// What a client that comes back is sent of the history is not held against it: what comes behind is neither left out nor the end, as long as no
+// more waits besides than for any other member.
+func TestRoomHistoryIsNoBurst(t *testing.T) {
+	for _, policy := range []sockets.Policy{sockets.CloseSlow, sockets.DropNewest} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCrowd(t, sockets.RoomOptions{History: 300, MaxOut: 100 << 10, SlowAfter: time.Second, MaxBurst: 200 << 10, WhenFull: policy})
+			for i := range 300 {
+				require.NoError(t, c.room.Send(frame.Text(message(i))))
+			}
+			p := c.server.Connect("/later")
+			synctest.Wait()
+			p.Stall()
+			_, err := c.room.JoinAfter(<-c.later, "", 0)
+			require.NoError(t, err)
+			for i := range 2 {
+				require.NoError(t, c.room.Send(frame.Text(message(300+i))))
+				synctest.Wait()
+				time.Sleep(2 * time.Second)
+			}
+			p.Resume()
+			for i := range 302 {
+				p.ExpectText(message(i))
+			}
+			synctest.Wait()
+			p.Stall()
+			for i := range 400 { // it has caught up: the next are as many as for any other
+				require.NoError(t, c.room.Send(frame.Text(message(i))))
+			}
+			stats := c.room.Stats()
+			assert.NotZero(t, stats.Dropped+stats.Closed)
+			p.Resume()
+		})
+	}
+}
+
 // A room that names no system is of whichever has its members, one after the other: that of a
 // program, or that of a test.
 func TestRoomOfNoSystem(t *testing.T) {

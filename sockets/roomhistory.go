@@ -10,7 +10,8 @@ import (
 // JoinAfter is Join for a client that was here before: it is sent the messages of the history
 // that follow number after, and then all that come, none of them twice and none left out.
 // missed is how many there were that the history has no more. A member that joins again is
-// sent nothing.
+// sent nothing. What it is sent of the history does not count for MaxOut and MaxBurst of
+// RoomOptions until no more than MaxOut waits.
 //
 // Numbers begin at 1 in each process. One that the room has not reached was another's, before a restart for
 // instance, and counts as 0. That a smaller one was, only the program can tell: examples/chat has its clients
