@@ -120,6 +120,14 @@ func TestErrorsCross(t *testing.T) {
 	require.ErrorAs(t, got, &closed)
 	assert.Equal(t, frame.TooBig, closed.Code)
 	assert.ErrorIs(t, errorIn(errorOut(&lostError{"n", errors.New("x")})), ErrLinkLost)
+	for _, known := range []error{ // all that a Closed may have for a handler, by its name in sockets or pipeline
+		sockets.ErrCloseTimeout, sockets.ErrSlowConsumer, sockets.ErrCut, sockets.ErrNoCredit, sockets.ErrUnreceived,
+		sockets.ErrHandlerStopped, sockets.ErrHandlerPanicked, sockets.ErrStopped, pipeline.ErrMessageTimeout,
+	} {
+		for _, err := range []error{known, fmt.Errorf("so it was: %w", known)} {
+			assert.ErrorIs(t, crosses(t, &pipeline.Closed{Err: err}).(*pipeline.Closed).Err, known)
+		}
+	}
 }
 
 // A burst is cut into Packs between messages, and a full outbox takes nothing.

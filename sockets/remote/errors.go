@@ -81,6 +81,7 @@ var knownErrors = [...]error{
 	ErrLinkLost, pipeline.ErrCloseTimeout, pipeline.ErrSlowConsumer, pipeline.ErrCut, actors.ErrStopped,
 	actors.ErrNoCredit, handlers.ErrStopped, handlers.ErrPanicked, net.ErrClosed, io.EOF, io.ErrUnexpectedEOF,
 	os.ErrDeadlineExceeded, context.Canceled, context.DeadlineExceeded, syscall.ECONNRESET, syscall.EPIPE, syscall.ETIMEDOUT,
+	pipeline.ErrMessageTimeout, actors.ErrUnreceived,
 }
 
 func errorOut(err error) *wire.Error {
