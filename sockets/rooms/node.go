@@ -173,6 +173,9 @@ func (n *Node) Room(name string, o *sockets.RoomOptions) (*Room, error) {
 // open opens a room. The lock is not held, for nobody else is to wait for the server.
 func (n *Node) open(a *opening, name string, o *sockets.RoomOptions) {
 	r, err := newRoom(n, name, o)
+	if errors.Is(err, nats.ErrConnectionClosed) { // meanwhile
+		err = ErrClosed
+	}
 	n.mu.Lock()
 	delete(n.opening, name)
 	if err != nil {

@@ -79,6 +79,26 @@ func TestRoom(t *testing.T) {
 	assert.ErrorIs(t, err, ErrClosed)
 }
 
+// A room that is being opened when its node is closed fails as one that is opened later.
+func TestRoomWhileClosing(t *testing.T) {
+	n := open(t, Config{})
+	n.nats.Close() // in the middle of Close
+	_, err := n.Room("lobby", nil)
+	assert.ErrorIs(t, err, ErrClosed)
+	wire := &deaf{asked: make(chan struct{}, 100)}
+	n = open(t, Config{URL: elsewhere(t), Options: []nats.Option{nats.SetCustomDialer(wire)}})
+	wire.hears.Lock()
+	defer wire.hears.Unlock()
+	failed := make(chan error)
+	go func() {
+		_, err := n.Room("lobby", nil)
+		failed <- err
+	}()
+	<-wire.asked
+	n.Close()
+	assert.ErrorIs(t, <-failed, ErrClosed)
+}
+
 // Who is told of what goes wrong may close the node.
 func TestOnErrorMayClose(t *testing.T) {
 	for name, fail := range map[string]func(n *Node){
