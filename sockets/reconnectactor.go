@@ -63,7 +63,7 @@ type comeback struct {
 	spawned bool          // the handler ends with this actor
 	self    *actor.PID
 
-	unwatched bool // the handler is to be watched again, once its node is reached
+	unwatched bool // the handler is not watched: it has stopped, or is to be watched again once its node is reached
 
 	line    line
 	conn    *actor.PID // nil: away
@@ -111,12 +111,11 @@ func (c *comeback) Receive(ctx actor.Context) {
 	case *connectionOver:
 		c.connectionOver(ctx, m)
 	case *actor.Terminated:
-		switch {
-		case !m.Who.Equal(c.upgrade.FrameHandler):
-		case m.Why == actor.TerminatedReason_AddressTerminated: // nobody knows: its node cannot be heard
+		if m.Who.Equal(c.upgrade.FrameHandler) {
 			c.unwatched = true
-		default:
-			ctx.Stop(c.self)
+			if m.Why != actor.TerminatedReason_AddressTerminated { // else nobody knows: its node cannot be heard
+				ctx.Stop(c.self)
+			}
 		}
 	case *actor.Stopping:
 		c.stop(ctx)
@@ -216,6 +215,9 @@ func (c *comeback) stop(ctx actor.Context) {
 	}
 	if c.timer != nil {
 		c.timer.Stop()
+	}
+	if !c.unwatched {
+		ctx.Unwatch(c.upgrade.FrameHandler)
 	}
 	if c.told {
 		c.dismiss()
