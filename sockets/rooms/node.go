@@ -85,9 +85,6 @@ func (n *Node) connect() error {
 		nats.Name("spindrift " + n.config.Name),
 		nats.Timeout(serverTimeout),
 		nats.MaxReconnects(-1),
-		nats.IgnoreAuthErrorAbort(), // one that refuses twice may know who this is when it has all of its configuration
-		nats.FlusherTimeout(writeTimeout),
-		nats.ReconnectOnFlusherError(),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { n.failed(err) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
@@ -96,7 +93,12 @@ func (n *Node) connect() error {
 		}),
 	}
 	url := n.config.URL
-	if url == "" {
+	if url != "" {
+		options = append(options,
+			nats.IgnoreAuthErrorAbort(), // one that refuses twice may know who this is when it has all of its configuration
+			nats.FlusherTimeout(writeTimeout),
+			nats.ReconnectOnFlusherError())
+	} else {
 		o, err := n.config.embedded()
 		if err != nil {
 			return err
