@@ -15,7 +15,7 @@ func (l *link) handlerGone(i *item) error {
 		return err
 	}
 	conn := l.node.receiver(string(i.target))
-	if _, err := l.node.runtime.Find(conn.pid); err == nil { // it has not ended meanwhile
+	if conn.process != actor.Process(l.node.system.DeadLetter) && !internal[conn.pid.Id] { // it has not ended meanwhile
 		conn.give(&handlers.Lost{Err: errorIn(m.Err)})
 	}
 	return nil
