@@ -15,6 +15,13 @@ import (
 func (n *Node) ask(host, name string) (*wire.Welcome, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), n.config.DialTimeout)
 	defer cancel()
+	go func() { // who closes the node waits for this
+		select {
+		case <-n.stop:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	cc, err := grpc.NewClient("passthrough:///"+host, n.dialOptions(false)...)
 	if err != nil {
 		return nil, err

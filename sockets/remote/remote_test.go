@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -280,6 +281,31 @@ func TestHandlersEnd(t *testing.T) {
 	worker.system.Root.Stop(worker.system.NewLocalPID("mortal"))
 	ends(t, []*sockets.Conn{c}, 5*time.Second, frame.InternalError)
 	eventually(t, "empty books", func() bool { return worker.node.Stats().Handled == 0 })
+}
+
+// A node that is asked for a link, and does not answer, keeps nobody who closes this one.
+func TestCloseWhileDialling(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // it accepts, in the kernel
+	require.NoError(t, err)
+	defer silent.Close()
+	m := start(t, Config{DialTimeout: time.Minute})
+	failed := make(chan error, 1)
+	go func() { failed <- m.node.Connect(context.Background(), silent.Addr().String()) }()
+	nc, err := silent.Accept()
+	require.NoError(t, err)
+	defer nc.Close()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		m.node.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		require.Fail(t, "Close waits")
+	}
+	var away *AwayError
+	require.ErrorAs(t, <-failed, &away)
 }
 
 // A handler that is restarted again and again loses its connections, is told so, and the books forget them.
