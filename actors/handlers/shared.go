@@ -61,13 +61,15 @@ func (h *Handlers) add(m *Member, pid *actor.PID) (first bool) {
 	defer h.mu.Unlock()
 	key := h.KeyOf(pid)
 	s := h.byPID[key]
-	process, there := h.system.ProcessRegistry.Get(pid)
-	if s != nil && key.node == "" && s.process != process { // it has stopped, which is about to be told
-		s.tell(&Lost{ErrStopped})
-		s = nil
+	if s != nil && key.node == "" {
+		if process, _ := h.system.ProcessRegistry.Get(pid); process != s.process { // it has stopped, which is about to be told
+			s.tell(&Lost{ErrStopped})
+			s = nil
+		}
 	}
 	if s == nil {
 		first = true
+		process, there := h.system.ProcessRegistry.Get(pid)
 		s = &shared{handlers: h, pid: pid, key: key, process: process}
 		if there {
 			s.mailbox = dispatch.Of(process)
