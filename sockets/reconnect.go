@@ -26,6 +26,11 @@ type Reconnect struct {
 	// messages for that.
 	Lost func(*Disconnected)
 
+	// Address returns the URL that an attempt dials, in the place of the client's own: one with a
+	// ticket that is good once, or of the server that another one names. It is called as Header is,
+	// before it. nil: the client's own address is that of all.
+	Address func(ctx context.Context) (string, error)
+
 	// Header returns what an attempt adds to its request, in the place of what the client's own
 	// header has under the same names: a token that is still good. It is called for each attempt and
 	// may wait, as long as ctx lasts, which ends when the client does. Its error, or panic, is that of
@@ -95,6 +100,17 @@ func (r *Reconnect) loss(state *retries, closed *Closed, err error, held time.Du
 		d.RetryIn = retryAfter(err) + wait
 	}
 	return d
+}
+
+// target is the URL of an attempt of a client whose own is base.
+func (r *Reconnect) target(ctx context.Context, base string) (address string, err error) {
+	if r.Address == nil {
+		return base, nil
+	}
+	if err := apart(func() (err error) { address, err = r.Address(ctx); return err }); err != nil {
+		return "", &dialError{"dial", base, fmt.Errorf("address: %w", err)}
+	}
+	return address, nil
 }
 
 // header is that of an attempt of a client whose own is base.

@@ -24,6 +24,13 @@ func (c *Reconnecting) call(f func()) error {
 // marked is r, whose functions that an attempt calls are known to be called.
 func (c *Reconnecting) marked(r *Reconnect) *Reconnect {
 	own := *r
+	if r.Address != nil {
+		own.Address = func(ctx context.Context) (string, error) {
+			c.enter()
+			defer c.leave()
+			return r.Address(ctx)
+		}
+	}
 	if r.Header != nil {
 		own.Header = func(ctx context.Context) (http.Header, error) {
 			c.enter()

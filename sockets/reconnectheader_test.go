@@ -75,6 +75,47 @@ func TestReconnectHeader(t *testing.T) {
 	}
 }
 
+// Each attempt may have an address of its own, with a ticket that is good once.
+func TestReconnectAddress(t *testing.T) {
+	for _, kind := range []string{"Reconnecting", "ReconnectActor"} {
+		t.Run(kind, func(t *testing.T) {
+			w := newWorld(t, bare)
+			tickets := make(chan string, 9)
+			addr := w.session(nil, func(ctx context.Context, c *Conn) error {
+				tickets <- c.Request().URL.RawQuery
+				return frame.Failure(frame.ServiceRestart, "")
+			})
+			calls := 0
+			r := &Reconnect{Backoff: fast, Address: func(ctx context.Context) (string, error) {
+				switch calls++; calls {
+				case 2:
+					return "", errors.New("no ticket")
+				case 3:
+					return "nowhere", nil
+				case 4:
+					panic("on purpose")
+				}
+				return fmt.Sprint(w.url(addr), "?ticket=", calls), nil
+			}}
+			if kind == "Reconnecting" {
+				c, err := DialReconnecting("ws://127.0.0.1:1/", &DialOptions{System: w.system}, r)
+				require.NoError(w, err)
+				defer c.Close(frame.Normal, "")
+			} else {
+				h := w.handler()
+				pid, err := ReconnectActor(w.system, "ws://127.0.0.1:1/", w.client(h), r)
+				require.NoError(w, err)
+				defer func() {
+					w.system.Root.StopFuture(pid).Wait()
+					assert.True(w, until(h.toldAll))
+				}()
+			}
+			assert.Equal(w, "ticket=1", <-tickets)
+			assert.Equal(w, "ticket=5", <-tickets)
+		})
+	}
+}
+
 // toldAll reports whether h was told Closed of each connection that it was told Upgraded of, and of
 // the end of the actor that made them.
 func (h *handler) toldAll() bool {

@@ -50,7 +50,7 @@ const maxUnread = 4
 // connection, and so nothing dropped: Send waits. Lost and First are called on the client's
 // goroutine, which does nothing else meanwhile: there is no next connection before they return,
 // and to wait for one in them is an error. They may call Close and Cut, which return at once then.
-// A panic of theirs is logged and ends the client. The same holds of Header and Final, but that Reconnect says
+// A panic of theirs is logged and ends the client. The same holds of Address, Header and Final, but that Reconnect says
 // what a panic of theirs is.
 func DialReconnecting(address string, o *DialOptions, r *Reconnect) (*Reconnecting, error) {
 	if _, err := parse(address); err != nil {
@@ -115,12 +115,15 @@ func (c *Reconnecting) run() {
 
 // dial makes an attempt.
 func (c *Reconnecting) dial() (*Conn, error) {
-	o := c.options
-	var err error
-	if o.Header, err = c.policy.header(c.ctx, o.Header); err != nil {
-		return nil, &dialError{"dial", c.address, err}
+	address, err := c.policy.target(c.ctx, c.address)
+	if err != nil {
+		return nil, err
 	}
-	return Dial(c.ctx, c.address, &o)
+	o := c.options
+	if o.Header, err = c.policy.header(c.ctx, o.Header); err != nil {
+		return nil, &dialError{"dial", address, err}
+	}
+	return Dial(c.ctx, address, &o)
 }
 
 // use hands conn out until it ends. It fails if First does.

@@ -119,7 +119,7 @@ func TestReconnectingCallbacks(t *testing.T) {
 		}
 	}
 	for name, way := range ways {
-		for _, in := range []string{"Lost", "First", "Header", "Final"} {
+		for _, in := range []string{"Lost", "First", "Address", "Header", "Final"} {
 			w.in(in+" "+name, func(w *world) {
 				made := make(chan *Reconnecting, 1)
 				r := &Reconnect{Backoff: fast}
@@ -138,6 +138,8 @@ func TestReconnectingCallbacks(t *testing.T) {
 					r.Lost = func(*Disconnected) { <-begun; once() }
 				case "First":
 					r.First = func(*Upgraded) []any { <-begun; once(); return nil }
+				case "Address":
+					r.Address = func(context.Context) (string, error) { <-begun; once(); return w.url(addr), nil }
 				case "Header":
 					r.Header = func(context.Context) (http.Header, error) { <-begun; once(); return nil, nil }
 				case "Final":
@@ -147,7 +149,7 @@ func TestReconnectingCallbacks(t *testing.T) {
 				c := w.dialReconnecting(to, r)
 				made <- c
 				close(begun)
-				if in == "Header" && (name == "panic" || name == "Goexit") { // that costs the attempt
+				if (in == "Header" || in == "Address") && (name == "panic" || name == "Goexit") { // that costs the attempt
 					_, err := c.Conn(w.within())
 					require.NoError(w, err)
 					c.Close(frame.Normal, "")

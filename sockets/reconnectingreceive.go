@@ -11,7 +11,7 @@ import (
 // Misuse of a Reconnecting, told to its caller.
 var (
 	errNoClient   = errors.New("sockets: no client: a Reconnecting comes from DialReconnecting, and is nil where that has failed")
-	errInCallback = errors.New("sockets: Lost, First, Header and Final cannot wait for a connection, which comes when they have returned")
+	errInCallback = errors.New("sockets: Lost, First, Address, Header and Final cannot wait for a connection, which comes when they have returned")
 	errPiece      = errors.New("sockets: a client that comes back sends whole messages: the next piece may go by another connection")
 )
 

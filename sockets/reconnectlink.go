@@ -72,6 +72,10 @@ type attempt struct {
 func (a *attempt) dial(ctx context.Context, system *actor.ActorSystem, address string, u *UpgradeClient) (*actor.PID, error) {
 	own := *u
 	own.Stages = a.with(u.Stages)
+	address, err := a.policy.target(ctx, address)
+	if err != nil {
+		return nil, err
+	}
 	if a.policy.Header != nil { // it has its own time, and not that of the handshake
 		header, err := a.policy.header(ctx, u.header())
 		if err != nil {
