@@ -60,7 +60,8 @@ func newReceiverTop(s *stream, r Receiver) *receiverTop {
 	return t
 }
 
-// limited is told what the limits are by now. Who waits for space looks again.
+// limited is told what the limits are by now. Who waits for space looks again. Low stays well below high: what is
+// reserved up to there is not looked after, see spacious, and must not keep anybody waiting.
 func (t *receiverTop) limited(m *Limits) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -71,8 +72,9 @@ func (t *receiverTop) limited(m *Limits) {
 	if m.High > 0 {
 		high, low = m.High, m.Low
 	}
-	t.low.Store(int64(low))
-	if was := t.high.Swap(int64(high)); was < int64(high) && t.wanted.Load() {
+	t.low.Store(int64(min(low, high/2)))
+	t.high.Store(int64(high))
+	if t.wanted.Load() {
 		t.wake()
 	}
 }
