@@ -58,18 +58,38 @@ func (s *stream) setTop(top pipeline.Part) {
 // setLimits applies limits that have changed. What was handed over may be more than they
 // allow and yet too little for a mark so far.
 func (s *stream) setLimits(m *SetLimits) {
-	own := *s.limits
+	was, own := s.limits, *s.limits
 	m.Limits(&own)
 	s.limits = &own
 	if t, ok := s.top.(*receiverTop); ok {
 		t.limited(s.limits)
 	}
-	if s.credit.spent(s.limits) && s.credit.marks == nil {
+	if s.credit.markDue(s.limits) {
 		s.setMark(nil)
 	}
-	s.watchCredit()
+	s.timeAnew(was)
 	s.resume()
 	if m.Options != nil {
 		s.pipeline.Down(m.Options)
 	}
+}
+
+// timeAnew has looked in the new times at what is under way, where they are not those that were.
+func (s *stream) timeAnew(was *Limits) {
+	l, t := s.limits, &s.timers
+	if l.Stall != was.Stall {
+		withdraw[*stallCheck](t)
+		if s.out.stallWatched = false; s.out.blocked {
+			s.watchStall()
+		}
+	}
+	if l.SlowAfter != was.SlowAfter && s.out.slowWatched {
+		withdraw[*slowCheck](t)
+		s.watchSlow(s.untilSlow())
+	}
+	if l.CreditTimeout != was.CreditTimeout {
+		withdraw[*creditCheck](t)
+		s.creditWatched = false
+	}
+	s.watchCredit()
 }

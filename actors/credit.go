@@ -58,11 +58,16 @@ func (c *credit) recent() load {
 	return l
 }
 
+// markDue reports whether half of the credit was handed over since the last mark.
+func (c *credit) markDue(l *Limits) bool {
+	return c.recent().reaches((l.CreditFrames+1)/2, (l.CreditBytes+1)/2)
+}
+
 // charge counts an item that was handed over.
 func (s *stream) charge(weight int) {
 	c, l := &s.credit, s.limits
 	c.add(1, weight)
-	if c.recent().reaches((l.CreditFrames+1)/2, (l.CreditBytes+1)/2) {
+	if c.markDue(l) {
 		s.setMark(nil)
 	}
 	if c.spent(l) {

@@ -37,9 +37,8 @@ func (s *stream) tolerates(m pipeline.Appender) bool {
 	if l.Burst > 0 && s.outstanding()+m.Size() > l.Burst || s.slow() {
 		return false
 	}
-	if l.SlowAfter > 0 && !s.out.slowWatched {
-		s.out.slowWatched = true
-		s.after(l.SlowAfter, &slowCheck{})
+	if !s.out.slowWatched {
+		s.watchSlow(l.SlowAfter)
 	}
 	return true
 }
@@ -70,8 +69,19 @@ func (s *stream) checkSlow() {
 		s.out.overflowed = true
 		s.pipeline.Up(&pipeline.Overflow{})
 	default:
-		s.out.slowWatched = true
-		s.after(s.rare.behind.at+s.limits.SlowAfter-s.rt.now(), &slowCheck{})
+		s.watchSlow(s.untilSlow())
+	}
+}
+
+// untilSlow is what is left of the peer's time.
+func (s *stream) untilSlow() time.Duration {
+	return s.rarely().behind.at + s.limits.SlowAfter - s.rt.now()
+}
+
+// watchSlow has a look at the peer when its time is over, past d.
+func (s *stream) watchSlow(d time.Duration) {
+	if s.out.slowWatched = s.limits.SlowAfter > 0; s.out.slowWatched {
+		s.after(d, &slowCheck{})
 	}
 }
 

@@ -49,6 +49,11 @@ func (s *stream) schedule(m *pipeline.After) {
 	}
 }
 
+// withdraw forgets the events of a type.
+func withdraw[T any](t *timers) {
+	t.list = slices.DeleteFunc(t.list, func(w timer) bool { _, is := w.event.(T); return is })
+}
+
 // fireTimers reads what has arrived, for a timer may be about that, and then sends the events that
 // are due where they belong.
 func (s *stream) fireTimers() {
