@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spindrift-go/spindrift/frame"
 )
@@ -22,19 +23,25 @@ func (c *Conn) signal() {
 // does it need a context that can be waited for.
 func (c *Conn) pop(ctx context.Context) (*frame.Frame, error) {
 	for late := error(nil); ; { // a last look follows: ctx may have ended with the connection
-		if f, err := c.poll(late); f != nil || err != nil {
+		f, err := c.poll(late)
+		switch {
+		case err == errEnding:
+			late = c.waitForEnd(ctx)
+		case f != nil || err != nil:
 			return f, err
-		}
-		if ctx == context.Background() || ctx == context.Context(c.own) {
+		case ctx == context.Background() || ctx == context.Context(c.own):
 			<-c.wake
-		} else {
+		default:
 			late = c.wait(ctx)
 		}
 	}
 }
 
+// errEnding: the program has asked for the end of the connection, which has not come yet.
+var errEnding = errors.New("the end has been asked for")
+
 // poll takes the oldest piece of input. If there is none the error is late, or how the
-// connection has ended.
+// connection has ended, or errEnding.
 func (c *Conn) poll(late error) (*frame.Frame, error) {
 	c.mu.Lock()
 	c.doneWithAll()
@@ -48,16 +55,29 @@ func (c *Conn) poll(late error) (*frame.Frame, error) {
 		}
 		return r.frame, nil
 	}
-	over := c.phase.over() || c.intake == abandoned
-	if over {
+	over, ending := c.phase.over(), c.intake == abandoned
+	if over || ending {
 		c.signal() // the others
 	}
 	c.mu.Unlock()
-	if over {
-		<-c.Done() // Close was called, which waits as well
+	switch {
+	case over:
+		<-c.Done() // in the same turn
 		return nil, c.closeError()
+	case ending && late == nil:
+		return nil, errEnding
 	}
 	return nil, late
+}
+
+// waitForEnd waits until the connection has ended, and returns how, or until ctx ends.
+func (c *Conn) waitForEnd(ctx context.Context) error {
+	select {
+	case <-c.Done():
+		return c.closeError()
+	case <-ctx.Done():
+		return c.waited(ctx)
+	}
 }
 
 // wait waits until there may be input, or ctx ends.

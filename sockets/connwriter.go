@@ -49,15 +49,17 @@ func (c *Conn) offer(ctx context.Context, o *actors.Offer) error {
 	if c.handle.Post(o); c.Closed() != nil {
 		o.Withdraw()
 	}
-	err := o.Wait(ctx)
-	if err == net.ErrClosed {
+	switch err := o.Wait(ctx); err {
+	case nil:
+		return nil
+	case net.ErrClosed:
 		if err := c.broken(); err != nil && c.Closed() == nil {
 			return err
 		}
-		<-c.Done()
-		return c.closeError()
+		return c.waitForEnd(ctx)
+	default:
+		return c.waited(ctx)
 	}
-	return err
 }
 
 // fail makes Conn an offeree.
