@@ -178,7 +178,7 @@ func (s *stream) flush() {
 			}
 		}
 	}
-	if o.pressured && s.outstanding() < max(s.limits.Low, 1) {
+	if o.pressured && s.outstanding() < max(s.limits.low(), 1) {
 		o.pressured = false
 		s.pipeline.Up(&pipeline.Drained{Waiting: s.outstanding()})
 	}

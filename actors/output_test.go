@@ -75,6 +75,30 @@ func TestOutputOverTheLimit(t *testing.T) {
 	}
 }
 
+// A high mark below the low one, as where only one of them is set, is both: Drained does not come while as much waits.
+func TestBackpressureBelowTheLowMark(t *testing.T) {
+	virtually(t, func(w *world) {
+		h := w.handler()
+		plan := w.plan(h)
+		plan.Limits.High = usual.Low / 2
+		p, f := w.startFake(plan)
+		h.greeted()
+		f.accepts(0)
+		for range 3 {
+			p.tell(sized(usual.Low / 4))
+			synctest.Wait()
+		}
+		require.Greater(w, expect[*pipeline.Backpressure](h).Waiting, plan.Limits.High)
+		f.accepts(1)
+		synctest.Wait()
+		require.Equal(w, h.seen, len(h.all))
+		f.accepts(-1)
+		require.Less(w, expect[*pipeline.Drained](h).Waiting, plan.Limits.High)
+		f.goodbye()
+		h.closed()
+	})
+}
+
 // Backpressure and Drained come in turns, once each.
 func TestBackpressureAndDrained(t *testing.T) {
 	virtually(t, func(w *world) {

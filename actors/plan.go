@@ -61,4 +61,12 @@ type Limits struct {
 	Linger        time.Duration // for the peer's end after ours
 }
 
+// low is Low, or High where that is less.
+func (l *Limits) low() int {
+	if l.High > 0 {
+		return min(l.Low, l.High)
+	}
+	return l.Low
+}
+
 var unlimited Limits

@@ -62,7 +62,7 @@ type Options struct {
 	MaxBurst      int           // bytes of output that wait, for a peer that is not slow: 64 MiB; over it: 1008 (live)
 	WhenFull      Policy        // in place of 1008: CloseSlow; DropNewest and DropOldest bring Dropped
 	HighWater     int           // bytes of waiting output that bring Backpressure: 64 KiB (live)
-	LowWater      int           // bytes of waiting output below which Drained follows Backpressure: 16 KiB (live)
+	LowWater      int           // bytes of waiting output below which Drained follows Backpressure: 16 KiB, and HighWater where that is less (live)
 	WriteStall    time.Duration // in which the socket takes not one byte of waiting output: 10 s; over it: 1008. TLS over what is not TCP: 4 KiB (live)
 	EndOnRestart  bool          // of a FrameHandler: its connections end with 1011; else they are announced to it again
 	CloseTimeout  time.Duration // for each step of closing: 5 s; then the connection is cut. A peer that takes 16 KiB of output before our Close gets as much again, and one that has all that we sent, our last word too, a second of silence to end the TCP connection (live)
