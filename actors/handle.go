@@ -11,7 +11,7 @@ import (
 type Handle struct {
 	conn *conn
 
-	high, low atomic.Int64 // Limits.High and Low, or the defaults
+	high, low atomic.Int64 // of Limits.space
 	reserved  atomic.Int64 // bytes that the socket had not taken when the connection last looked, and those since
 	wanted    atomic.Bool  // somebody waits for space
 	mu        sync.Mutex

@@ -78,10 +78,7 @@ func (s *stream) offer(o *Offer) {
 // takeOffers sends down what there is space for, at the end of a burst. It reports whether
 // it has sent any.
 func (s *stream) takeOffers() (some bool) {
-	high := s.limits.High
-	if high <= 0 {
-		high = defaultHigh
-	}
+	high, _ := s.limits.space()
 	if s.writeError() != nil {
 		s.refuseOffers()
 		return false

@@ -69,4 +69,16 @@ func (l *Limits) low() int {
 	return l.Low
 }
 
+// space is the marks for those who wait for space: above high they do, and below low they go on. High is half of Out at
+// most, so that what they send is neither too much nor proof of a slow peer.
+func (l *Limits) space() (high, low int) {
+	if high, low = defaultHigh, defaultLow; l.High > 0 {
+		high, low = l.High, l.Low
+	}
+	if l.Out > 0 {
+		high = min(high, l.Out/2)
+	}
+	return high, low
+}
+
 var unlimited Limits

@@ -68,10 +68,7 @@ func (t *receiverTop) limited(m *Limits) {
 	if t.failed != nil {
 		return
 	}
-	high, low := defaultHigh, defaultLow
-	if m.High > 0 {
-		high, low = m.High, m.Low
-	}
+	high, low := m.space()
 	t.low.Store(int64(min(low, high/2)))
 	t.high.Store(int64(high))
 	if t.wanted.Load() {

@@ -3,6 +3,7 @@ package actors
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/stretchr/testify/require"
@@ -76,6 +77,47 @@ func TestSpaceBetweenTheMarks(t *testing.T) {
 				default:
 					require.Fail(w, "somebody waits for space that there is")
 				}
+				f.goodbye()
+				<-s.ended
+			})
+		})
+	}
+}
+
+// Who waits for space is no proof of a slow peer, also where less output may wait than what senders do not wait for.
+func TestWhoWaitsForSpaceFindsNobodySlow(t *testing.T) {
+	for name, sends := range map[string]func(p *peer, s *talker, n int) (done chan struct{}){
+		"space": func(_ *peer, s *talker, n int) chan struct{} { return s.sends(n) },
+		"offers": func(p *peer, _ *talker, n int) chan struct{} {
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				for range n {
+					o := NewOffer(frame.Binary(make([]byte, 1000)), Whole)
+					if p.tell(o); o.Wait(p.Context()) != nil {
+						return
+					}
+				}
+			}()
+			return done
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(w *world) {
+				plan := w.plan(w.handler())
+				s := &talker{ended: make(chan struct{})}
+				plan.Handler, plan.Receiver = nil, s
+				plan.Limits.Out, plan.Limits.SlowAfter, plan.Limits.Burst = 32_000, 5*time.Second, 0
+				p, f := w.startFake(plan)
+				f.accepts(0)
+				done := sends(p, s, 1000)
+				for range 60 {
+					time.Sleep(time.Second)
+					f.accepts(4000)
+				}
+				f.accepts(-1)
+				<-done
+				require.False(w, p.ended())
 				f.goodbye()
 				<-s.ended
 			})

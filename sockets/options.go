@@ -39,7 +39,7 @@ type Options struct {
 	// Of a Conn.
 	SkipOthers bool  // ReceiveText and ReceiveBinary pass over messages of the other type, in place of a MessageTypeError
 	WhenUnread Bound // when CreditFrames messages or CreditBytes of them wait to be received: Wait, so does the peer; Fail: 1008 and ErrUnread
-	WhenUnsent Bound // when HighWater of output waits and more is to be sent: Wait, so does Send; Fail: 1008 and ErrUnsent. A Writer waits
+	WhenUnsent Bound // when HighWater of output waits, or half of MaxOut, and more is to be sent: Wait, so does Send; Fail: 1008 and ErrUnsent. A Writer waits
 
 	// Of Pings and Pongs, and of silence.
 	NoAutoPong     bool          // leave it to the handler, or a stage, to answer Pings

@@ -13,8 +13,8 @@ import (
 )
 
 // Send sends f to a connection and waits for space first: until less than Options.HighWater of
-// output waits there. So its caller, any goroutine but not an actor in its turn, cannot make
-// the peer a slow consumer. conn is the connection's actor, of system; nil: DefaultSystem; that of
+// output waits there, and less than half of MaxOut. So its caller, any goroutine but not an actor in
+// its turn, cannot make the peer a slow consumer. conn is the connection's actor, of system; nil: DefaultSystem; that of
 // a [ReconnectActor] is none. It returns when the connection has taken f, which nobody may change
 // any more. An error says that it has not: net.ErrClosed after the connection's end, ctx's, or that conn
 // is no connection.

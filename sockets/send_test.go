@@ -209,7 +209,7 @@ func TestConnSendsWhileAWriterIsOpen(t *testing.T) {
 			got <- n
 			return nil
 		})
-		c := w.open(addr, &Options{MaxOut: 96 << 10})
+		c := w.open(addr, &Options{MaxOut: 32 << 10})
 		out, err := c.Writer(w.within(), frame.OpText)
 		require.NoError(w, err)
 		_, err = io.WriteString(out, strings.Repeat("x", 20<<10))
