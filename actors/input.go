@@ -23,7 +23,8 @@ const (
 	peerSlow                              // half of the output that may wait does: what the peer says now would only add answers to it
 )
 
-// pauseReasons is why the socket may not be read now. Once nobody is told any more what the peer says
+// pauseReasons is why the socket may not be read now. A Receiver waits for space before it answers, so that its peer is
+// read however slow it is: two that were not would wait for each other. Once nobody is told any more what the peer says
 // there is no reason: it is read to find its end.
 func (s *stream) pauseReasons() (why pauseReason) {
 	if s.hangup() != nil || s.hearing == hearsNothing {
@@ -38,7 +39,7 @@ func (s *stream) pauseReasons() (why pauseReason) {
 	if s.throttled {
 		why |= stageFull
 	}
-	if s.out.blocked && s.limits.Out > 0 && s.outstanding() > s.limits.Out/2 {
+	if s.out.blocked && s.limits.Out > 0 && s.outstanding() > s.limits.Out/2 && s.top.isActor() {
 		why |= peerSlow
 	}
 	return why
