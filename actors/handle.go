@@ -62,13 +62,16 @@ func (h *Handle) WorkedThrough(n int) {
 	}
 }
 
+// leastReserved is what a message takes however small it is: it is not its payload alone that waits.
+const leastReserved = 64
+
 // Reserve takes space for size bytes of output, which are then to be posted. It takes them
 // if there is any space: a message may be larger than all of it.
 func (h *Handle) Reserve(size int) bool {
 	if h.reserved.Load() > h.high.Load() {
 		return false
 	}
-	h.reserved.Add(int64(size))
+	h.reserved.Add(int64(max(size, leastReserved)))
 	return true
 }
 

@@ -24,7 +24,7 @@ import "github.com/spindrift-go/spindrift/frame"
 // What still waits when a Close goes out, or at the end, is told as Dropped.
 type Sequence struct {
 	RSV    byte   // bits that an extension has claimed: the Codec's
-	Limit  int    // bytes that may wait, each message with 64 more; one message may be longer; 0: no limit
+	Limit  int    // bytes that may wait, each message with 64 more; the last may go over it, and with a Policy one alone; 0: no limit
 	High   int    // bytes of waiting messages that bring Backpressure; 0: never
 	Policy Policy // over the limit: CloseSlow (the end), DropNewest or DropOldest
 }
@@ -170,7 +170,7 @@ func (s *sequencer) keep(f *frame.Frame) {
 		s.backlog = new(backlog)
 	}
 	b := s.backlog
-	for s.Limit > 0 && len(b.messages) > 0 && b.size+cost(f) > s.Limit {
+	for s.exceeds(f) {
 		switch s.Policy {
 		case DropOldest:
 			b.dropFirst()
@@ -190,6 +190,19 @@ func (s *sequencer) keep(f *frame.Frame) {
 	if s.High > 0 && b.size > s.High && s.first() {
 		s.up(&Backpressure{Waiting: b.size})
 	}
+}
+
+// exceeds reports whether f is too much for what waits. Who has waited for space may send a message of any size; but where there
+// is a Policy, the limit is for all, f included.
+func (s *sequencer) exceeds(f *frame.Frame) bool {
+	b := s.backlog
+	if s.Limit <= 0 || len(b.messages) == 0 {
+		return false
+	}
+	if s.Policy == CloseSlow {
+		return b.size > s.Limit
+	}
+	return b.size+cost(f) > s.Limit
 }
 
 // takeFirst takes out what has waited longest.

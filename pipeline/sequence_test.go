@@ -36,7 +36,8 @@ func TestSequence(t *testing.T) {
 		{"nothing of a message follows a mistake, a close does", CloseSlow, "-a b c- -d <ping> <close>", "<1011> <ping> <close>", ""},
 		{"what waits is lost with it", CloseSlow, "a- b c- <closed>", "a- <1011>", "pressed, dropped 1/1, closed"},
 
-		{"too much waits", CloseSlow, "a- b c d -e <closed>", "a- <1011>", "pressed, dropped 3/3, closed"},
+		{"too much waits", CloseSlow, "a- b c d e -f <closed>", "a- <1011>", "pressed, dropped 4/4, closed"},
+		{"the last may be long", CloseSlow, "a- b c " + strings.Repeat("d", 500) + " -e f", "a- -e b c " + strings.Repeat("d", 500) + " f", "pressed, drained"},
 		{"newest", newest, "a- b c d e -f g", "a- -f b c g", "pressed, dropped 1/1, dropped 1/1, drained"},
 		{"oldest", oldest, "a- b c d e -f g", "a- -f d e g", "pressed, dropped 1/1, dropped 1/1, drained"},
 		{"one may be long", CloseSlow, "a- " + strings.Repeat("b", 500) + " -c", "a- -c " + strings.Repeat("b", 500), "pressed, drained"},

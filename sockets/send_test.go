@@ -4,8 +4,10 @@ import (
 	"context"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -193,6 +195,56 @@ func TestMessageIsEchoedWhileItArrives(t *testing.T) {
 		assert.Equal(w, 5_000_000, n)
 		p.Close()
 	})
+}
+
+// Who sends while a Writer is open waits when much waits for that already, whatever the messages are.
+func TestConnSendsAnySizeWhileAWriterIsOpen(t *testing.T) {
+	sizes := map[string][]int{"little, then much": {50 << 10, 1000 << 10}, "tiny": slices.Repeat([]int{1}, 40_000), "empty": make([]int, 40_000)}
+	for name, sizes := range sizes {
+		for option, o := range map[string]Options{"defaults": {}, "MaxOut": {MaxOut: 32 << 10}} {
+			t.Run(name+", "+option, func(t *testing.T) {
+				w := newWorld(t, bare)
+				got := make(chan int, 1)
+				addr := w.session(&Options{}, func(ctx context.Context, c *Conn) error {
+					n := 0
+					for range c.Messages(ctx) {
+						n++
+					}
+					got <- n
+					return nil
+				})
+				c := w.open(addr, &o)
+				out, err := c.Writer(w.within(), frame.OpText)
+				require.NoError(w, err)
+				_, err = io.WriteString(out, strings.Repeat("x", 20<<10)) // it has begun to go out
+				require.NoError(w, err)
+				sent := make(chan error, 1)
+				var count atomic.Int32
+				go func() {
+					for _, size := range sizes {
+						if err := c.SendBinary(w.within(), make([]byte, size)); err != nil {
+							sent <- err
+							return
+						}
+						count.Add(1)
+					}
+					sent <- nil
+				}()
+				before, same := int32(0), 0
+				require.True(w, until(func() bool { // it waits, or is done
+					if now := count.Load(); now != before {
+						before, same = now, 0
+					}
+					same++
+					return same > 10
+				}))
+				require.NoError(w, out.Close())
+				require.NoError(w, take(w, sent))
+				require.NoError(w, c.Close(frame.Normal, ""))
+				require.Equal(w, len(sizes)+1, take(w, got))
+			})
+		}
+	}
 }
 
 // Who sends whole messages while a Writer is open waits for its end, and neither is stopped by
