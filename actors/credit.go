@@ -13,9 +13,9 @@ import (
 // has for Limits.CreditTimeout.
 var ErrNoCredit = errors.New("frame handler gives no credit: it hangs, or its mailbox, a middleware or a router loses *actor.Touch")
 
-// ErrUnreceived is in Closed when the peer has ended, what it sent before was not received, and
+// ErrUnreceived is in Closed when the peer has ended, or was sent our Close, what it sent before was not received, and
 // nothing of what a Receiver has was worked through for Limits.CreditTimeout.
-var ErrUnreceived = errors.New("the peer has ended, and nobody has received what it sent before")
+var ErrUnreceived = errors.New("nobody has received what the peer sent before its end")
 
 // credit counts what the handler was given and has not worked through. Any proto.actor
 // actor, here or on another node, answers a Touch by itself when it has worked through
@@ -131,23 +131,27 @@ func (s *stream) checkCredit() {
 	case c.frames > 0 && c.marks == nil:
 		s.setMark(nil)
 	case s.limits.CreditTimeout > 0 && s.rt.now()-c.since >= s.limits.CreditTimeout && !s.atWork():
-		if s.top.isActor() {
+		switch {
+		case s.top.isActor():
 			s.pipeline.Up(&pipeline.HandlerGone{Err: ErrNoCredit})
-		} else {
+			return
+		case s.reading != reads: // else the peer's Close has its own time
 			s.abort(unreceived(s.writeError()))
+			return
 		}
-		return
 	}
 	s.watchCredit()
 }
 
-// endKnown reports whether the peer has ended, or cannot be reached: what it sent before may be
+// endKnown reports whether the peer has ended, is asked to, or cannot be reached: what it sent before may be
 // unread.
-func (s *stream) endKnown() bool { return s.peerEnd != endUnknown || s.writeError() != nil }
+func (s *stream) endKnown() bool {
+	return s.peerEnd != endUnknown || s.writeError() != nil || s.rarely().ends.closes
+}
 
 // endBehindPause begins the time that a Receiver has for what the peer sent before its end. While
-// the peer lives there is no limit, for who receives nothing may only want to send. Behind its end
-// there is one: without it the Receiver would never be told of that.
+// the peer lives there is no limit, for who receives nothing may only want to send. Behind its end, or
+// our Close, there is one: without it the Receiver would never be told of that.
 func (s *stream) endBehindPause() {
 	if !s.creditWatched {
 		s.credit.since = s.rt.now()

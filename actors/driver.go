@@ -68,6 +68,10 @@ func (s *stream) Emit(item any) {
 		s.pause()
 	case *pipeline.Resume:
 		s.onHold = false // the turn's end goes on reading
+	case *pipeline.Closes:
+		s.onHold = false
+		s.beginEnding().closes = true
+		s.endBehindPause()
 	case *pipeline.Hold: // there is no Budget to ask: it is granted
 	default:
 		s.unknown(item, s.ctx.Sender())

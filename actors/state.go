@@ -65,6 +65,7 @@ type endState struct {
 	writeErr error            // of the last write: what the peer sent before is still read
 	cause    error            // of an end that the pipeline did not ask for
 	timed    bool             // boundEnd or readTheRest has set a time
+	closes   bool             // our Close has gone out, and the peer's is behind what it sent before
 }
 
 // beginEnding returns the endState, which there is from then on.

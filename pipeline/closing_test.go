@@ -137,8 +137,8 @@ func TestOurCloseEndsAPause(t *testing.T) {
 	down(&Pause{})
 	down(frame.Close(frame.Normal, ""))
 	require.IsType(t, &Pause{}, below[0])
-	resumed := slices.ContainsFunc(below[1:], func(item any) bool { _, ok := item.(*Resume); return ok })
-	require.True(t, resumed, "%T", below)
+	told := slices.ContainsFunc(below[1:], func(item any) bool { _, ok := item.(*Closes); return ok })
+	require.True(t, told, "%T", below)
 }
 
 // A Cut ends a connection in any phase, without a Close and without waiting; what went

@@ -91,6 +91,9 @@ type (
 	// Resume ends a Pause.
 	Resume struct{}
 
+	// Closes goes down behind a Close of this side whose answer is to be read: it ends a Pause.
+	Closes struct{}
+
 	// Leave asks Closing for an end from this side, with a Close of Code (see
 	// frame.Code.Sendable) and Reason; a zero Code is frame.GoingAway.
 	Leave struct {

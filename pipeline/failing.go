@@ -41,7 +41,7 @@ func (c *closer) weClose(f *frame.Frame) {
 		return
 	}
 	c.phase = closing
-	c.down(&Resume{}) // the answer has to be read
+	c.down(&Closes{})
 	c.expect(c.Timeout)
 }
 

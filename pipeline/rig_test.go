@@ -169,7 +169,7 @@ func (r *rig) top(item any) {
 // bottom takes what is for the wire.
 func (r *rig) bottom(item any) {
 	switch m := item.(type) {
-	case *Resume: // behind each Close of ours: a driver that reads has nothing to do
+	case *Closes: // behind each Close of ours: a driver that reads has nothing to do
 		return
 	case Appender:
 		if r.hangup != nil {

@@ -116,7 +116,7 @@ func badMessage(err error) *frame.Error {
 
 func (t *typed) onDown(item any) {
 	switch item.(type) {
-	case *frame.Frame, *frame.Error, Appender, *After, *Status, *Hold, *Settle, *Throttle, *Kept, *Waker, *Pause, *Resume,
+	case *frame.Frame, *frame.Error, Appender, *After, *Status, *Hold, *Settle, *Throttle, *Kept, *Waker, *Pause, *Resume, *Closes,
 		*Leave, *Cut, *Hangup, *Limits, *Overflow:
 		t.down(item)
 		return

@@ -255,7 +255,7 @@ func (heavy) Weight() int { return 99 }
 // Every command that the package knows passes a Typed: none is taken for a value.
 func TestTypedTakesNoCommandForAValue(t *testing.T) {
 	known := map[string]any{
-		"After": &After{}, "Status": &Status{}, "Hold": &Hold{}, "Settle": &Settle{}, "Throttle": &Throttle{}, "Kept": &Kept{}, "Waker": &Waker{}, "Pause": &Pause{}, "Resume": &Resume{},
+		"After": &After{}, "Status": &Status{}, "Hold": &Hold{}, "Settle": &Settle{}, "Throttle": &Throttle{}, "Kept": &Kept{}, "Waker": &Waker{}, "Pause": &Pause{}, "Resume": &Resume{}, "Closes": &Closes{},
 		"Leave": &Leave{}, "Cut": &Cut{}, "Hangup": &Hangup{}, "Limits": &Limits{}, "Overflow": &Overflow{},
 	}
 	parsed, err := parser.ParseFile(token.NewFileSet(), "down.go", nil, 0)

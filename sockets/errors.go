@@ -17,7 +17,7 @@ var (
 	ErrCut = pipeline.ErrCut
 	// ErrNoCredit: the frame handler worked through nothing in Options.CreditTimeout.
 	ErrNoCredit = actors.ErrNoCredit
-	// ErrUnreceived: the peer has ended behind more than CreditFrames or CreditBytes that a Conn did not receive, and nothing was received in Options.CreditTimeout.
+	// ErrUnreceived: the peer has ended, or its answer to our Close is, behind more than CreditFrames or CreditBytes that a Conn did not receive, and nothing was received in Options.CreditTimeout.
 	ErrUnreceived = actors.ErrUnreceived
 	// ErrHandlerStopped: the frame handler has stopped.
 	ErrHandlerStopped = handlers.ErrStopped

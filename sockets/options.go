@@ -56,7 +56,7 @@ type Options struct {
 	// Of back-pressure.
 	CreditFrames  int           // messages handed over and not worked through, or by a Conn not received: 64; then the socket is not read (live)
 	CreditBytes   int           // bytes handed over and not worked through, or by a Conn not received: 64 KiB; then the socket is not read (live)
-	CreditTimeout time.Duration // in which a handler that owes some must have worked through something: 2 min, or 1011. A Conn has any time as long as its peer is there, see ErrUnreceived (live)
+	CreditTimeout time.Duration // in which a handler that owes some must have worked through something: 2 min, or 1011. A Conn has any time until its peer, or our Close, ends it, see ErrUnreceived (live)
 	MaxOut        int           // bytes of output that wait: 1 MiB; past half of it the peer is not read, but for a Conn, whose Send waits; over it see SlowAfter. A message alone may be longer (live)
 	SlowAfter     time.Duration // over MaxOut a peer is slow if it has taken less than MaxOut in this time: 5 s, then 1008; so a burst is no offence (live)
 	MaxBurst      int           // bytes of output that wait, for a peer that is not slow: 64 MiB; over it: 1008 (live)

@@ -137,6 +137,51 @@ func TestEndBehindWhatIsNotReceived(t *testing.T) {
 	})
 }
 
+// Our Close begins that time as well, where its answer is behind more than may wait to be received: who asks all to leave, or
+// MaxAge, is not to wait for ever. Where it can be read it has its own time.
+func TestOurCloseBehindWhatIsNotReceived(t *testing.T) {
+	everywhere(t, func(w *world) {
+		c, p := w.unreceiving(&Options{CreditFrames: 4, CreditTimeout: 50 * time.Millisecond}, 50)
+		w.system.Root.Send(c.PID(), &Leave{})
+		p.closes(frame.GoingAway)
+		p.send(masked(frame.Close(frame.GoingAway, "")))
+		<-c.Done()
+		assert.ErrorIs(w, c.Closed().Err, ErrUnreceived)
+		assert.Equal(w, frame.GoingAway, c.Closed().Code)
+		assert.Equal(w, Local, c.Closed().By)
+		p.Close()
+	})
+	everywhere(t, func(w *world) {
+		c, p := w.unreceiving(&Options{CreditFrames: 4, CreditTimeout: 50 * time.Millisecond}, 3)
+		w.system.Root.Send(c.PID(), &Leave{})
+		p.closes(frame.GoingAway)
+		late, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		select {
+		case <-c.Done():
+			require.FailNow(w, "it has ended", "%v", c.Closed())
+		case <-late.Done():
+		}
+		p.send(masked(frame.Close(frame.GoingAway, "")))
+		<-c.Done()
+		assert.True(w, c.Closed().Clean)
+		p.Close()
+	})
+	everywhere(t, func(w *world) {
+		c, p := w.unreceiving(&Options{CreditFrames: 4, CreditTimeout: testTimeout}, 50)
+		w.system.Root.Send(c.PID(), &Leave{})
+		p.closes(frame.GoingAway)
+		p.send(masked(frame.Close(frame.GoingAway, "")))
+		n, err := 0, error(nil)
+		for ; err == nil; n++ {
+			_, err = c.Receive(w.within())
+		}
+		assert.Equal(w, 51, n, "all of it can be received")
+		assert.True(w, c.Closed().Clean)
+		p.Close()
+	})
+}
+
 // sendUntilBroken sends until it hears that nothing can be sent any more.
 func sendUntilBroken(w *world, c *Conn) {
 	w.Helper()
