@@ -7,6 +7,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/spindrift-go/spindrift/frame"
 	"github.com/spindrift-go/spindrift/pipeline"
+	"github.com/stretchr/testify/assert"
 )
 
 // A connection that is stopped ends where a stage that is told of it does not return.
@@ -36,7 +37,7 @@ func TestHandlerIsStoppedAnyway(t *testing.T) {
 		"close":  nil,
 	}
 	for does, leave := range leavings {
-		for _, at := range []string{"*actor.Stopping", "*actor.Stopped"} {
+		for _, at := range []string{"*actor.Stopping", "*actor.Terminated", "*actor.Stopped"} {
 			for name, end := range ends {
 				for _, shared := range []bool{false, true} {
 					if shared && (name == "panic" || name == "close") { // it lives on
@@ -88,4 +89,45 @@ func TestHandlerElsewherePanicsAtItsEnd(t *testing.T) {
 	w.system.Root.Stop(h)
 	p.closes(frame.InternalError)
 	p.Close()
+}
+
+// A handler that is being stopped, and fails at a message while its child has not ended yet, is not restarted.
+func TestHandlerFailsWhileItIsStopped(t *testing.T) {
+	for does, leave := range leavings {
+		t.Run(does, func(t *testing.T) {
+			w := newWorld(t, bare)
+			begun, stopping, failing, ended := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
+			child := actor.PropsFromFunc(func(ctx actor.Context) {
+				if isA[*actor.Stopping](false)(ctx.Message(), false) {
+					close(stopping)
+					<-ended
+				}
+			})
+			started := 0
+			h := w.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+				switch ctx.Message().(type) {
+				case *actor.Started:
+					started++
+				case *Upgraded:
+					ctx.Spawn(child)
+					close(begun)
+				case string:
+					defer close(failing)
+					leave()
+				case *actor.Stopped:
+					assert.Equal(t, 1, started)
+				}
+			}, Dispatcher(w.system)))
+			p := w.upgrade(w.websocket(&UpgradeServer{FrameHandler: h}))
+			<-begun
+			w.system.Root.Stop(h)
+			<-stopping
+			w.system.Root.Send(h, "fail")
+			<-failing
+			close(ended)
+			p.closes(frame.InternalError)
+			p.Close()
+			gone(w, h)
+		})
+	}
 }

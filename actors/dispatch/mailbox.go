@@ -39,6 +39,7 @@ type Mailbox struct {
 	ended     bool       // the actor has: what is posted goes nowhere
 
 	reserved bool  // the owner runs the first turn, with RunFirst
+	stopping bool  // the actor was told to stop; its own turn's
 	claims   uint8 // counts turns; belongs to whoever has claimed the next
 }
 

@@ -97,6 +97,12 @@ func (m *Mailbox) handleSystem(message any) {
 	case *actor.ResumeMailbox:
 		m.suspend(false)
 	default:
+		switch message.(type) {
+		case *actor.Stop:
+			m.stopping = true
+		case *actor.Restart: // its supervisor's word, that came late
+			m.stopping = false
+		}
 		m.invoker.InvokeSystemMessage(message)
 		switch message.(type) {
 		case *actor.Stop, *actor.Terminated: // of it, and of its last child
@@ -187,17 +193,32 @@ func (m *Mailbox) Abandon(f func(message any)) {
 	}
 }
 
-// stopAnyway goes on with the end of an actor whose code did not return when it was told of that: proto.actor would leave it half
-// stopped, or restart it. A message that is none of its own has the actor look whether it can end.
+// stopAnyway goes on with the end of an actor that is being stopped and whose code did not return from message: proto.actor would leave
+// it half stopped, or restart it. A message that is none of its own has the actor look whether it can end; one that does not return
+// from that either is no more.
 func (m *Mailbox) stopAnyway(message any) bool {
 	ctx, ok := m.invoker.(actor.Context)
-	if _, stop := message.(*actor.Stop); !ok || !stop || m.actorEnded() {
+	if !ok || !m.stopping || m.actorEnded() {
 		return false
 	}
-	for _, child := range ctx.Children() {
-		ctx.Stop(child)
+	look := false
+	switch message := message.(type) {
+	case *actor.Stop:
+		for _, child := range ctx.Children() {
+			ctx.Stop(child)
+		}
+		look = true
+	case *actor.Terminated:
+		look = len(ctx.Children()) == 0 // or theirs follow
+		if look && message.Who.Equal(ctx.Self()) {
+			ctx.ActorSystem().ProcessRegistry.Remove(ctx.Self())
+			m.noteEnd()
+			return false
+		}
 	}
-	m.PostSystemMessage(&actor.Terminated{Who: ctx.Self()})
+	if look {
+		m.PostSystemMessage(&actor.Terminated{Who: ctx.Self()})
+	}
 	return true
 }
 
