@@ -27,7 +27,7 @@ func TestBadAnswers(t *testing.T) {
 	}{
 		{"ordinary response", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nX-A: b\r\n\r\nhello\n", 200, "server did not upgrade", "hello\n"},
 		{"refusal", "HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\nX-A: b\r\n\r\n3\r\nno!\r\n0\r\n\r\n", 403, "server did not upgrade", "no!"},
-		{"redirect", "HTTP/1.1 302 Found\r\nLocation: ws://b.example/\r\nContent-Length: 0\r\nX-A: b\r\n\r\n", 302, "server did not upgrade: it redirects to ws://b.example/, which Dialer.Redirects would follow", ""},
+		{"redirect", "HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\nX-A: b\r\n\r\n", 302, "server did not upgrade: it redirects to /elsewhere, which Dialer.Redirects would follow", ""},
 		{"no content", "HTTP/1.1 204 No Content\r\nX-A: b\r\n\r\n", 204, "server did not upgrade", ""},
 		{"long body", "HTTP/1.1 500 Oops\r\nX-A: b\r\nContent-Length: 3072\r\n\r\n" + long, 500, "server did not upgrade", long[:1<<10]},
 		{"body that is cut off", "HTTP/1.1 500 Oops\r\nX-A: b\r\nContent-Length: 3072\r\n\r\nsome", 500, "server did not upgrade", "some"},

@@ -46,17 +46,15 @@ func (u *UpgradeClient) shakeFrom(ctx context.Context, base *url.URL) (*dialled,
 		if !errors.As(err, &refused) || !redirects(refused.Status) {
 			return a, err
 		}
+		from, _ := trip.target(base)
 		if u.Dialer.Redirects <= 0 {
-			if to := refused.Header.Get("Location"); to != "" {
-				refused.Why += ": it redirects to " + redacted(to) + ", which Dialer.Redirects would follow"
-			}
+			refused.sayWhereTo(from)
 			return nil, err
 		}
 		if left <= 0 {
 			refused.Why = fmt.Sprintf("no more than %d redirects are followed", u.Dialer.Redirects)
 			return nil, refused
 		}
-		from, _ := trip.target(base)
 		next, err := refused.location(from)
 		if err != nil {
 			refused.Why = "redirect is not followed: " + err.Error()
@@ -64,6 +62,18 @@ func (u *UpgradeClient) shakeFrom(ctx context.Context, base *url.URL) (*dialled,
 		}
 		trip.follow(base, next)
 		base = next
+	}
+}
+
+// sayWhereTo says where an answer to a request of the URL from redirects to, and what would follow it there.
+func (e *HandshakeError) sayWhereTo(from *url.URL) {
+	to := e.Header.Get("Location")
+	if to == "" {
+		return
+	}
+	e.Why += ": it redirects to " + redacted(to)
+	if _, err := e.location(from); err == nil {
+		e.Why += ", which Dialer.Redirects would follow"
 	}
 }
 
