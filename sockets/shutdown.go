@@ -99,6 +99,7 @@ func (h *Handler) ShutdownResult(ctx context.Context) (DrainResult, error) {
 }
 
 // Shutdown is Handler.Shutdown: of an http.Server, which knows nothing of WebSockets, it is called beside that server's own.
+// A SessionHandler that was made for one request knows that one's connection only.
 func (h *SessionHandler) Shutdown(ctx context.Context) error {
 	_, err := h.ShutdownResult(ctx)
 	return err
