@@ -513,3 +513,30 @@ func TestExited(t *testing.T) {
 		require.Equal(t, []string{"exit", "exited", "stay", "burst ended"}, s.log)
 	})
 }
+
+// Who does not return from Stopped is told nothing more.
+func TestNothingComesAfterStopped(t *testing.T) {
+	for does, leave := range map[string]func(){"panics": func() { panic("on purpose") }, "exits": runtime.Goexit} {
+		t.Run(does, func(t *testing.T) {
+			bubble(t, func(t *testing.T, d *Dispatcher) {
+				system := quietSystem(t)
+				var log []string
+				self := system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+					log = append(log, fmt.Sprintf("%T", ctx.Message()))
+					switch ctx.Message().(type) {
+					case string:
+						for _, message := range []any{1, 2} {
+							ctx.Send(ctx.Self(), message)
+						}
+						ctx.Stop(ctx.Self())
+					case *actor.Stopped:
+						leave()
+					}
+				}, d.Option()))
+				system.Root.Send(self, "stop")
+				synctest.Wait()
+				require.Equal(t, []string{"*actor.Started", "string", "*actor.Stopping", "*actor.Stopped"}, log)
+			})
+		})
+	}
+}

@@ -84,7 +84,7 @@ func (m *Mailbox) run(limit int) (more bool) {
 }
 
 func (m *Mailbox) deliver(message any) {
-	if m.hooks != nil && m.hooks.Item(message) {
+	if m.hooks != nil && m.hooks.Item(message) || m.ended { // proto.actor tells who did not return from Stopped of what came after it
 		return
 	}
 	m.invoker.InvokeUserMessage(message)
@@ -98,6 +98,10 @@ func (m *Mailbox) handleSystem(message any) {
 		m.suspend(false)
 	default:
 		switch message.(type) {
+		case *actor.Terminated:
+			if m.ended { // likewise
+				return
+			}
 		case *actor.Stop:
 			m.stopping = true
 		case *actor.Restart: // its supervisor's word, that came late
@@ -198,7 +202,10 @@ func (m *Mailbox) Abandon(f func(message any)) {
 // from that either is no more.
 func (m *Mailbox) stopAnyway(message any) bool {
 	ctx, ok := m.invoker.(actor.Context)
-	if !ok || !m.stopping || m.actorEnded() {
+	if !ok || !m.stopping {
+		return false
+	}
+	if m.noteEnd(); m.ended { // it was told Stopped
 		return false
 	}
 	look := false
