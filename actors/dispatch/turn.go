@@ -104,8 +104,10 @@ func (m *Mailbox) handleSystem(message any) {
 			}
 		case *actor.Stop:
 			m.stopping = true
-		case *actor.Restart: // its supervisor's word, that came late
-			m.stopping = false
+		case *actor.Restart:
+			if m.stopping { // it was to end before its supervisor heard of a failure
+				return
+			}
 		}
 		m.invoker.InvokeSystemMessage(message)
 		switch message.(type) {
@@ -197,7 +199,7 @@ func (m *Mailbox) Abandon(f func(message any)) {
 	}
 }
 
-// stopAnyway goes on with the end of an actor that is being stopped and whose code did not return from message: proto.actor would leave
+// stopAnyway goes on with the end of an actor whose code did not return when it was told of that, or of a child's: proto.actor would leave
 // it half stopped, or restart it. A message that is none of its own has the actor look whether it can end; one that does not return
 // from that either is no more.
 func (m *Mailbox) stopAnyway(message any) bool {
@@ -208,24 +210,24 @@ func (m *Mailbox) stopAnyway(message any) bool {
 	if m.noteEnd(); m.ended { // it was told Stopped
 		return false
 	}
-	look := false
 	switch message := message.(type) {
 	case *actor.Stop:
 		for _, child := range ctx.Children() {
 			ctx.Stop(child)
 		}
-		look = true
 	case *actor.Terminated:
-		look = len(ctx.Children()) == 0 // or theirs follow
-		if look && message.Who.Equal(ctx.Self()) {
+		if len(ctx.Children()) > 0 { // theirs follow
+			return true
+		}
+		if message.Who.Equal(ctx.Self()) {
 			ctx.ActorSystem().ProcessRegistry.Remove(ctx.Self())
 			m.noteEnd()
 			return false
 		}
+	default: // its children's ends follow, and its supervisor cannot start it anew
+		return false
 	}
-	if look {
-		m.PostSystemMessage(&actor.Terminated{Who: ctx.Self()})
-	}
+	m.PostSystemMessage(&actor.Terminated{Who: ctx.Self()})
 	return true
 }
 
