@@ -77,6 +77,24 @@ func TestComplaints(t *testing.T) {
 				require.Equal(w, "0 EOF", fmt.Sprint(n, " ", err))
 			}
 		},
+		"a decoder whose buffer ends with its value, in front of an encoder's new line": func(w *world, c *Conn) {
+			left := 0
+			for size := 505; size < 520; size++ { // a decoder begins with 512
+				require.NoError(w, c.SendText(w.within(), `"`+strings.Repeat("x", size-2)+"\"\r\n"))
+				_, r, err := c.Reader(w.within())
+				require.NoError(w, err)
+				d := json.NewDecoder(r)
+				require.NoError(w, d.Decode(new(any)))
+				stillAnswers(w, c)
+				rest, err := io.ReadAll(r)
+				require.NoError(w, err)
+				left += len(rest)
+				buffered, _ := io.ReadAll(d.Buffered())
+				assert.Equal(w, "\r\n", string(buffered)+string(rest))
+				stillAnswers(w, c)
+			}
+			assert.Positive(w, left, "no buffer has ended there")
+		},
 		"Receive after the end again and again": func(w *world, c *Conn) {
 			c.Close(frame.Normal, "")
 			for range 2000 {

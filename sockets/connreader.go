@@ -114,6 +114,7 @@ type messageReader struct {
 	fin       bool         // piece is the last
 	netConn   bool         // it is a NetConn that reads, whose deadlines pass and are moved
 	givenUp   bool         // nobody wants the rest
+	loose     bool         // others may receive: what is left of the message is here
 	err       error
 }
 
@@ -191,15 +192,32 @@ func (r *messageReader) Read(p []byte) (int, error) {
 		return 0, r.err
 	}
 	n := copy(p, r.rest)
-	if r.rest = r.rest[n:]; len(r.rest) == 0 && r.fin { // a decoder that has its value does not ask for the end
+	switch r.rest = r.rest[n:]; {
+	case !r.fin:
+	case len(r.rest) == 0: // a decoder that has its value does not ask for the end
 		r.end()
+	case !r.loose && len(r.rest) <= maxTail && len(bytes.TrimLeft(r.rest, " \t\r\n")) == 0:
+		r.loosen()
 	}
 	return n, nil
+}
+
+// maxTail is how much white space may be behind a value, for which its decoder does not ask either: an encoder's new line.
+const maxTail = 8
+
+// loosen lets others receive, and keeps the rest of the message for who asks for it after all.
+func (r *messageReader) loosen() {
+	rest := bytes.Clone(r.rest)
+	r.discard()
+	r.rest = rest
+	r.c.endReading()
+	r.loose = true
 }
 
 // end lets others receive: the message has been read.
 func (r *messageReader) end() {
 	r.discard()
-	r.c.endReading()
-	r.err = io.EOF
+	if r.err = io.EOF; !r.loose {
+		r.c.endReading()
+	}
 }

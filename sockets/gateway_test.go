@@ -35,6 +35,25 @@ func (w *world) proxied(backend string, change ...func(p *Proxy)) string {
 	return w.dropIn(p)
 }
 
+// A header of the answer does not choose where the backend has chosen no subprotocol.
+func TestGatewayKeepsToTheBackendsChoice(t *testing.T) {
+	w := newWorld(t, bare)
+	h := w.handler(echo)
+	p := NewProxy(&url.URL{Scheme: "ws", Host: w.websocket(&UpgradeServer{FrameHandler: h.pid})})
+	p.System = w.system
+	addr := w.dropIn(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Sec-WebSocket-Protocol", "one")
+		p.ServeHTTP(rw, r)
+	}))
+	client := w.dial(addr)
+	client.send(handshake(addr, "Sec-WebSocket-Protocol: one, two"))
+	a := client.answer("GET")
+	assert.Equal(w, http.StatusSwitchingProtocols, a.StatusCode)
+	assert.Empty(w, a.Header["Sec-Websocket-Protocol"])
+	client.Close()
+	h.untilClosed()
+}
+
 func TestGateway(t *testing.T) {
 	everywhere(t, func(w *world) {
 		h := w.handler(echo)

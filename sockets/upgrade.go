@@ -35,7 +35,7 @@ type upgrade struct {
 	home     *connSet        // to join where the request came by another server than ours; nil: none
 	own      UpgradeServer   // the handler's terms are made here
 	base     *Options        // what the terms' Options refine; nil: the defaults
-	complete bool            // the terms' Options are taken as they are: they refine nothing
+	complete bool            // the terms' Options are taken as they are: they refine nothing, and a protocol is none of theirs
 	handler  *actor.PID      // by which the connection reaches the FrameHandler; nil: there is none
 
 	agreed       pipeline.Agreed
@@ -150,7 +150,7 @@ func (u *upgrade) negotiate(o *recipe, header http.Header) (protocol string, pla
 
 // agreeOnProtocol is the subprotocol of the connection, "" for none.
 func (u *upgrade) agreeOnProtocol(o *recipe, header http.Header) (string, error) {
-	if u.protocol != "" {
+	if u.protocol != "" || u.complete { // a backend has chosen, none perhaps
 		return u.protocol, nil
 	}
 	protocol, err := o.subprotocol(u.request)
