@@ -134,8 +134,6 @@ func TestDialUserInfo(t *testing.T) {
 func TestDialMistakes(t *testing.T) {
 	w := newWorld(t, bare)
 	h := w.handler()
-	closed := w.listen()
-	closed.Close()
 	for _, tt := range []struct{ name, address, want string }{
 		{"scheme", "ftp://a.example", `scheme "ftp" is not ws or wss: write ws://host:port/path`},
 		{"no scheme", "a.example/chat", `scheme "" is not ws or wss: write ws://host:port/path`},
@@ -144,8 +142,8 @@ func TestDialMistakes(t *testing.T) {
 		{"empty fragment", "ws://a.example/#", "a WebSocket address has no fragment"},
 		{"not a URL", "ws://a.example/%zz", `invalid URL escape "%zz"`},
 		{"port", "ws://a.example:x/", `invalid port ":x" after host`},
-		{"nobody listens", "ws://" + closed.Addr().String(), "connection refused"},
-		{"password", "ws://me:secret@" + closed.Addr().String(), "connection refused"},
+		{"nobody listens", "ws://" + nobody, "connection refused"},
+		{"password", "ws://me:secret@" + nobody, "connection refused"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			pid, err := DialActor(t.Context(), w.system, tt.address, w.client(h))

@@ -260,12 +260,10 @@ func cmpStatus(e *ProxyError, name string) int {
 // Proxies that cannot be used, and their passwords.
 func TestProxyMistakes(t *testing.T) {
 	w := newWorld(t, bare)
-	closed := w.listen()
-	closed.Close()
 	for want, choose := range map[string]func(*http.Request) (*url.URL, error){
 		`scheme "ftp" is not http, https or socks5`: http.ProxyURL(&url.URL{Scheme: "ftp", Host: "a"}),
 		"no host":              http.ProxyURL(&url.URL{Scheme: "http"}),
-		"connection refused":   http.ProxyURL(&url.URL{Scheme: "http", Host: closed.Addr().String(), User: url.UserPassword("ann", "secret")}),
+		"connection refused":   http.ProxyURL(&url.URL{Scheme: "http", Host: nobody, User: url.UserPassword("ann", "secret")}),
 		"on purpose":           func(*http.Request) (*url.URL, error) { return nil, errors.New("on purpose") },
 		"its address":          func(*http.Request) (*url.URL, error) { return nil, errors.New(`invalid proxy address "ann:secret@:"`) },
 		"panic: proxy\\npanic": func(*http.Request) (*url.URL, error) { panic("proxy\npanic") },
