@@ -62,7 +62,7 @@ func (h *Handle) WorkedThrough(n int) {
 	}
 }
 
-// leastReserved is what a message takes however small it is: it is not its payload alone that waits.
+// leastReserved is what a message takes however small it is: as much as pipeline.Sequence counts for one beside its payload.
 const leastReserved = 64
 
 // Reserve takes space for size bytes of output, which are then to be posted. It takes them

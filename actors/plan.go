@@ -70,7 +70,8 @@ func (l *Limits) low() int {
 }
 
 // space is the marks for those who wait for space: above high they do, and below low they go on. High is half of Out at
-// most, so that what they send is neither too much nor proof of a slow peer.
+// most, so that what they send is neither too much nor proof of a slow peer. Low is half of high at most: what is reserved
+// up to there is not looked after, see receiverTop.spacious, and must not keep anybody waiting.
 func (l *Limits) space() (high, low int) {
 	if high, low = defaultHigh, defaultLow; l.High > 0 {
 		high, low = l.High, l.Low
@@ -78,7 +79,7 @@ func (l *Limits) space() (high, low int) {
 	if l.Out > 0 {
 		high = min(high, l.Out/2)
 	}
-	return high, low
+	return high, min(low, high/2)
 }
 
 var unlimited Limits

@@ -60,8 +60,7 @@ func newReceiverTop(s *stream, r Receiver) *receiverTop {
 	return t
 }
 
-// limited is told what the limits are by now. Who waits for space looks again. Low stays well below high: what is
-// reserved up to there is not looked after, see spacious, and must not keep anybody waiting.
+// limited is told what the limits are by now. Who waits for space looks again.
 func (t *receiverTop) limited(m *Limits) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -69,7 +68,7 @@ func (t *receiverTop) limited(m *Limits) {
 		return
 	}
 	high, low := m.space()
-	t.low.Store(int64(min(low, high/2)))
+	t.low.Store(int64(low))
 	t.high.Store(int64(high))
 	if t.wanted.Load() {
 		t.wake()

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/spindrift-go/spindrift/actors/httpclient"
 	"github.com/spindrift-go/spindrift/internal/errorlog"
@@ -136,7 +135,7 @@ func (d *Dialer) askTunnel(ctx context.Context, nc net.Conn, via *url.URL, addr 
 	}
 	unsent := r.Write(nc)
 	if unsent != nil { // the proxy may have said why
-		defer cutSoon(nc).Stop()
+		defer httpclient.CutSoon(nc).Stop()
 	}
 	for left := maxProxyHead; ; {
 		head, err := readHead(nc, left)
@@ -171,18 +170,13 @@ func (d *Dialer) judged(ctx context.Context, via *url.URL, answer *http.Response
 
 // refusedTunnel keeps what an HTTP proxy says where it does not connect.
 func refusedTunnel(nc net.Conn, head []byte, r *http.Request) error {
-	defer cutSoon(nc).Stop()
+	defer httpclient.CutSoon(nc).Stop()
 	answer, err := http.ReadResponse(bufio.NewReader(io.MultiReader(bytes.NewReader(head), nc)), r)
 	if err != nil {
 		return err
 	}
 	body, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10)) // as much of it as there is
 	return &ProxyError{Status: answer.StatusCode, Header: answer.Header, Body: body}
-}
-
-// cutSoon closes nc in a second, unless it is stopped: there are conns whose deadlines do nothing.
-func cutSoon(nc net.Conn) *time.Timer {
-	return time.AfterFunc(time.Second, func() { httpclient.Cut(nc) })
 }
 
 const maxProxyHead = 16 << 10

@@ -17,17 +17,6 @@ import (
 // Stages of a session, of callbacks and of a client's connection are between its Conn and the wire, and each connection has its own.
 func TestStagesOfAConn(t *testing.T) {
 	stages := []pipeline.Stage{pipeline.RateLimit{Messages: 2}.Stage()}
-	echo := func(ctx context.Context, c *sockets.Conn) error {
-		for m, err := range c.Messages(ctx) {
-			if err == nil {
-				err = c.Send(ctx, m)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	limited := func(t *testing.T, p *sockettest.Probe) {
 		for range 10 { // as many as are allowed, for as long as one likes
 			p.SendText("a")

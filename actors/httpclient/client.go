@@ -49,7 +49,7 @@ func (c *Client) Ask(ctx context.Context, r *http.Request) (*http.Response, erro
 	stop := context.AfterFunc(ctx, func() { Cut(c.conn) })
 	unsent := withRFCSpelling(r).Write(c.conn)
 	if unsent != nil { // the server may have said why
-		defer c.cutSoon().Stop()
+		defer CutSoon(c.conn).Stop()
 	}
 	response, err := c.answer(r)
 	if unsent != nil && (err != nil || response.StatusCode == http.StatusSwitchingProtocols) {
@@ -122,7 +122,7 @@ func (c *Client) keepBody(r *http.Response, limit int64) error {
 // keepRefusal keeps the beginning of the body of r and passes over so many bytes more, so that the
 // connection may be used again. Both have refusalTime. r.Close says that it may not be used again.
 func (c *Client) keepRefusal(r *http.Response, more int64) {
-	late := c.cutSoon()
+	late := CutSoon(c.conn)
 	kept := cmp.Or(c.Refusal, maxRefusal)
 	c.source.left = 2*(kept+more) + maxHead
 	body, err := io.ReadAll(io.LimitReader(r.Body, kept))
@@ -135,9 +135,9 @@ func (c *Client) keepRefusal(r *http.Response, more int64) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 }
 
-// cutSoon closes the connection in refusalTime, unless it is stopped: there are conns whose deadlines do nothing.
-func (c *Client) cutSoon() *time.Timer {
-	return time.AfterFunc(refusalTime, func() { Cut(c.conn) })
+// CutSoon cuts nc in a second, unless it is stopped: there are conns whose deadlines do nothing.
+func CutSoon(nc net.Conn) *time.Timer {
+	return time.AfterFunc(refusalTime, func() { Cut(nc) })
 }
 
 // limited is a reader that has an error of its own at its limit.

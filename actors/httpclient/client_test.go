@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -59,4 +60,33 @@ func TestWhatTLSHasSaid(t *testing.T) {
 		require.True(t, ok)
 		assert.ErrorIs(t, answered.Err, want)
 	}
+}
+
+// halfAsked is a conn that takes half of a request, and answers with 101.
+type halfAsked struct {
+	farewell
+	answer io.Reader
+}
+
+func (c *halfAsked) Read(p []byte) (int, error) { <-c.ended; return c.answer.Read(p) }
+
+// whatever agrees on everything.
+type whatever struct{ request *http.Request }
+
+func (w whatever) Handshake(*url.URL) (*http.Request, error) { return w.request, nil }
+func (whatever) Agree(*http.Response) error                  { return nil }
+
+// Nobody has agreed on an upgrade that was asked for by half a request.
+func TestUpgradeOfHalfARequest(t *testing.T) {
+	conn := &halfAsked{farewell{ended: make(chan struct{})}, strings.NewReader("HTTP/1.1 101 Switching Protocols\r\n\r\n")}
+	request, err := http.NewRequest("GET", "http://a.example/", nil)
+	require.NoError(t, err)
+	request.Header.Set("X", strings.Repeat("x", 20_000))
+	told := make(chan any, 2)
+	r := &Requester{Client: New(conn), Report: func(news any) { told <- news }}
+	go r.Listen()
+	r.Ask(&Call{Upgrade: whatever{request}})
+	answered, ok := (<-told).(*Answered)
+	require.True(t, ok)
+	assert.ErrorIs(t, answered.Err, io.ErrClosedPipe)
 }

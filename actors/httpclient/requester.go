@@ -101,17 +101,21 @@ func (r *Requester) ask(c *Call) {
 		Cut(r.Client.conn)
 	})
 	defer func() { late = !stop() }()
-	err := c.write(r.Client.conn)
-	if err != nil && !closesSoon(c.read) { // the server may have said why
-		out.Err = err
+	unsent := c.write(r.Client.conn)
+	if unsent != nil && !closesSoon(c.read) { // the server may have said why
+		out.Err = unsent
 		return
 	}
 	<-c.read
-	if c.err != nil {
-		out.Response, out.Err = c.response, Why(err, c.err)
+	switch {
+	case c.err != nil:
+		out.Response, out.Err = c.response, Why(unsent, c.err)
+		return
+	case unsent != nil && c.response.StatusCode == http.StatusSwitchingProtocols: // to half a request
+		out.Err = unsent
 		return
 	}
-	err = nil
+	var err error
 	if c.Upgrade != nil {
 		err = c.Upgrade.Agree(c.response)
 	} else if r.Jar != nil {
